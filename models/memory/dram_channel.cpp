@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/memory/dram_channel.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace siliscope {
+namespace {
+
+Tick Nanoseconds(double ns) { return static_cast<Tick>(std::llround(ns * 1000)); }
+
+}  // namespace
+
+DramChannel::DramChannel(const DramTiming& t)
+    : trcd_(Nanoseconds(t.trcd_ns)),
+      trp_(Nanoseconds(t.trp_ns)),
+      tras_(Nanoseconds(t.tras_ns)),
+      tcl_(Nanoseconds(t.tcl_ns)),
+      tcwl_(Nanoseconds(t.tcwl_ns)),
+      trrd_(Nanoseconds(t.trrd_ns)),
+      tfaw_(Nanoseconds(t.tfaw_ns)),
+      twr_(Nanoseconds(t.twr_ns)),
+      twtr_(Nanoseconds(t.twtr_ns)),
+      trtp_(Nanoseconds(t.trtp_ns)),
+      trefi_(Nanoseconds(t.trefi_ns)),
+      trfc_(Nanoseconds(t.trfc_ns)),
+      burst_bytes_(t.bus_bits / 8 * t.burst_length),
+      bank_groups_(t.bank_groups),
+      banks_per_group_(t.banks / t.bank_groups),
+      span_bytes_(t.row_bytes * t.bank_groups),
+      ccd_long_(Nanoseconds(t.tccd_l_ns)) {
+  burst_ = static_cast<Tick>(
+      std::llround(static_cast<double>(t.burst_length) / t.data_rate_t_per_s * 1e12));
+  state_.banks.resize(static_cast<std::size_t>(banks_per_group_));
+  state_.next_refresh = trefi_;
+}
+
+Tick DramChannel::Access(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
+  Tick end = ready;
+  first_data_ = 0;
+  while (bytes > 0) {
+    const std::int64_t in_span = std::min(bytes, span_bytes_ - address % span_bytes_);
+    end = Stretch(ready, address, in_span, write);
+    address += in_span;
+    bytes -= in_span;
+  }
+  return end;
+}
+
+void DramChannel::RefreshBefore(Tick when) {
+  DramChannelState& s = state_;
+  if (trefi_ == 0) return;
+  while (s.next_refresh <= when) {
+    // All banks are precharged and stay away for tRFC; an idle channel loses nothing by it.
+    const Tick start = std::max(s.next_refresh, s.bus_free) + trp_;
+    const Tick end = start + trfc_;
+    if (s.bus_free < end) s.bus_free = end;
+    s.refresh += trfc_;
+    for (auto& bank : s.banks) {
+      bank.open_row = -1;
+      bank.precharge_ready = std::max(bank.precharge_ready, end > trp_ ? end - trp_ : 0);
+    }
+    s.next_refresh += trefi_;
+    if (end < when && when - end > 64 * trefi_) {  // a long idle time: no need to walk through it
+      s.next_refresh += (when - s.next_refresh) / trefi_ * trefi_;
+    }
+  }
+}
+
+Tick DramChannel::Activate(Tick ready, std::int64_t groups) {
+  // The rows of all groups open one after another; data can start with the first.
+  DramChannelState& s = state_;
+  Tick first = 0;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    Tick when = ready;
+    if (s.any_activate) when = std::max(when, s.last_activate + trrd_);
+    const Tick fourth_last = s.activates[s.next_activate];
+    if (fourth_last != 0) when = std::max(when, fourth_last + tfaw_);
+    s.activates[s.next_activate] = when;
+    s.next_activate = (s.next_activate + 1) % 4;
+    s.last_activate = when;
+    s.any_activate = true;
+    if (g == 0) first = when;
+  }
+  return first;
+}
+
+Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
+  DramChannelState& s = state_;
+  RefreshBefore(std::max(ready, s.bus_free));
+  const std::int64_t span = address / span_bytes_;
+  auto& bank = s.banks[static_cast<std::size_t>(span % banks_per_group_)];
+  const std::int64_t row = span / banks_per_group_;
+  const std::int64_t first_burst = address / burst_bytes_;
+  const std::int64_t bursts = (address + bytes - 1) / burst_bytes_ - first_burst + 1;
+  const std::int64_t groups = std::min(bursts, bank_groups_);
+  if (bank.open_row != row) {
+    const bool was_open = bank.open_row >= 0;
+    const Tick precharge = std::max(ready, bank.precharge_ready);
+    const Tick activate = Activate(was_open ? precharge + trp_ : std::max(ready, precharge), groups);
+    bank.open_row = row;
+    bank.column_ready = activate + trcd_;
+    bank.precharge_ready = activate + tras_;
+    s.row_misses += static_cast<std::uint64_t>(groups);
+  } else {
+    ++s.row_hits;
+  }
+  // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
+  const Tick per_burst =
+      bursts > groups ? std::max(burst_, ccd_long_ / static_cast<Tick>(groups)) : burst_;
+  Tick bus = s.bus_free;
+  if (write != s.last_was_write && s.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
+  const Tick column_to_data = write ? tcwl_ : tcl_;
+  const Tick begin = std::max(bus, std::max(bank.column_ready, ready) + column_to_data);
+  const Tick end = begin + per_burst * static_cast<Tick>(bursts);
+  s.busy += burst_ * static_cast<Tick>(bursts);
+  s.bus_free = end;
+  s.last_was_write = write;
+  bank.precharge_ready =
+      std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
+  ++s.stretches;
+  if (first_data_ == 0) first_data_ = begin;
+  return end;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// One DRAM channel at tile zoom: the state of its banks and its data bus, advanced by stretches of
+// consecutive bytes that lie in one row of each bank group. Rows are opened ahead of the data as
+// soon as a request is known; what can't be hidden (refresh, activate limits, turnaround, row
+// misses of short accesses) is lost on the bus. There is no efficiency factor.
+//
+// Address mapping inside a channel: bursts go round the bank groups first, then along the row, then
+// to the next bank of each group, then to the next row; so a long stream keeps one row of every
+// bank group open. Source of the rules: JEDEC JESD79-3F (DDR3) and its successors.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "sim/contract/dram_spec.h"
+#include "sim/core/time.h"
+
+namespace siliscope {
+
+/// Plain state; `DramChannel` is the behaviour over it.
+struct DramChannelState {
+  struct Bank {
+    std::int64_t open_row = -1;
+    Tick precharge_ready = 0;  ///< earliest precharge
+    Tick column_ready = 0;     ///< earliest column command of the open row
+  };
+  std::vector<Bank> banks;          ///< one for each bank of a group: groups act together
+  std::array<Tick, 4> activates{};  ///< the last four, for tFAW
+  std::uint32_t next_activate = 0;
+  Tick last_activate = 0;
+  bool any_activate = false;
+  Tick bus_free = 0;
+  bool last_was_write = false;
+  Tick next_refresh = 0;
+  // counters
+  Tick busy = 0;
+  Tick refresh = 0;
+  std::uint64_t row_hits = 0;
+  std::uint64_t row_misses = 0;
+  std::uint64_t stretches = 0;
+};
+
+class DramChannel {
+ public:
+  explicit DramChannel(const DramTiming& timing);
+
+  /// Moves `bytes` at `address` (both inside this channel), known to the controller from `ready`
+  /// on. Returns when the last data has moved.
+  Tick Access(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
+
+  const DramChannelState& state() const { return state_; }
+  /// When the first data of the last Access moved.
+  Tick first_data() const { return first_data_; }
+
+ private:
+  Tick Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
+  void RefreshBefore(Tick when);
+  Tick Activate(Tick ready, std::int64_t groups);
+
+  Tick burst_, trcd_, trp_, tras_, tcl_, tcwl_, trrd_, tfaw_, twr_, twtr_, trtp_, trefi_, trfc_;
+  std::int64_t burst_bytes_, bank_groups_, banks_per_group_, span_bytes_;
+  Tick ccd_long_;
+  Tick first_data_ = 0;
+  DramChannelState state_;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/system/npu_chip.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/npu/attribution.h"
+#include "models/npu/peak.h"
+#include "sim/core/error.h"
+
+namespace siliscope {
+namespace {
+
+bool IsIdeal(const MachineSpec& machine, const std::string& resource) {
+  return std::find(machine.ideal.begin(), machine.ideal.end(), resource) != machine.ideal.end();
+}
+
+DramSpec MemoryOf(const MachineSpec& machine) {
+  DramSpec spec = machine.memory;
+  if (IsIdeal(machine, "dram")) {
+    spec.kind = "ideal";
+    spec.ideal_bandwidth_bytes_per_s = 0;
+    spec.ideal_latency_s = 0;
+    spec.controller_latency_s = 0;
+  }
+  return spec;
+}
+
+}  // namespace
+
+NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
+                 const Program& program)
+    : Domain(name),
+      machine_(machine),
+      program_(program),
+      graph_(program.npu),
+      states_(program.npu) {
+  if (IsIdeal(machine, "scratchpad")) {
+    for (ScratchpadSpec* pad : {&machine_.npu.unified, &machine_.npu.input, &machine_.npu.weight,
+                                &machine_.npu.output}) {
+      pad->bank_width_bytes = 0;
+    }
+  }
+  dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
+  const NpuSpec& npu = machine_.npu;
+  if (npu.shared_memory.size_bytes > 0) {
+    shared_ = std::make_unique<PipeLink>("shared_memory", npu.shared_memory.bandwidth_bytes_per_s,
+                                         npu.shared_memory.latency_s,
+                                         IsIdeal(machine, "shared_memory"));
+  }
+  if (npu.host_link.bandwidth_bytes_per_s > 0) {
+    host_ = std::make_unique<PipeLink>("host_link", npu.host_link.bandwidth_bytes_per_s,
+                                       npu.host_link.latency_s, IsIdeal(machine, "host_link"));
+  }
+  for (std::int64_t c = 0; c < npu.cores; ++c) {
+    auto core = std::make_unique<NpuCore>(("core" + std::to_string(c)).c_str(), machine_,
+                                          static_cast<std::uint16_t>(c), program, states_, queue(),
+                                          static_cast<NpuCore::Chip&>(*this));
+    core->dma().dram(dram_->port);
+    if (shared_) core->dma().shared(shared_->port);
+    if (host_) core->dma().host(host_->port);
+    cores_.push_back(std::move(core));
+  }
+}
+
+void NpuChip::Start() {
+  for (const auto& core : cores_) {
+    queue().Schedule(
+        0, [](void* self, std::uint64_t) { static_cast<NpuCore*>(self)->Start(); }, core.get(), 0);
+  }
+}
+
+void NpuChip::CommandDone(std::uint32_t command) {
+  ++states_.completed;
+  const bool push = program_.npu.commands[command].opcode == NpuOpcode::kPush;
+  for (std::uint32_t i = graph_.successor_begin[command]; i < graph_.successor_begin[command + 1];
+       ++i) {
+    const std::uint32_t successor = graph_.successors[i];
+    const NpuCommand& waiting = program_.npu.commands[successor];
+    if (!(push && waiting.opcode == NpuOpcode::kMatmul)) states_.blocker[successor] = command;
+    if (--states_.pending[successor] == 0) cores_[waiting.core]->Ready(successor);
+  }
+}
+
+void NpuChip::CheckAllDone() const {
+  if (states_.completed == states_.times.size()) return;
+  for (std::uint32_t i = 0; i < states_.times.size(); ++i) {
+    if (states_.times[i].end != 0 || states_.pending[i] == 0) continue;
+    std::string waits;
+    for (std::uint32_t d = program_.npu.dependency_begin[i];
+         d < program_.npu.dependency_begin[i + 1]; ++d) {
+      const std::uint32_t dependency = program_.npu.dependencies[d];
+      if (states_.times[dependency].end == 0) waits += fmt::format(" {}", dependency);
+    }
+    throw InternalError(fmt::format(
+        "the simulation is stuck with {} of {} commands complete: command {} ({}) waits for{}",
+        states_.completed, states_.times.size(), i,
+        cores_[program_.npu.commands[i].core]->QueueName(
+            cores_[program_.npu.commands[i].core]->QueueOf(program_.npu.commands[i])),
+        waits));
+  }
+  throw InternalError("the simulation is stuck: a queue never started its head");
+}
+
+void NpuChip::AddUnits(Record* record) const {
+  const double peak = NpuArrayPeak(machine_, program_.dtype);
+  std::vector<UnitSchedule> schedules;
+  std::vector<std::uint32_t> base;
+  for (const auto& core : cores_) {
+    base.push_back(static_cast<std::uint32_t>(record->units.size()));
+    for (std::uint32_t q = 0; q < core->queue_count(); ++q) {
+      UnitRecord unit;
+      unit.name = core->QueueName(q);
+      const bool array = q >= 4;
+      const bool push = array && q % 2 == 0;
+      unit.kind = q < 2 ? "dma" : q == 2 ? "vector_unit" : q == 3 ? "scalar_unit"
+                  : push ? "push_path" : "systolic_array";
+      if (array && !push) {
+        unit.flops = 2 * core->arrays()[(q - 4) / 2]->macs();
+        unit.peak_flops_per_s = peak;
+      }
+      if (q == 2) unit.flops = core->vector_unit().operations();
+      UnitSchedule schedule;
+      schedule.unit = static_cast<std::uint32_t>(record->units.size());
+      schedule.matrix = array && !push;
+      schedules.push_back(std::move(schedule));
+      record->units.push_back(std::move(unit));
+    }
+  }
+  const auto& commands = program_.npu.commands;
+  record->command_unit.resize(commands.size());
+  for (std::uint32_t i = 0; i < commands.size(); ++i) {
+    const std::uint32_t unit = base[commands[i].core] + cores_[commands[i].core]->QueueOf(commands[i]);
+    record->command_unit[i] = unit;
+    schedules[unit].commands.push_back(i);
+    ++record->units[unit].commands;
+    record->units[unit].bytes += commands[i].bytes;
+  }
+  for (UnitSchedule& schedule : schedules) {
+    std::stable_sort(schedule.commands.begin(), schedule.commands.end(),
+                     [&](std::uint32_t a, std::uint32_t b) {
+                       return states_.times[a].start < states_.times[b].start;
+                     });
+  }
+  AttributeTime(program_, states_, schedules, machine_.npu, keep_spans_, record);
+}
+
+void NpuChip::AddLevels(Record* record) const {
+  LevelRecord dram;
+  dram.name = "dram";
+  dram.peak_bytes_per_s = dram_->spec().PeakBytesPerSecond();
+  dram.channels = std::max<std::size_t>(1, dram_->channels().size());
+  dram.busy = dram_->ideal_busy();
+  for (const DramChannel& channel : dram_->channels()) {
+    dram.busy += channel.state().busy;
+    dram.row_hits += channel.state().row_hits;
+    dram.row_misses += channel.state().row_misses;
+    dram.refresh += channel.state().refresh;
+    record->events += channel.state().stretches;
+  }
+  LevelRecord shared{"shared_memory", 0, 0, 0, 0, 1, 0, 0, 0};
+  LevelRecord host{"host_link", 0, 0, 0, 0, 1, 0, 0, 0};
+  for (const NpuCommand& command : program_.npu.commands) {
+    if (command.opcode != NpuOpcode::kLoad && command.opcode != NpuOpcode::kStore) continue;
+    LevelRecord& level = command.space == MemorySpace::kDram     ? dram
+                         : command.space == MemorySpace::kShared ? shared
+                                                                 : host;
+    (command.opcode == NpuOpcode::kLoad ? level.read_bytes : level.write_bytes) += command.bytes;
+  }
+  record->levels.push_back(dram);
+  if (shared_) {
+    shared.busy = shared_->busy();
+    shared.peak_bytes_per_s = shared_->bandwidth_bytes_per_s();
+    record->levels.push_back(shared);
+  }
+  if (host_) {
+    host.busy = host_->busy();
+    host.peak_bytes_per_s = host_->bandwidth_bytes_per_s();
+    record->levels.push_back(host);
+  }
+  LevelRecord pads{"scratchpad", 0, 0, 0, 0, 0, 0, 0, 0};
+  for (const auto& core : cores_) {
+    for (const auto& pad : core->scratchpads()) {
+      pads.read_bytes += pad->bytes();
+      pads.busy += pad->busy();
+      pads.peak_bytes_per_s += pad->bytes_per_s();
+      ++pads.channels;
+    }
+  }
+  record->levels.push_back(pads);
+}
+
+void NpuChip::AddOperators(Record* record) const {
+  const auto& commands = program_.npu.commands;
+  for (std::uint32_t i = 0; i < commands.size(); ++i) {
+    const NpuCommand& command = commands[i];
+    OperatorRecord& op = record->operators[command.op];
+    op.begin = std::min(op.begin, states_.times[i].start);
+    op.end = std::max(op.end, states_.times[i].end);
+    const bool load = command.opcode == NpuOpcode::kLoad;
+    if (load || command.opcode == NpuOpcode::kStore) {
+      switch (command.space) {
+        case MemorySpace::kDram:
+          (load ? op.dram_read_bytes : op.dram_write_bytes) += command.bytes;
+          break;
+        case MemorySpace::kShared:
+          op.shared_bytes += command.bytes;
+          break;
+        case MemorySpace::kHost:
+          op.host_bytes += command.bytes;
+          break;
+      }
+    } else if (command.opcode == NpuOpcode::kMatmul) {
+      op.executed_flops += 2.0 * static_cast<double>(command.rows) *
+                           static_cast<double>(command.depth) * static_cast<double>(command.width);
+    }
+    op.scratchpad_bytes += command.bytes;
+  }
+}
+
+Record NpuChip::Finish(const SimulationOptions& options) {
+  CheckAllDone();
+  Record record;
+  record.clock_hz = machine_.clock_hz;
+  record.events = queue().events_run();
+  record.operators.resize(program_.operators.size());
+  for (const CommandTimes& t : states_.times) record.total = std::max(record.total, t.end);
+  keep_spans_ = options.spans;
+  AddLevels(&record);
+  AddUnits(&record);
+  AddOperators(&record);
+  const auto arrays = static_cast<Tick>(machine_.npu.cores * machine_.npu.array.count);
+  record.critical_kind_units = static_cast<std::uint32_t>(arrays);
+  for (OperatorRecord& op : record.operators) {
+    Tick sum = 0;
+    for (const Tick t : op.times) sum += t;
+    op.exclusive = (sum + arrays / 2) / arrays;
+    if (op.begin == kNever) op.begin = 0;
+  }
+  record.commands = std::move(states_.times);
+  return record;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registers `kind: npu`: a chip that runs a program, and the prices of its tiles.
+#include <algorithm>
+
+#include "models/npu/peak.h"
+#include "models/npu/systolic_timing.h"
+#include "models/npu/vector_unit.h"
+#include "models/system/npu_chip.h"
+#include "sim/contract/system_model.h"
+
+namespace siliscope {
+namespace {
+
+class NpuSystem : public SystemModel {
+ public:
+  explicit NpuSystem(const MachineSpec& machine) : machine_(machine) {}
+
+  Record Run(const Program& program, const SimulationOptions& options) override {
+    NpuChip chip("chip", machine_, program);
+    chip.Start();
+    sc_core::sc_start();
+    return chip.Finish(options);
+  }
+
+ private:
+  MachineSpec machine_;
+};
+
+class NpuTileCost : public TileCost {
+ public:
+  explicit NpuTileCost(const MachineSpec& machine) : machine_(machine) {}
+
+  double MatmulIntervalCycles(std::int64_t rows, double rate) const override {
+    const SystolicArraySpec& array = machine_.npu.array;
+    const auto stream = SystolicTiming::StreamCycles(array, rows, rate);
+    if (array.dataflow == Dataflow::kOutputStationary) {
+      const auto least = static_cast<std::uint64_t>(array.rows);
+      return static_cast<double>(array.overlap_fill_drain
+                                     ? std::max(stream, least)
+                                     : stream + SystolicTiming::DrainCycles(array));
+    }
+    const auto push = SystolicTiming::PushCycles(array);
+    if (!array.overlap_fill_drain) return MatmulAloneCycles(rows, rate);
+    return static_cast<double>(array.weight_double_buffer ? std::max(stream, push)
+                                                          : stream + push);
+  }
+
+  double MatmulAloneCycles(std::int64_t rows, double rate) const override {
+    const SystolicArraySpec& array = machine_.npu.array;
+    const bool pushes = array.dataflow != Dataflow::kOutputStationary;
+    return static_cast<double>((pushes ? SystolicTiming::PushCycles(array) : 0) +
+                               SystolicTiming::StreamCycles(array, rows, rate) +
+                               SystolicTiming::DrainCycles(array));
+  }
+
+  double VectorCycles(const VectorWork& work, std::int64_t rows,
+                      std::int64_t columns) const override {
+    return siliscope::VectorCycles(machine_.npu.vector, work, rows, columns);
+  }
+
+  double CopySeconds(std::int64_t bytes) const override {
+    const double peak = machine_.memory.PeakBytesPerSecond();
+    double seconds = machine_.npu.dma.latency_s;
+    if (peak > 0) seconds += static_cast<double>(bytes) / (peak * (1 - RefreshShare()));
+    return seconds;
+  }
+
+ private:
+  double RefreshShare() const {
+    const DramTiming& t = machine_.memory.timing;
+    return machine_.memory.ideal() || t.trefi_ns <= 0 ? 0 : t.trfc_ns / t.trefi_ns;
+  }
+
+  MachineSpec machine_;
+};
+
+const bool kRegistered = SystemModelRegistry::Instance().Add(
+    "npu", {[](const MachineSpec& machine) -> std::unique_ptr<SystemModel> {
+              return std::make_unique<NpuSystem>(machine);
+            },
+            [](const MachineSpec& machine) -> std::unique_ptr<TileCost> {
+              return std::make_unique<NpuTileCost>(machine);
+            },
+            &NpuChipPeak,
+            {"dram", "dma", "host_link", "launch", "scratchpad", "shared_memory",
+             "synchronisation", "vector"}});
+
+}  // namespace
+}  // namespace siliscope

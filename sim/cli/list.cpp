@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// siliscope list: systems, workloads, operators, figures, passes, hosts. siliscope schema: the JSON
+// Schema of the YAML files, for editors.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "sim/cli/command.h"
+#include "sim/config/machine_loader.h"
+#include "sim/config/schema_writer.h"
+#include "sim/core/error.h"
+#include "sim/run/simulation.h"
+
+namespace siliscope {
+namespace {
+
+const Compiler& NetworkCompiler() {
+  return *CompilerRegistry::Instance().Get("compiler", "network")();
+}
+
+void Print(const std::vector<NamedText>& list) {
+  for (const NamedText& item : list) fmt::print("{:<26} {}\n", item.name, item.text);
+}
+
+void ListSystems() {
+  for (const std::string& name : ListMachines()) {
+    const MachineSpec machine = LoadMachine(name, {});
+    fmt::print("{:<26} {:<6} {:>8.4g} TOPS {:<6} {}\n", name, machine.kind,
+               PeakOperations(machine, std::string(DataTypeName(machine.default_dtype))) / 1e12,
+               DataTypeName(machine.default_dtype), machine.description);
+  }
+  fmt::print("{:<26} {:<6} any size, for study\n", "systolic-<R>x<C>", "npu");
+}
+
+void ListFigures() {
+  std::vector<NamedText> list;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(RootFolder() + "/configs/experiments", ignored)) {
+    if (entry.path().extension() != ".yaml") continue;
+    const YamlDocument document = YamlDocument::FromFile(entry.path().string());
+    list.push_back({entry.path().stem().string(), document.root()["title"].as<std::string>("")});
+  }
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  Print(list);
+}
+
+void List(const std::string& what) {
+  if (what == "systems") ListSystems();
+  if (what == "workloads") Print(NetworkCompiler().ListWorkloads());
+  if (what == "operators") Print(NetworkCompiler().ListOperators());
+  if (what == "passes") Print(NetworkCompiler().ListPasses());
+  if (what == "figures") ListFigures();
+  if (what == "hosts") fmt::print("no hosts yet: they come with the first chip that needs one\n");
+}
+
+}  // namespace
+
+void AddListCommand(CLI::App& app) {
+  auto what = std::make_shared<std::string>();
+  CLI::App* list = app.add_subcommand("list", "what there is");
+  list->add_option("what", *what, "systems, workloads, operators, figures, passes or hosts")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>{"systems", "workloads", "operators", "figures",
+                                                     "passes", "hosts"}));
+  list->callback([what] { List(*what); });
+}
+
+void AddSchemaCommand(CLI::App& app) {
+  auto what = std::make_shared<std::string>("chip");
+  CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of a kind of YAML file");
+  schema->add_option("kind", *what, "chip or memory")
+      ->check(CLI::IsMember(std::vector<std::string>{"chip", "memory"}));
+  schema->callback([what] {
+    fmt::print("{}\n", (*what == "chip" ? ChipSchema() : MemorySchema()).dump(2));
+  });
+}
+
+}  // namespace siliscope

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// siliscope ops: operators one by one. siliscope validate: the same, against measurements.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "sim/cli/command.h"
+#include "sim/core/error.h"
+#include "sim/run/operator_list.h"
+#include "sim/run/output_folder.h"
+
+namespace siliscope {
+namespace {
+
+struct OpsOptions {
+  std::string list;
+  std::string out = "ops.csv";
+  std::vector<std::string> set, ideal;
+  std::string kernel_from = "choice";
+};
+
+struct ValidateOptions {
+  std::vector<std::string> files;
+  std::string out = "out";
+  std::vector<std::string> set;
+  std::string kernel_from = "choice";
+};
+
+int Ops(const OpsOptions& o) {
+  const CsvTable table = ReadCsv(o.list);
+  std::string missing;
+  if (!IsOperatorList(table, &missing)) {
+    throw UserError(o.list + ":1: not an operator list: the column " + missing + " is missing");
+  }
+  Progress progress("operators", table.rows.size());
+  const auto rows = SimulateRows(table, ParseOverrides(o.set), o.ideal,
+                                 [&](std::size_t done) { progress.Done(done); });
+  WriteFileWhole(o.out, OperatorResultsCsv(table, rows, false));
+  const auto failed = static_cast<std::size_t>(std::count_if(
+      rows.begin(), rows.end(), [](const OperatorRow& r) { return !r.error.empty(); }));
+  fmt::print("{} operators simulated, {} failed; written: {}\n", rows.size() - failed, failed,
+             o.out);
+  return static_cast<int>(failed > 0 ? ExitCode::kSomeRowsFailed : ExitCode::kDone);
+}
+
+/// Errors of the rows of one chip, operator and data type.
+struct Group {
+  std::vector<double> errors, roofline_errors;
+};
+
+double Percentile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const double at = share * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const double part = at - static_cast<double>(low);
+  return values[low] + (low + 1 < values.size() ? part * (values[low + 1] - values[low]) : 0);
+}
+
+double MeanAbsolute(const std::vector<double>& errors) {
+  double sum = 0;
+  for (const double e : errors) sum += std::fabs(e);
+  return errors.empty() ? 0 : sum / static_cast<double>(errors.size());
+}
+
+std::vector<std::string> GroupLine(const std::string& table, const std::string& chip,
+                                   const std::string& op, const std::string& dtype,
+                                   const Group& group) {
+  double bias = 0;
+  std::vector<double> absolute;
+  for (const double e : group.errors) {
+    bias += e / static_cast<double>(group.errors.size());
+    absolute.push_back(std::fabs(e));
+  }
+  return {table, chip, op, dtype, std::to_string(group.errors.size()),
+          NumberText(MeanAbsolute(group.errors)), NumberText(Percentile(absolute, 0.5)),
+          NumberText(Percentile(absolute, 0.9)), NumberText(bias),
+          NumberText(MeanAbsolute(group.roofline_errors))};
+}
+
+class Validation {
+ public:
+  explicit Validation(const ValidateOptions& options) : options_(options), out_(options.out) {
+    summary_ = CsvLine({"table", "chip", "op", "dtype", "rows", "mape_pct", "median_ape_pct",
+                        "p90_ape_pct", "bias_pct", "roofline_mape_pct"});
+  }
+
+  int Run() {
+    for (const std::string& file : options_.files) AddFile(file);
+    if (total_ == 0 && failed_ == 0) throw UserError("no file with measured operators was given");
+    out_.Write("summary.csv", summary_);
+    out_.Write("run.yaml", "siliscope: " SILISCOPE_VERSION "\ncommand: " + CommandText() +
+                               "\nkernel_from: " + options_.kernel_from + "\n");
+    out_.Commit();
+    fmt::print("{} rows compared, {} failed; kernels: {}; written: {}/ summary.csv rows.csv\n",
+               total_, failed_, options_.kernel_from == "source" ? "as the source names them"
+                                                                 : "our own choice",
+               out_.path());
+    return static_cast<int>(failed_ > 0 ? ExitCode::kSomeRowsFailed : ExitCode::kDone);
+  }
+
+ private:
+  void AddFile(const std::string& file) {
+    const CsvTable table = ReadCsv(file);
+    std::string missing;
+    if (!IsOperatorList(table, &missing) || table.Column("measured_us") < 0) {
+      fmt::print("skipped {}: not a table of measured operators (the column {} is missing)\n", file,
+                 missing.empty() ? "measured_us" : missing);
+      return;
+    }
+    Progress progress(file, table.rows.size());
+    const auto rows = SimulateRows(table, ParseOverrides(options_.set), {},
+                                   [&](std::size_t done) { progress.Done(done); });
+    const std::string name = std::filesystem::path(file).stem().string();
+    out_.Write(options_.files.size() == 1 ? "rows.csv" : "rows_" + name + ".csv",
+               OperatorResultsCsv(table, rows, true));
+    Summarise(name, table, rows);
+  }
+
+  void Summarise(const std::string& name, const CsvTable& table,
+                 const std::vector<OperatorRow>& rows) {
+    std::map<std::vector<std::string>, Group> groups;
+    const auto at = [&](std::size_t row, const char* column) {
+      return table.rows[row][static_cast<std::size_t>(table.Column(column))];
+    };
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const double measured = std::strtod(at(i, "measured_us").c_str(), nullptr);
+      if (!rows[i].error.empty() || measured <= 0) {
+        ++failed_;
+        if (shown_++ < 3) fmt::print("row {}: {}\n", at(i, "id"), rows[i].error);
+        continue;
+      }
+      Group& group = groups[{at(i, "chip"), at(i, "op"), at(i, "dtype")}];
+      group.errors.push_back(100 * (rows[i].simulated_us / measured - 1));
+      group.roofline_errors.push_back(100 * (rows[i].roofline_us / measured - 1));
+      ++total_;
+    }
+    for (const auto& [key, group] : groups) {
+      const std::vector<std::string> line = GroupLine(name, key[0], key[1], key[2], group);
+      summary_ += CsvLine(line);
+      fmt::print("{} {} {} {}: {} rows, mean absolute error {:.1f}%, median {:.1f}%, p90 {:.1f}%, "
+                 "bias {:+.1f}%   (ideal roofline {:.1f}%)\n",
+                 name, key[0], key[1], key[2], group.errors.size(), std::strtod(line[5].c_str(), nullptr),
+                 std::strtod(line[6].c_str(), nullptr), std::strtod(line[7].c_str(), nullptr),
+                 std::strtod(line[8].c_str(), nullptr), std::strtod(line[9].c_str(), nullptr));
+    }
+  }
+
+  const ValidateOptions& options_;
+  OutputFolder out_;
+  std::string summary_;
+  std::size_t total_ = 0, failed_ = 0, shown_ = 0;
+};
+
+}  // namespace
+
+void AddOperatorCommands(CLI::App& app, int* exit_code) {
+  const std::vector<std::string> kernels = {"choice", "source"};
+  auto o = std::make_shared<OpsOptions>();
+  CLI::App* ops = app.add_subcommand("ops", "run operators one by one, each alone on its chip");
+  ops->add_option("list", o->list, "CSV: id,chip,op,dtype,shape,launch")->required();
+  ops->add_option("--out", o->out, "CSV file for the results");
+  ops->add_option("--set", o->set, "change a value of every chip, key=value");
+  ops->add_option("--ideal", o->ideal, "take a resource's cost away");
+  ops->add_option("--kernel-from", o->kernel_from, "choice = our own, source = as the row names it")
+      ->check(CLI::IsMember(kernels));
+  ops->callback([o, exit_code] { *exit_code = Ops(*o); });
+  auto v = std::make_shared<ValidateOptions>();
+  CLI::App* validate = app.add_subcommand("validate", "run operators and compare with measurements");
+  validate->add_option("files", v->files, "CSV: an operator list with measured_us")->required();
+  validate->add_option("--out", v->out, "folder for rows.csv and summary.csv");
+  validate->add_option("--set", v->set, "change a value of every chip, key=value");
+  validate->add_option("--kernel-from", v->kernel_from, "choice or source")
+      ->check(CLI::IsMember(kernels));
+  validate->callback([v, exit_code] { *exit_code = Validation(*v).Run(); });
+}
+
+}  // namespace siliscope

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/config/machine_loader.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
+
+#include "sim/config/npu_fields.h"
+#include "sim/config/yaml_reader.h"
+#include "sim/config/yaml_writer.h"
+#include "sim/core/error.h"
+#include "sim/core/nearest_name.h"
+
+namespace siliscope {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(RootFolder() + "/" + folder, ignored)) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+DramTiming LoadDramTiming(const std::string& kind, const std::string& place) {
+  const std::vector<std::string> kinds = NamesIn("configs/memory");
+  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+    std::vector<std::string> allowed = kinds;
+    allowed.emplace_back("ideal");
+    throw UserError(place + ": memory.kind: \"" + kind + "\" is not a kind of memory" +
+                    Suggestion(kind, allowed));
+  }
+  const YamlDocument document =
+      YamlDocument::FromFile(RootFolder() + "/configs/memory/" + kind + ".yaml");
+  YamlReader reader(document, nullptr);
+  std::string name;
+  reader.Text("name", name, Need::kRequired, "");
+  DramTiming timing;
+  VisitDramTiming(reader, timing);
+  reader.Finish();
+  return timing;
+}
+
+void ReadMemory(YamlReader& reader, const YamlDocument& document, DramSpec& memory) {
+  const YAML::Node kind = document.root()["memory"]["kind"];
+  if (kind.IsDefined() && kind.IsScalar() && kind.Scalar() != "ideal") {
+    memory.timing = LoadDramTiming(kind.Scalar(), document.Place(kind, "memory.kind"));
+  }
+  VisitMemory(reader, memory);
+}
+
+/// The file of `systolic-RxC` for an R and C that has none of its own: that of systolic-128x128.
+bool ParsePlainArray(const std::string& name, std::string* rows, std::string* columns) {
+  static const std::regex kPlain("systolic-([1-9][0-9]{0,3})x([1-9][0-9]{0,3})");
+  std::smatch match;
+  if (!std::regex_match(name, match, kPlain)) return false;
+  *rows = match[1];
+  *columns = match[2];
+  return true;
+}
+
+bool LooksLikeFile(const std::string& name) {
+  return name.find('/') != std::string::npos ||
+         (name.size() > 5 && name.compare(name.size() - 5, 5, ".yaml") == 0) ||
+         (name.size() > 4 && name.compare(name.size() - 4, 4, ".yml") == 0);
+}
+
+}  // namespace
+
+std::string RootFolder() {
+  const char* root = std::getenv("SILISCOPE_ROOT");
+  return root != nullptr && *root != '\0' ? root : SILISCOPE_SOURCE_DIR;
+}
+
+std::vector<std::string> ListMachines() { return NamesIn("configs/chips"); }
+
+MachineSpec LoadMachine(const std::string& name_or_file, const std::vector<Override>& overrides) {
+  if (LooksLikeFile(name_or_file)) {
+    return ParseMachine(YamlDocument::FromFile(name_or_file), overrides);
+  }
+  const std::vector<std::string> names = ListMachines();
+  std::string file = name_or_file;
+  std::vector<Override> all;
+  std::string rows, columns;
+  if (std::find(names.begin(), names.end(), name_or_file) == names.end()) {
+    if (!ParsePlainArray(name_or_file, &rows, &columns)) {
+      throw UserError("unknown system \"" + name_or_file.substr(0, 80) + "\"" +
+                      Suggestion(name_or_file, names));
+    }
+    file = "systolic-128x128";
+    all = {{"name", name_or_file}, {"array.rows", rows}, {"array.columns", columns}};
+  }
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  return ParseMachine(YamlDocument::FromFile(RootFolder() + "/configs/chips/" + file + ".yaml"),
+                      all);
+}
+
+MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& overrides) {
+  for (const Override& change : overrides) document.Set(change);
+  MachineSpec spec;
+  YamlReader reader(document, &spec.sources);
+  VisitMachine(reader, spec);
+  if (spec.kind != "npu") {
+    throw UserError(document.Place(document.root()["kind"], "kind") + ": kind: \"" + spec.kind +
+                    "\" is not a kind of chip" + Suggestion(spec.kind, {"npu"}));
+  }
+  VisitNpu(reader, spec.npu);
+  if (reader.BeginSection("memory", Need::kRequired, "off-chip memory")) {
+    ReadMemory(reader, document, spec.memory);
+    reader.EndSection();
+  }
+  reader.Finish();
+  CheckMachine(spec, document.name());
+  spec.resolved_yaml = WriteMachineYaml(spec);
+  return spec;
+}
+
+void CheckMachine(const MachineSpec& spec, const std::string& place) {
+  const NpuSpec& npu = spec.npu;
+  const auto fail = [&](const std::string& what) { throw UserError(place + ": " + what); };
+  const bool separate =
+      npu.input.size_bytes > 0 && npu.weight.size_bytes > 0 && npu.output.size_bytes > 0;
+  if (npu.unified.size_bytes == 0 && !separate) {
+    fail("unified_buffer: this key is missing (or give input_buffer, weight_buffer and "
+         "output_buffer)");
+  }
+  if (npu.unified.size_bytes > 0 &&
+      (npu.input.size_bytes > 0 || npu.weight.size_bytes > 0 || npu.output.size_bytes > 0)) {
+    fail("unified_buffer: stands beside input_buffer, weight_buffer or output_buffer; give one "
+         "kind");
+  }
+  const auto& rates = npu.array.macs_per_cycle;
+  if (rates.empty()) fail("array.macs_per_cycle: names no data type");
+  if (rates.find(std::string(DataTypeName(spec.default_dtype))) == rates.end()) {
+    fail("default_dtype: array.macs_per_cycle has no rate for " +
+         std::string(DataTypeName(spec.default_dtype)));
+  }
+  for (const auto& [from, to] : spec.converted_dtypes) {
+    DataType type{};
+    if (!ParseDataType(from, &type) || !ParseDataType(to, &type)) {
+      fail("runs_as." + from + ": not a data type" + Suggestion(from, DataTypeNames()));
+    }
+  }
+  if (!spec.memory.ideal() && spec.memory.timing.banks % spec.memory.timing.bank_groups != 0) {
+    fail("memory: banks must be a multiple of bank_groups");
+  }
+}
+
+}  // namespace siliscope

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a network (a name, an ONNX file or one operator) to a Program for one machine.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/contract/machine_spec.h"
+#include "sim/contract/program.h"
+#include "sim/contract/tile_cost.h"
+#include "sim/core/registry.h"
+
+namespace siliscope {
+
+/// What the user asked to run. Zero and empty mean "as the network has it".
+struct WorkloadRequest {
+  std::string workload;  ///< a name of the zoo, a shipped graph, or an ONNX file
+  std::int64_t batch = 0;
+  std::int64_t sequence = 0;
+  std::string dtype;
+  std::map<std::string, std::int64_t> dimensions;  ///< symbolic dimensions
+};
+
+/// One operator alone: a row of an operator list.
+struct OperatorRequest {
+  std::string op;
+  std::map<std::string, std::string> shape;
+  std::string dtype;
+};
+
+struct NamedText {
+  std::string name;
+  std::string text;
+};
+
+class Compiler {
+ public:
+  virtual ~Compiler() = default;
+
+  virtual Program Compile(const WorkloadRequest& request, const MachineSpec& machine,
+                          const TileCost& cost) const = 0;
+  virtual Program CompileOperator(const OperatorRequest& request, const MachineSpec& machine,
+                                  const TileCost& cost) const = 0;
+  virtual std::vector<NamedText> ListWorkloads() const = 0;
+  virtual std::vector<NamedText> ListOperators() const = 0;
+  virtual std::vector<NamedText> ListPasses() const = 0;
+  /// The workload's graph in readable text.
+  virtual std::string Print(const WorkloadRequest& request) const = 0;
+  /// Reads a network without running it; returns one line about it, or throws UserError.
+  virtual std::string Check(const WorkloadRequest& request) const = 0;
+};
+
+using CompilerRegistry = Registry<const Compiler* (*)()>;
+
+}  // namespace siliscope

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The typed content of a chip YAML. Each kind of chip has its own part; what is common to all kinds
+// stands here, so that rooflines and comparisons need not know the kind.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/contract/data_type.h"
+#include "sim/contract/dram_spec.h"
+#include "sim/contract/npu_spec.h"
+
+namespace siliscope {
+
+/// A published peak and the clock it is quoted at.
+struct PeakSpec {
+  double operations_per_s = 0;
+  double clock_hz = 0;
+};
+
+struct MachineSpec {
+  std::string name;
+  std::string kind;         ///< "npu"; later kinds add their own part below
+  std::string description;
+  double clock_hz = 0;
+  double tdp_w = 0;
+  DataType default_dtype = DataType::kInt8;
+  std::map<std::string, std::string> converted_dtypes;  ///< fp16 -> bf16: runs as
+  std::map<std::string, PeakSpec> peaks;                ///< published, by data type
+  DramSpec memory;
+  NpuSpec npu;
+
+  /// Where each number comes from: path of the section or field -> "source; confidence".
+  std::map<std::string, std::string> sources;
+  /// The resolved configuration as YAML, for run.yaml.
+  std::string resolved_yaml;
+
+  /// What the user made ideal (`--ideal dram`), by resource name.
+  std::vector<std::string> ideal;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happened in a simulation: who was busy when, and what every idle cycle was waiting for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/core/time.h"
+
+namespace siliscope {
+
+/// Why a unit spent time. A unit is in one state at any time; its times sum to the whole.
+enum class Cause : std::uint8_t {
+  kCompute,
+  kMemoryBandwidth,
+  kMemoryLatency,
+  kOperand,
+  kDependency,
+  kFillDrain,
+  kQuantisation,
+  kSynchronisation,
+  kLaunch,
+  kCommunication,
+  kIdle,
+};
+inline constexpr std::size_t kCauses = 11;
+
+/// "compute", "memory_bandwidth", ... as in column names.
+std::string_view CauseName(Cause cause);
+/// One line of what the cause means, for `siliscope explain`.
+std::string_view CauseMeaning(Cause cause);
+
+using CauseTimes = std::array<Tick, kCauses>;
+
+/// A stretch of one unit's time. Spans of a unit do not overlap.
+struct Span {
+  Tick begin = 0;
+  Tick end = 0;
+  std::uint32_t unit = 0;
+  std::uint32_t op = 0;       ///< index into Program::operators, or kNone
+  std::uint32_t command = 0;  ///< index into the program's commands, or kNone
+  Cause cause = Cause::kIdle;
+  bool busy = false;
+};
+
+struct UnitRecord {
+  std::string name;  ///< hierarchical: "core0.array1"
+  std::string kind;  ///< "systolic_array", "vector_unit", "dma", ...
+  CauseTimes times{};
+  std::uint64_t commands = 0;
+  double flops = 0;            ///< 2 x multiply-accumulates that counted
+  double peak_flops_per_s = 0; ///< in the data type that ran
+  std::int64_t bytes = 0;      ///< moved by the unit
+};
+
+/// Bytes through one level of the memory hierarchy.
+struct LevelRecord {
+  std::string name;  ///< "dram", "shared_memory", "scratchpad", "host_link"
+  std::int64_t read_bytes = 0;
+  std::int64_t write_bytes = 0;
+  double peak_bytes_per_s = 0;  ///< 0 = without limit
+  Tick busy = 0;                ///< data moving, summed over channels
+  std::uint64_t channels = 1;
+  std::uint64_t row_hits = 0;
+  std::uint64_t row_misses = 0;
+  Tick refresh = 0;
+};
+
+struct OperatorRecord {
+  Tick begin = kNever;  ///< first command starts
+  Tick end = 0;         ///< last command completes
+  Tick exclusive = 0;   ///< time that passed on the critical unit while it was this operator's turn
+  CauseTimes times{};   ///< of the critical unit kind, summed over its units
+  std::int64_t dram_read_bytes = 0;
+  std::int64_t dram_write_bytes = 0;
+  std::int64_t shared_bytes = 0;
+  std::int64_t host_bytes = 0;
+  std::int64_t scratchpad_bytes = 0;
+  double executed_flops = 0;
+};
+
+/// When a command ran, for traces and attribution.
+struct CommandTimes {
+  Tick ready = 0;   ///< all dependencies complete and issued
+  Tick start = 0;   ///< unit begins
+  Tick first = 0;   ///< transfers: first data
+  Tick end = 0;     ///< complete
+};
+
+/// Bytes of one level in one slice of time, for counter tracks.
+struct CounterSample {
+  Tick begin = 0;
+  double bytes = 0;
+};
+
+struct Record {
+  Tick total = 0;
+  double clock_hz = 0;
+  std::vector<UnitRecord> units;
+  std::vector<LevelRecord> levels;
+  std::vector<OperatorRecord> operators;
+  std::vector<CommandTimes> commands;
+  std::vector<std::uint32_t> command_unit;
+  std::vector<Span> spans;
+  Tick sample_length = 0;
+  std::vector<std::vector<CounterSample>> level_samples;  ///< beside `levels`
+  std::uint64_t events = 0;       ///< tile events and memory bursts that were simulated
+  std::uint32_t critical_kind_units = 0;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/run/simulation.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "sim/core/error.h"
+#include "sim/core/nearest_name.h"
+
+namespace siliscope {
+namespace {
+
+const SystemModelKind& KindOf(const MachineSpec& machine) {
+  return SystemModelRegistry::Instance().Get("kind of chip", machine.kind);
+}
+
+double Seconds(std::chrono::steady_clock::time_point since) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+}  // namespace
+
+MachineSpec MachineOf(const SimulationRequest& request) {
+  MachineSpec machine = LoadMachine(request.system, request.overrides);
+  machine.ideal = request.ideal;
+  const std::vector<std::string>& allowed = KindOf(machine).ideal_resources;
+  for (const std::string& resource : request.ideal) {
+    if (std::find(allowed.begin(), allowed.end(), resource) == allowed.end()) {
+      throw UserError("--ideal " + resource + ": no such resource of " + machine.name +
+                      Suggestion(resource, allowed));
+    }
+  }
+  return machine;
+}
+
+Program CompileRequest(const SimulationRequest& request, const MachineSpec& machine) {
+  const Compiler& compiler = *CompilerRegistry::Instance().Get("compiler", "network")();
+  const auto cost = KindOf(machine).make_tile_cost(machine);
+  if (const auto* workload = std::get_if<WorkloadRequest>(&request.work)) {
+    return compiler.Compile(*workload, machine, *cost);
+  }
+  return compiler.CompileOperator(std::get<OperatorRequest>(request.work), machine, *cost);
+}
+
+SimulationResult Simulate(const SimulationRequest& request) {
+  const auto start = std::chrono::steady_clock::now();
+  SimulationResult result;
+  result.machine = MachineOf(request);
+  result.program = CompileRequest(request, result.machine);
+  result.compile_seconds = Seconds(start);
+  const auto run = std::chrono::steady_clock::now();
+  const auto model = KindOf(result.machine).make_model(result.machine);
+  result.record = model->Run(result.program, request.options);
+  result.simulate_seconds = Seconds(run);
+  return result;
+}
+
+double ComputedPeakOperations(const MachineSpec& machine, const std::string& dtype) {
+  return KindOf(machine).peak_operations_per_s(machine, dtype);
+}
+
+double PeakOperations(const MachineSpec& machine, const std::string& dtype) {
+  const auto as = machine.converted_dtypes.find(dtype);
+  const auto it = machine.peaks.find(as == machine.converted_dtypes.end() ? dtype : as->second);
+  return it == machine.peaks.end() ? ComputedPeakOperations(machine, dtype)
+                                   : it->second.operations_per_s;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The compiler behind the contract: finds or imports a network, runs the passes, lowers it.
+#include <fmt/format.h>
+
+#include "sim/contract/compiler.h"
+#include "sim/core/error.h"
+#include "sim/core/quantity.h"
+#include "workloads/import/workload_source.h"
+#include "workloads/ir/operator_kind.h"
+#include "workloads/ir/printer.h"
+#include "workloads/lower/npu/npu_lowering.h"
+#include "workloads/passes/pass.h"
+#include "workloads/zoo/single_operator.h"
+
+namespace siliscope {
+namespace {
+
+class NetworkCompiler : public Compiler {
+ public:
+  Program Compile(const WorkloadRequest& request, const MachineSpec& machine,
+                  const TileCost& cost) const override {
+    const Graph graph = Load(request);
+    Program program = Lower(graph, machine, cost, request.dtype);
+    program.workload = request.workload;
+    program.batch = BatchOf(graph);
+    return program;
+  }
+
+  Program CompileOperator(const OperatorRequest& request, const MachineSpec& machine,
+                          const TileCost& cost) const override {
+    Graph graph = SingleOperatorGraph(request);
+    VerifyGraph(graph);
+    return Lower(graph, machine, cost, request.dtype);
+  }
+
+  std::vector<NamedText> ListWorkloads() const override { return ListWorkloadSources(); }
+
+  std::vector<NamedText> ListOperators() const override {
+    std::vector<NamedText> list;
+    for (const auto& [name, kind] : OperatorRegistry::Instance().entries()) {
+      list.push_back({name, kind.meaning});
+    }
+    return list;
+  }
+
+  std::vector<NamedText> ListPasses() const override {
+    std::vector<NamedText> list;
+    for (const Pass& pass : DefaultPasses()) list.push_back({pass.name, pass.meaning});
+    return list;
+  }
+
+  std::string Print(const WorkloadRequest& request) const override {
+    return PrintGraph(Load(request));
+  }
+
+  std::string Check(const WorkloadRequest& request) const override {
+    const Graph graph = Load(request);
+    std::int64_t parameters = 0;
+    for (const Tensor& tensor : graph.tensors) {
+      if (tensor.role == Role::kWeight) parameters += tensor.elements();
+    }
+    return fmt::format("{}: {} operators, {:.4g} GMAC, {} parameters", request.workload,
+                       graph.operators.size(), GraphMacs(graph) / 1e9,
+                       Engineering(static_cast<double>(parameters), ""));
+  }
+
+ private:
+  static Graph Load(const WorkloadRequest& request) {
+    Graph graph = LoadWorkload(request);
+    RunPasses(&graph);
+    VerifyGraph(graph);
+    return graph;
+  }
+
+  static Program Lower(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
+                       const std::string& dtype) {
+    if (graph.operators.empty()) throw UserError("the network has no operators");
+    return NpuLowering(graph, machine, cost,
+                       dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : dtype)
+        .Run();
+  }
+
+  static std::int64_t BatchOf(const Graph& graph) {
+    if (graph.inputs.empty()) return 1;
+    const Shape& shape = graph.tensor(graph.inputs.front()).shape;
+    return shape.empty() ? 1 : shape.front();
+  }
+};
+
+const bool kRegistered = CompilerRegistry::Instance().Add("network", []() -> const Compiler* {
+  static const NetworkCompiler compiler;
+  return &compiler;
+});
+
+}  // namespace
+}  // namespace siliscope

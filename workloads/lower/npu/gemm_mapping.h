@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// How one matrix product is cut for an NPU core: blocks that fit its scratchpads, the order of the
+// loops over them, rows a tile, and what stays on chip. Found by pricing every candidate with the
+// hardware's own tile costs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sim/contract/machine_spec.h"
+#include "sim/contract/tile_cost.h"
+
+namespace siliscope {
+
+/// The product of one core: `groups` independent products of m x k by k x n.
+struct GemmExtents {
+  std::int64_t groups = 1;
+  std::int64_t m = 0, n = 0, k = 0;
+  std::int64_t streamed_bytes = 0;    ///< of the whole streamed operand as it lies in memory
+  std::int64_t stationary_bytes = 0;  ///< of the whole stationary operand as it lies in memory
+  std::int64_t result_bytes = 0;
+  double rate = 1;
+  bool streamed_on_chip = false;      ///< needs no copy
+  bool stationary_on_chip = false;
+  bool result_leaves = false;
+};
+
+struct GemmMapping {
+  std::int64_t block_m = 0, block_n = 0, block_k = 0;
+  bool m_outer = true;              ///< block loops: m then n, else n then m; k is always innermost
+  bool streamed_resident = false;   ///< copied whole before the loops
+  bool stationary_resident = false;
+  bool split_rows = false;          ///< arrays share each tile's rows, else they take tiles in turn
+  std::int64_t tile_rows = 0;       ///< rows of one matmul command, before splitting
+  double estimated_seconds = 0;
+
+  std::string Text() const;
+};
+
+/// The mapping of least estimated time. `free_bytes` of scratchpad are there for blocks.
+GemmMapping SearchGemmMapping(const GemmExtents& work, const MachineSpec& machine,
+                              const TileCost& cost, std::int64_t free_streamed_bytes,
+                              std::int64_t free_stationary_bytes);
+
+}  // namespace siliscope

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Networks by name and parameters.
+#pragma once
+
+#include <string>
+
+#include "sim/contract/compiler.h"
+#include "sim/core/registry.h"
+#include "workloads/ir/graph.h"
+
+namespace siliscope {
+
+struct ZooNetwork {
+  std::string meaning;
+  Graph (*make)(const WorkloadRequest& request);
+};
+
+using ZooRegistry = Registry<ZooNetwork>;
+
+/// Adds layers one after another.
+class NetworkBuilder {
+ public:
+  explicit NetworkBuilder(const std::string& name) { graph_.name = name; }
+
+  TensorId Input(const std::string& name, const Shape& shape);
+  TensorId Weight(const std::string& name, const Shape& shape);
+  /// x [rows, in] times a weight [in, out], then a function ("" = none).
+  TensorId FullyConnected(const std::string& name, TensorId x, std::int64_t out,
+                          const std::string& function);
+  TensorId Conv(const std::string& name, TensorId x, std::int64_t out_channels, std::int64_t kernel,
+                std::int64_t stride, const std::string& function);
+  TensorId Pool(const std::string& name, TensorId x, std::int64_t kernel, std::int64_t stride);
+  TensorId Function(const std::string& name, const std::string& function,
+                    std::vector<TensorId> inputs);
+  TensorId Reshape(const std::string& name, TensorId x, const Shape& shape);
+  const Shape& ShapeOf(TensorId id) const { return graph_.tensor(id).shape; }
+
+  Graph Finish(TensorId output);
+
+ private:
+  Graph graph_;
+};
+
+}  // namespace siliscope

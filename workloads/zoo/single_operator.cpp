@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/zoo/single_operator.h"
+
+#include <charconv>
+
+#include "sim/core/error.h"
+#include "sim/core/nearest_name.h"
+#include "workloads/ir/elementwise_function.h"
+
+namespace siliscope {
+namespace {
+
+/// The pairs of a row, each to be asked for once; what nobody asked for is unknown.
+class ShapeKeys {
+ public:
+  explicit ShapeKeys(const OperatorRequest& request) : request_(request) {}
+
+  std::int64_t Int(const std::string& key, std::int64_t otherwise = -1) {
+    known_.push_back(key);
+    const auto it = request_.shape.find(key);
+    if (it == request_.shape.end()) {
+      if (otherwise < 0) throw UserError(request_.op + ": shape lacks " + key);
+      return otherwise;
+    }
+    std::int64_t value = 0;
+    const char* end = it->second.data() + it->second.size();
+    const auto [at, error] = std::from_chars(it->second.data(), end, value);
+    const std::int64_t least = otherwise == 0 ? 0 : 1;
+    if (error != std::errc() || at != end || value < least || value > (std::int64_t{1} << 31)) {
+      throw UserError(request_.op + ": " + key + "=" + it->second + " is not a whole number from " +
+                      std::to_string(least) + " to 2147483648");
+    }
+    return value;
+  }
+
+  std::string Text(const std::string& key, const std::string& otherwise,
+                   const std::vector<std::string>& allowed) {
+    known_.push_back(key);
+    const auto it = request_.shape.find(key);
+    const std::string value = it == request_.shape.end() ? otherwise : it->second;
+    for (const std::string& a : allowed) {
+      if (a == value) return value;
+    }
+    throw UserError(request_.op + ": " + key + "=" + value + " is not allowed" +
+                    Suggestion(value, allowed));
+  }
+
+  void Finish() const {
+    for (const auto& [key, value] : request_.shape) {
+      bool found = false;
+      for (const std::string& known : known_) found = found || known == key;
+      if (!found) {
+        throw UserError(request_.op + ": unknown key " + key + Suggestion(key, known_));
+      }
+    }
+  }
+
+ private:
+  const OperatorRequest& request_;
+  std::vector<std::string> known_;
+};
+
+TensorId Input(Graph* graph, const std::string& name, const Shape& shape, Role role) {
+  const TensorId id = graph->AddTensor({name, shape, DataType::kFp32, role, nullptr});
+  if (role != Role::kWeight) graph->inputs.push_back(id);
+  return id;
+}
+
+void Gemm(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::int64_t m = keys.Int("m"), n = keys.Int("n"), k = keys.Int("k");
+  const std::int64_t batch = keys.Int("batch", 1);
+  const bool ta = keys.Text("ta", "N", {"N", "T"}) == "T";
+  const bool tb = keys.Text("tb", "N", {"N", "T"}) == "T";
+  Shape a = ta ? Shape{k, m} : Shape{m, k}, b = tb ? Shape{n, k} : Shape{k, n};
+  if (batch > 1) {
+    a.insert(a.begin(), batch);
+    b.insert(b.begin(), batch);
+  }
+  op->kind = "matmul";
+  op->attributes["transpose_a"] = std::int64_t{ta};
+  op->attributes["transpose_b"] = std::int64_t{tb};
+  op->inputs = {Input(graph, "a", a, Role::kActivation), Input(graph, "b", b, Role::kWeight)};
+}
+
+void Conv(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::int64_t n = keys.Int("n"), c = keys.Int("c"), h = keys.Int("h"), w = keys.Int("w");
+  const std::int64_t out_c = keys.Int("out_c"), kh = keys.Int("kh"), kw = keys.Int("kw");
+  const std::int64_t ph = keys.Int("pad_h", 0), pw = keys.Int("pad_w", 0);
+  const std::int64_t sh = keys.Int("stride_h", 1), sw = keys.Int("stride_w", 1);
+  const std::int64_t group = keys.Int("group", 1);
+  if (c % group != 0) throw UserError("conv2d: c is no multiple of group");
+  op->kind = "conv";
+  op->attributes["pads"] = Shape{ph, pw, ph, pw};
+  op->attributes["strides"] = Shape{sh, sw};
+  op->attributes["group"] = group;
+  op->inputs = {Input(graph, "x", {n, c, h, w}, Role::kActivation),
+                Input(graph, "w", {out_c, c / group, kh, kw}, Role::kWeight)};
+}
+
+void Elementwise(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::string function = keys.Text("fn", "add", FunctionNames());
+  const std::int64_t tensors = keys.Int("tensors", FindFunction(function)->operands);
+  const Shape shape = {keys.Int("rows"), keys.Int("cols")};
+  op->kind = "elementwise";
+  op->attributes["function"] = function;
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(tensors, 8); ++i) {
+    op->inputs.push_back(Input(graph, "x" + std::to_string(i), shape, Role::kActivation));
+  }
+  // "add" of one tensor adds a scalar.
+  while (static_cast<int>(op->inputs.size()) < FindFunction(function)->operands) {
+    op->inputs.push_back(Input(graph, "scalar", {1}, Role::kWeight));
+  }
+}
+
+void Rows(ShapeKeys& keys, Graph* graph, Operator* op, const std::string& kind) {
+  const std::int64_t rows = keys.Int("rows"), cols = keys.Int("cols");
+  op->kind = kind;
+  op->inputs = {Input(graph, "x", {rows, cols}, Role::kActivation)};
+  if (kind != "softmax") op->inputs.push_back(Input(graph, "scale", {cols}, Role::kWeight));
+  if (kind == "layer_norm") op->inputs.push_back(Input(graph, "bias", {cols}, Role::kWeight));
+}
+
+void Attention(ShapeKeys& keys, Graph* graph, Operator* op) {
+  keys.Text("phase", "prefill", {"prefill", "decode"});
+  const std::int64_t batch = keys.Int("batch", 1), heads = keys.Int("heads");
+  const std::int64_t kv_heads = keys.Int("kv_heads", heads), d = keys.Int("head_dim");
+  const std::int64_t sq = keys.Int("seq_q"), skv = keys.Int("seq_kv");
+  keys.Int("causal", 0);
+  op->kind = "attention";
+  op->inputs = {Input(graph, "q", {batch, heads, sq, d}, Role::kActivation),
+                Input(graph, "k", {batch, kv_heads, skv, d}, Role::kActivation),
+                Input(graph, "v", {batch, kv_heads, skv, d}, Role::kActivation)};
+}
+
+void Embedding(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::int64_t rows = keys.Int("rows"), cols = keys.Int("cols"), count = keys.Int("indices");
+  op->kind = "gather";
+  op->inputs = {Input(graph, "table", {rows, cols}, Role::kWeight),
+                Input(graph, "indices", {count}, Role::kActivation)};
+}
+
+}  // namespace
+
+Graph SingleOperatorGraph(const OperatorRequest& request) {
+  Graph graph;
+  graph.name = request.op;
+  Operator op;
+  op.name = request.op;
+  ShapeKeys keys(request);
+  if (request.op == "gemm") {
+    Gemm(keys, &graph, &op);
+  } else if (request.op == "conv2d") {
+    Conv(keys, &graph, &op);
+  } else if (request.op == "elementwise") {
+    Elementwise(keys, &graph, &op);
+  } else if (request.op == "softmax") {
+    Rows(keys, &graph, &op, "softmax");
+  } else if (request.op == "layernorm") {
+    Rows(keys, &graph, &op, "layer_norm");
+  } else if (request.op == "rmsnorm") {
+    Rows(keys, &graph, &op, "rms_norm");
+  } else if (request.op == "attention") {
+    Attention(keys, &graph, &op);
+  } else if (request.op == "embedding") {
+    Embedding(keys, &graph, &op);
+  } else {
+    throw UserError("unknown operator \"" + request.op.substr(0, 60) + "\"" +
+                    Suggestion(request.op, {"gemm", "conv2d", "elementwise", "softmax", "layernorm",
+                                            "rmsnorm", "attention", "embedding"}));
+  }
+  keys.Finish();
+  graph.outputs = {graph.AddOperator(std::move(op), DataType::kFp32)};
+  return graph;
+}
+
+}  // namespace siliscope
