@@ -34,6 +34,8 @@ class PipeLink : public sc_core::sc_module, public MemoryPort {
     return {start + latency_, start + latency_ + duration};
   }
 
+  Tick IdleLatency() const override { return ideal_ ? 0 : latency_; }
+
   std::int64_t read_bytes() const { return read_bytes_; }
   std::int64_t written_bytes() const { return written_bytes_; }
   Tick busy() const { return inward_.busy() + outward_.busy(); }

@@ -27,6 +27,12 @@ MemoryResponse Dram::AccessIdeal(const MemoryRequest& request) {
   return {start, start + duration};
 }
 
+Tick Dram::IdleLatency() const {
+  const double ns = spec_.ideal() ? spec_.ideal_latency_s * 1e9
+                                  : spec_.timing.trcd_ns + spec_.timing.tcl_ns;
+  return controller_latency_ + static_cast<Tick>(std::llround(ns * 1000));
+}
+
 MemoryResponse Dram::Access(const MemoryRequest& request) {
   if (request.bytes <= 0) return {request.when, request.when};
   if (spec_.ideal()) return AccessIdeal(request);

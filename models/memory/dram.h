@@ -20,6 +20,7 @@ class Dram : public sc_core::sc_module, public MemoryPort {
   Dram(const sc_core::sc_module_name& name, const DramSpec& spec);
 
   MemoryResponse Access(const MemoryRequest& request) override;
+  Tick IdleLatency() const override;
 
   const std::vector<DramChannel>& channels() const { return channels_; }
   const DramSpec& spec() const { return spec_; }

@@ -26,6 +26,8 @@ class MemoryPort : public sc_core::sc_interface {
  public:
   /// Requests must be made in order of time.
   virtual MemoryResponse Access(const MemoryRequest& request) = 0;
+  /// From a request to its first data when nothing else is going on.
+  virtual Tick IdleLatency() const = 0;
 };
 
 }  // namespace siliscope

@@ -14,8 +14,7 @@ DmaEngine::DmaEngine(const sc_core::sc_module_name& name, const DmaSpec& spec, C
       events_(events),
       listener_(listener),
       weights_bypass_(weights_bypass_scratchpad),
-      latency_(static_cast<Tick>(std::llround(spec.latency_s * 1e12))),
-      copies_(static_cast<std::size_t>(spec.engines)) {}
+      latency_(static_cast<Tick>(std::llround(spec.latency_s * 1e12))) {}
 
 MemoryPort& DmaEngine::Memory(MemorySpace space) {
   switch (space) {
@@ -46,28 +45,32 @@ std::uint32_t DmaEngine::NewChunk(Chunk chunk) {
 }
 
 void DmaEngine::Begin(std::uint32_t index, const NpuCommand& command) {
-  std::uint32_t slot = 0;
-  while (copies_[slot].command != kNone) ++slot;
-  copies_[slot] = Copy{index, &command, 0, 0, events_.now() + latency_, false};
-  ++active_;
+  if (free_copies_.empty()) {
+    free_copies_.push_back(static_cast<std::uint32_t>(copies_.size()));
+    copies_.emplace_back();
+  }
+  const std::uint32_t slot = free_copies_.back();
+  free_copies_.pop_back();
+  copies_[slot] = Copy{index, &command, 0, 0, events_.now() + latency_};
+  ++lanes_[LaneOf(command)].active;
   events_.Schedule(events_.now() + latency_, &Call<&DmaEngine::LatencyOver>, this, slot);
 }
 
 void DmaEngine::LatencyOver(std::uint32_t slot) {
-  ready_.push_back(slot);
-  RequestChunks();
+  Lane& lane = lanes_[LaneOf(*copies_[slot].what)];
+  const Copy& copy = copies_[slot];
+  // What a copy waits beyond this is other traffic.
+  listener_.CopyStarted(copy.command, events_.now() + Memory(copy.what->space).IdleLatency());
+  lane.ready.push_back(slot);
+  RequestChunks(&lane);
 }
 
-void DmaEngine::RequestChunks() {
-  while (!ready_.empty() && outstanding_ < spec_.outstanding) {
-    if (turn_ >= ready_.size()) turn_ = 0;
-    const std::uint32_t slot = ready_[turn_];
+void DmaEngine::RequestChunks(Lane* lane) {
+  while (!lane->ready.empty() && lane->outstanding < spec_.outstanding) {
+    const std::uint32_t slot = lane->ready.front();
+    ++lane->outstanding;
     RequestChunk(slot);
-    if (copies_[slot].requested >= copies_[slot].what->bytes) {
-      ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(turn_));
-    } else {
-      ++turn_;
-    }
+    if (copies_[slot].requested >= copies_[slot].what->bytes) lane->ready.pop_front();
   }
 }
 
@@ -78,7 +81,7 @@ void DmaEngine::RequestChunk(std::uint32_t slot) {
       std::min(spec_.chunk_bytes, std::max<std::int64_t>(command.bytes - copy.requested, 0));
   const bool write = command.opcode == NpuOpcode::kStore;
   Tick when = events_.now();
-  if (write) when = Scratch(command).Access(when, bytes);
+  if (write) when = Scratch(command).Access(when, bytes, 0);
   const MemoryResponse response = Memory(command.space)
                                       .Access({when, command.address + copy.requested, bytes, write});
   Tick arrival = response.end;
@@ -88,12 +91,7 @@ void DmaEngine::RequestChunk(std::uint32_t slot) {
     copy.engine_free = arrival;
   }
   copy.requested += bytes;
-  ++outstanding_;
   ++chunks_;
-  if (!copy.first_seen) {
-    copy.first_seen = true;
-    listener_.CopyStarted(copy.command, std::min(response.first, arrival));
-  }
   events_.Schedule(arrival, &Call<&DmaEngine::ChunkArrived>, this,
                    NewChunk({slot, bytes, write || (command.weights && weights_bypass_)}));
 }
@@ -103,23 +101,23 @@ void DmaEngine::ChunkArrived(std::uint32_t index) {
   Copy& copy = copies_[chunk.copy];
   if (!chunk.last_stage) {  // into the scratchpad, in the order of arrival
     chunk.last_stage = true;
-    const Tick done = Scratch(*copy.what).Access(events_.now(), chunk.bytes);
+    const Tick done = Scratch(*copy.what).Access(events_.now(), 0, chunk.bytes);
     if (done > events_.now()) {
       events_.Schedule(done, &Call<&DmaEngine::ChunkArrived>, this, index);
       return;
     }
   }
-  --outstanding_;
+  Lane& lane = lanes_[LaneOf(*copy.what)];
+  --lane.outstanding;
   copy.moved += chunk.bytes;
   free_chunks_.push_back(index);
-  if (copy.moved >= copy.what->bytes && copy.requested >= copy.what->bytes) {
-    const std::uint32_t command = copy.command;
-    copy.command = kNone;
-    --active_;
-    listener_.CopyDone(command);
+  if (copy.moved >= copy.what->bytes) {
+    free_copies_.push_back(chunk.copy);
+    --lane.active;
+    listener_.CopyDone(copy.command);
     listener_.EngineFree();
   }
-  RequestChunks();
+  RequestChunks(&lane);
 }
 
 }  // namespace siliscope

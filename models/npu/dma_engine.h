@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The DMA engines of a core. A copy starts in the order of its queue when an engine is free, waits
-// for the engine's latency, and is cut into chunks; the core's outstanding chunk requests are
-// limited, and the engines take turns. Data then goes through the ports of the scratchpad.
+// The DMA engines of a core: one group for each memory and direction, so that a slow host link does
+// not hold up copies from memory. A copy starts in the order of its queue when an engine of its
+// group is free, waits for the engine's latency, and is cut into chunks; a group's outstanding chunk
+// requests are limited and go to the oldest copy first. Data then goes through the ports of the
+// scratchpad.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <systemc>
 #include <vector>
@@ -24,7 +27,7 @@ class DmaEngine : public sc_core::sc_module {
   sc_core::sc_port<ScratchpadPort> weights{"weights"};
   sc_core::sc_port<ScratchpadPort> outputs{"outputs"};
 
-  /// Told when a copy's first data arrives and when it is complete.
+  /// Told when a copy's first data could arrive, were there no other traffic, and when it is complete.
   class Listener {
    public:
     virtual ~Listener() = default;
@@ -36,7 +39,9 @@ class DmaEngine : public sc_core::sc_module {
   DmaEngine(const sc_core::sc_module_name& name, const DmaSpec& spec, Clock clock,
             EventQueue& events, Listener& listener, bool weights_bypass_scratchpad);
 
-  bool Free() const { return static_cast<std::int64_t>(active_) < spec_.engines; }
+  bool Free(const NpuCommand& command) const {
+    return lanes_[LaneOf(command)].active < spec_.engines;
+  }
   /// Begins a copy; an engine must be free.
   void Begin(std::uint32_t index, const NpuCommand& command);
   std::uint64_t chunks() const { return chunks_; }
@@ -48,7 +53,12 @@ class DmaEngine : public sc_core::sc_module {
     std::int64_t requested = 0;  ///< bytes asked for
     std::int64_t moved = 0;      ///< bytes that have arrived
     Tick engine_free = 0;
-    bool first_seen = false;
+  };
+  /// The engines of one memory and direction.
+  struct Lane {
+    std::deque<std::uint32_t> ready;  ///< copies with bytes left to request, oldest first
+    std::int64_t active = 0;
+    std::int64_t outstanding = 0;
   };
   struct Chunk {
     std::uint32_t copy = 0;
@@ -56,8 +66,12 @@ class DmaEngine : public sc_core::sc_module {
     bool last_stage = false;
   };
 
+  static std::size_t LaneOf(const NpuCommand& command) {
+    return 2 * static_cast<std::size_t>(command.space) +
+           (command.opcode == NpuOpcode::kStore ? 1 : 0);
+  }
   void LatencyOver(std::uint32_t slot);
-  void RequestChunks();
+  void RequestChunks(Lane* lane);
   void RequestChunk(std::uint32_t slot);
   void ChunkArrived(std::uint32_t chunk);
   MemoryPort& Memory(MemorySpace space);
@@ -75,13 +89,11 @@ class DmaEngine : public sc_core::sc_module {
   Listener& listener_;
   bool weights_bypass_;
   Tick latency_;
-  std::vector<Copy> copies_;           ///< one slot an engine
-  std::vector<std::uint32_t> ready_;   ///< slots with bytes left to request, in turn
-  std::size_t turn_ = 0;
+  std::vector<Copy> copies_;
+  std::vector<std::uint32_t> free_copies_;
+  std::array<Lane, 6> lanes_;
   std::vector<Chunk> chunk_pool_;
   std::vector<std::uint32_t> free_chunks_;
-  std::int64_t active_ = 0;
-  std::int64_t outstanding_ = 0;
   std::uint64_t chunks_ = 0;
 };
 

@@ -170,7 +170,7 @@ bool NpuCore::StartHead(std::uint32_t queue, std::uint32_t index) {
   switch (command.opcode) {
     case NpuOpcode::kLoad:
     case NpuOpcode::kStore:
-      if (!dma_->Free()) return false;
+      if (!dma_->Free(command)) return false;
       times.start = now;
       times.first = now;
       dma_->Begin(index, command);

@@ -25,7 +25,7 @@ class SystolicArray : public sc_core::sc_module {
   SystolicTiming::Push Push(Tick now, const NpuCommand& command) {
     ++pushes_;
     const Tick operand_end =
-        command.bytes > 0 ? stationary->Access(now, command.bytes) : now;
+        command.bytes > 0 ? stationary->Access(now, command.bytes, 0) : now;
     SystolicTiming::Push push = timing_.PushOperand(now);
     if (operand_end > push.end) {
       timing_.DelayPush(operand_end);
@@ -39,8 +39,7 @@ class SystolicArray : public sc_core::sc_module {
 
   SystolicTiming::Matmul Matmul(Tick now, const NpuCommand& command) {
     if (spec_.dataflow != Dataflow::kOutputStationary) ++matmuls_;
-    const Tick operand_end =
-        command.bytes > 0 ? streamed->Access(now, command.bytes) : now;
+    const Tick operand_end = streamed->Access(now, command.bytes, command.result_bytes);
     const double used = static_cast<double>(command.depth) * static_cast<double>(command.width);
     macs_ += used * static_cast<double>(command.rows);
     const SystolicTiming::Matmul m =

@@ -51,9 +51,9 @@ VectorUnit::Times VectorUnit::Execute(Tick now, const VectorWork& work, std::int
   for (const auto& [name, times] : work.functions) operations_ += elements * times;
   if (ideal_) return {now, now, now};
   Tick duration = clock_.Cycles(VectorCycles(spec_, work, rows, columns));
-  const auto bytes = static_cast<std::int64_t>(
-      elements * (work.load_bytes_per_element + work.store_bytes_per_element));
-  const Tick ports_end = bytes > 0 ? operands->Access(now, bytes) : now;
+  const Tick ports_end =
+      operands->Access(now, static_cast<std::int64_t>(elements * work.load_bytes_per_element),
+                       static_cast<std::int64_t>(elements * work.store_bytes_per_element));
   if (ports_end > now + duration) duration = ports_end - now;
   const Tick start = busy_.Reserve(now, duration);
   const Tick end = start + duration;

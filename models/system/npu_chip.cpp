@@ -182,7 +182,8 @@ void NpuChip::AddLevels(Record* record) const {
   LevelRecord pads{"scratchpad", 0, 0, 0, 0, 0, 0, 0, 0};
   for (const auto& core : cores_) {
     for (const auto& pad : core->scratchpads()) {
-      pads.read_bytes += pad->bytes();
+      pads.read_bytes += pad->read_bytes();
+      pads.write_bytes += pad->write_bytes();
       pads.busy += pad->busy();
       pads.peak_bytes_per_s += pad->bytes_per_s();
       ++pads.channels;
@@ -215,7 +216,7 @@ void NpuChip::AddOperators(Record* record) const {
       op.executed_flops += 2.0 * static_cast<double>(command.rows) *
                            static_cast<double>(command.depth) * static_cast<double>(command.width);
     }
-    op.scratchpad_bytes += command.bytes;
+    op.scratchpad_bytes += command.bytes + command.result_bytes;
   }
 }
 

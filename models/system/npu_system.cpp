@@ -60,7 +60,10 @@ class NpuTileCost : public TileCost {
 
   double CopySeconds(std::int64_t bytes) const override {
     const double peak = machine_.memory.PeakBytesPerSecond();
-    double seconds = machine_.npu.dma.latency_s;
+    const DramTiming& t = machine_.memory.timing;
+    double seconds = machine_.npu.dma.latency_s + machine_.memory.controller_latency_s;
+    // A copy may meet a refresh on its way.
+    if (!machine_.memory.ideal()) seconds += (t.trcd_ns + t.tcl_ns + t.trfc_ns) * 1e-9;
     if (peak > 0) seconds += static_cast<double>(bytes) / (peak * (1 - RefreshShare()));
     return seconds;
   }

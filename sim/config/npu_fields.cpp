@@ -40,7 +40,8 @@ void VisitScratchpad(FieldVisitor& v, const char* key, ScratchpadSpec& s, const 
   v.Integer("banks", s.banks, kCount, kOptional, "banks that work at the same time");
   v.Bytes("bank_width", s.bank_width_bytes, {1, 1 << 20}, kRequired,
           "bytes that a port of a bank moves in a cycle");
-  v.Integer("ports", s.ports, {1, 64}, kOptional, "accesses a bank serves in a cycle");
+  v.Integer("read_ports", s.read_ports, {1, 64}, kOptional, "reads a bank serves in a cycle");
+  v.Integer("write_ports", s.write_ports, {1, 64}, kOptional, "writes a bank serves in a cycle");
   v.EndSection();
 }
 

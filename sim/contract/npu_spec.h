@@ -30,10 +30,14 @@ struct ScratchpadSpec {
   std::int64_t size_bytes = 0;  ///< 0 = there is none
   std::int64_t banks = 1;
   std::int64_t bank_width_bytes = 0;
-  std::int64_t ports = 1;
+  std::int64_t read_ports = 1;   ///< reads a bank serves in a cycle
+  std::int64_t write_ports = 1;  ///< writes a bank serves in a cycle
 
-  double BytesPerCycle() const {
-    return static_cast<double>(banks * bank_width_bytes * ports);
+  double ReadBytesPerCycle() const {
+    return static_cast<double>(banks * bank_width_bytes * read_ports);
+  }
+  double WriteBytesPerCycle() const {
+    return static_cast<double>(banks * bank_width_bytes * write_ports);
   }
 };
 

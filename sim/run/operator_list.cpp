@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "sim/core/error.h"
+#include "sim/core/key_value_list.h"
 #include "sim/run/metrics.h"
 #include "sim/run/simulation.h"
 #include "sim/run/worker_pool.h"
@@ -14,24 +15,6 @@ namespace siliscope {
 namespace {
 
 constexpr const char* kNeeded[] = {"id", "chip", "op", "dtype", "shape", "launch"};
-
-std::map<std::string, std::string> ShapePairs(const std::string& text) {
-  std::map<std::string, std::string> pairs;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(';', at), text.size());
-    const std::string pair = text.substr(at, end - at);
-    at = end + 1;
-    if (pair.empty()) continue;
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw UserError("shape: \"" + pair.substr(0, 40) + "\" is not key=value");
-    }
-    if (!pairs.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second) {
-      throw UserError("shape: " + pair.substr(0, equals) + " is given twice");
-    }
-  }
-  return pairs;
-}
 
 /// Cycles between the first command of an array and its last result.
 double MatrixCycles(const SimulationResult& result) {
@@ -56,7 +39,7 @@ std::string SimulateRow(const CsvTable& table, std::size_t row,
   request.system = value("chip");
   request.overrides = overrides;
   request.ideal = ideal;
-  request.work = OperatorRequest{value("op"), ShapePairs(value("shape")), value("dtype")};
+  request.work = OperatorRequest{value("op"), ParseKeyValueList(value("shape")), value("dtype")};
   const SimulationResult result = Simulate(request);
   CheckRecord(result);
   const Metrics metrics = ComputeMetrics(result);

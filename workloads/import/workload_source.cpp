@@ -6,8 +6,10 @@
 
 #include "sim/config/machine_loader.h"
 #include "sim/core/error.h"
+#include "sim/core/key_value_list.h"
 #include "workloads/import/onnx_import.h"
 #include "workloads/zoo/network.h"
+#include "workloads/zoo/single_operator.h"
 
 namespace siliscope {
 namespace {
@@ -38,6 +40,12 @@ OnnxOptions OptionsOf(const WorkloadRequest& request) {
 Graph LoadWorkload(const WorkloadRequest& request) {
   const std::string& name = request.workload;
   const std::vector<std::string> shipped = ShippedGraphs();
+  const std::size_t colon = name.find(':');
+  if (colon != std::string::npos && name.find('=') != std::string::npos && !IsFileName(name)) {
+    // One operator, as a row of an operator list names it: gemm:m=1024;n=512;k=64
+    return SingleOperatorGraph(
+        {name.substr(0, colon), ParseKeyValueList(name.substr(colon + 1)), request.dtype});
+  }
   if (const ZooNetwork* network = ZooRegistry::Instance().Find(name)) {
     if (!request.dimensions.empty()) {
       throw UserError(name + ": has no symbolic dimensions, --dim is for ONNX files");

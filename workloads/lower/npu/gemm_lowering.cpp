@@ -176,6 +176,8 @@ class GemmEmitter {
     }
     if (mapping_.block_k < extents_.k) slots = std::max(slots, tiles_a_block);
     sums_.assign(static_cast<std::size_t>(slots), kNone);
+    leaving_.assign(static_cast<std::size_t>(std::max<std::int64_t>(2, npu_.mapping.buffers)),
+                    kNone);
     epilogue_work_ = lowering_.builder().AddVectorWork(task_.epilogue);
   }
 
@@ -266,6 +268,11 @@ class GemmEmitter {
       tile.rows = std::min(mapping_.tile_rows, block_rows - mt * mapping_.tile_rows);
       tile.columns = std::min(Columns(), block_columns - nt * Columns());
       ComputeTile(s, tile, block_depth, first_k, last_k);
+      // Results leave when a whole block of rows is there; else tile by tile.
+      const bool row_done = n_first || nt + 1 == n_tiles;
+      if (last_k && row_done && task_.result != nullptr && !task_.result->on_chip) {
+        EmitStore(tile.rows, n_first ? tile.columns : block_columns);
+      }
     }
     if (last_k) next_sum_ = block_base_ + m_tiles * n_tiles;
   }
@@ -382,7 +389,10 @@ class GemmEmitter {
     matmul.width = static_cast<std::int32_t>(tile.columns);
     matmul.bytes = lowering_.ActivationBytes(rows * depth);
     if (output_stationary_) matmul.bytes += lowering_.WeightBytes(tile.columns * depth);
-    if (npu_.accumulators.rows == 0 && !output_stationary_) matmul.bytes += rows * tile.columns * 4 * (starts ? 1 : 2);
+    if (npu_.accumulators.rows == 0 && !output_stationary_) {  // sums in the scratchpad
+      matmul.result_bytes = rows * tile.columns * 4;
+      if (!starts) matmul.bytes += matmul.result_bytes;
+    }
     CommandIds ready = StreamedReady(s, tile);
     if (output_stationary_) {
       AddDependencies(&ready, StationaryReady(s, tile));
@@ -418,14 +428,18 @@ class GemmEmitter {
     vector.vector_work = epilogue_work_;
     vector.rows = static_cast<std::int32_t>(tile.rows);
     vector.width = static_cast<std::int32_t>(tile.columns);
+    AddDependency(&dependencies, leaving_[next_leaving_]);
     const CommandId id = lowering_.builder().Add(vector, dependencies);
     sums_[tile.sum] = id;
     last_vector_ = id;
     for (const TensorId operand : task_.epilogue_operands) lowering_.AddReaders(operand, {id});
-    if (task_.result == nullptr || task_.result->on_chip) return;
+  }
+
+  /// Copies a block of rows that is complete; the vector unit is in order, so its last tile says so.
+  void EmitStore(std::int64_t rows, std::int64_t columns) {
     const double bytes = static_cast<double>(extents_.result_bytes) / static_cast<double>(extents_.groups) *
-                         static_cast<double>(tile.rows) / static_cast<double>(extents_.m) *
-                         static_cast<double>(tile.columns) / static_cast<double>(extents_.n);
+                         static_cast<double>(rows) / static_cast<double>(extents_.m) *
+                         static_cast<double>(columns) / static_cast<double>(extents_.n);
     const auto whole = std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes + 0.5));
     const auto begin =
         static_cast<std::int64_t>(share_begin_ * static_cast<double>(task_.result_bytes));
@@ -433,8 +447,9 @@ class GemmEmitter {
         std::clamp<std::int64_t>(begin + stored_, 0, std::max<std::int64_t>(0, task_.result_bytes - whole));
     stored_ += whole;
     const CommandId store = lowering_.Copy(NpuOpcode::kStore, task_.op, core_, *task_.result,
-                                           offset, whole, false, {id});
-    sums_[tile.sum] = store;
+                                           offset, whole, false, {last_vector_});
+    leaving_[next_leaving_] = store;
+    next_leaving_ = (next_leaving_ + 1) % leaving_.size();
     finals_.push_back(store);
   }
 
@@ -483,7 +498,9 @@ class GemmEmitter {
   std::vector<std::pair<ScratchpadAllocator*, ScratchpadAllocator::Region>> resident_;
   BlockStream streamed_, stationary_;
   std::map<std::pair<CommandIds*, std::int64_t>, CommandId> streamed_users_, stationary_users_;
-  std::vector<CommandId> sums_;  ///< what frees each place for sums
+  std::vector<CommandId> sums_;     ///< what frees each place for sums
+  std::vector<CommandId> leaving_;  ///< what frees each block of results on its way out
+  std::size_t next_leaving_ = 0;
   std::int64_t next_sum_ = 0, block_base_ = 0, next_array_ = 0;
   std::uint16_t epilogue_work_ = 0;
   CommandIds finals_;

@@ -66,6 +66,7 @@ class Search {
           if (base.streamed_resident && base.stationary_resident && bk != work_.k) break;
           for (const bool m_outer : {true, false}) {
             GemmMapping candidate = base;
+            candidate.estimated_seconds = -1;  // stays so where it does not fit
             candidate.block_m = bm;
             candidate.block_n = bn;
             candidate.block_k = bk;
@@ -199,11 +200,17 @@ class Search {
     const auto seconds = [&](double bytes) {
       return cost_.CopySeconds(static_cast<std::int64_t>(bytes));
     };
-    const double compute = ComputeSeconds(*g);
-    const double copies = seconds(streamed + stationary + out);
+    // A step can't be faster than its copies, its products, or a buffer's round: latency, copy,
+    // products, over the number of buffers.
+    const double steps = groups * m_blocks * n_blocks *
+                         static_cast<double>(CeilDivide(work_.k, g->block_k));
+    const double compute = ComputeSeconds(*g) / steps;
+    const double latency = cost_.CopySeconds(0);
+    const double copies = (seconds(streamed + stationary + out) - latency) / steps;
+    const bool copied = streamed + stationary > 0;
+    const double round = ((copied ? latency : 0) + copies + compute) / buffers;
     g->estimated_seconds = seconds(before) + seconds(first) + seconds(last) +
-                           (machine_.npu.mapping.buffers > 1 ? std::max(compute, copies)
-                                                             : compute + copies);
+                           steps * std::max({compute, copies, round});
   }
 
   const GemmExtents& work_;

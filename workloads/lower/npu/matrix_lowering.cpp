@@ -35,7 +35,8 @@ bool LowerGemv(NpuLowering& lowering, std::uint32_t index, const GemmTask& task,
   const double copy_s = lowering.cost().CopySeconds(task.stationary_bytes);
   if (vector_s > copy_s) return false;
   std::vector<VectorInput> inputs = {{task.streamed, 1, true}, {task.stationary, 1, false}};
-  LowerVector(lowering, index, result, {work, task.k, task.n, inputs, task.result_bytes});
+  LowerVector(lowering, index, result,
+              {work, task.k, task.n, inputs, task.result_bytes, true});
   lowering.info(index).mapping = "vector unit, weights streamed";
   return true;
 }
@@ -100,7 +101,7 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
   if (vector_s >= array_s) return false;
   std::vector<VectorInput> inputs = {{op.inputs[0], 1, false}, {op.inputs[1], 1, true}};
   for (const TensorId operand : task.epilogue_operands) inputs.push_back({operand, 1, false});
-  LowerVector(lowering, index, op.outputs[0], {work, rows, columns, inputs, task.result_bytes});
+  LowerVector(lowering, index, op.outputs[0], {work, rows, columns, inputs, task.result_bytes, false});
   lowering.info(index).mapping = "vector unit, a tap at a time";
   return true;
 }

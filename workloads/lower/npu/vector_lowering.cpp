@@ -82,8 +82,10 @@ class VectorEmitter {
                                std::min(row_end_, begins[b] + rows) - begins[b], task_.columns,
                                dependencies);
       last_vector_ = done;
-      if (!result_.on_chip) {
-        const CommandId store = Store(begins[b], std::min(row_end_, begins[b] + rows), done);
+      const bool leaves = !result_.on_chip && (!task_.sums_rows || b + 1 == begins.size());
+      if (leaves) {
+        const std::int64_t from = task_.sums_rows ? row_begin_ : begins[b];
+        const CommandId store = Store(from, std::min(row_end_, begins[b] + rows), done);
         if (store != kNone) finals_.push_back(done = store);
       }
       ring[b % ring.size()] = done;

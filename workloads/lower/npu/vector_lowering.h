@@ -20,6 +20,7 @@ struct VectorTask {
   std::int64_t rows = 0, columns = 0;  ///< of the result, or of the longest operand
   std::vector<VectorInput> inputs;
   std::int64_t result_bytes = 0;
+  bool sums_rows = false;  ///< the result is the sum over all rows: it leaves once, at the end
 };
 
 /// Lowers a whole operator: places its result and finishes it.
