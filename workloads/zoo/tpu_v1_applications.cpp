@@ -6,8 +6,9 @@
 //   mlp1   4 FC, 1400 - 1000 - 1250 - 1250 - 1100... 5 M weights, batch 168.
 //   lstm0  24 FC, 34 vector: 24 gate products of 1472 x 1472, 52 M weights, batch 64.
 //   lstm1  37 FC, 19 vector, 600 x 600 matrices among them: 34 M weights, batch 96.
-//   cnn0   16 conv, 8 M weights, 2888 = 8 x 19 x 19 rows: a board of 19 x 19 at batch 8; 13 layers
-//          of 3x3, 256 to 256, and 3 of 1x1.
+//   cnn0   16 conv, 8 M weights, 2888 = 8 x 19 x 19 rows: a board of 19 x 19 at batch 8, as of the
+//          game of Go: 48 planes in, 14 layers of 3x3 and 256 channels, a 1x1 layer, and one value a
+//          point out.
 //   cnn1   72 conv, 13 pool, 4 FC, 100 M weights, 1750 operations a byte at batch 32: Inception-like
 //          trunk of 1x1 and 3x3 layers that shrinks from 28 x 28 to 7 x 7, then 4 FC.
 #include "workloads/zoo/network.h"
@@ -67,10 +68,10 @@ Graph Lstm1(const WorkloadRequest& request) {
 
 Graph Cnn0(const WorkloadRequest& request) {
   NetworkBuilder net("cnn0");
-  TensorId x = net.Input("x", {Batch(request, 8), 256, 19, 19});
-  for (int i = 1; i <= 13; ++i) x = net.Conv("conv" + std::to_string(i), x, 256, 3, 1, "relu");
-  for (int i = 14; i <= 16; ++i) x = net.Conv("conv" + std::to_string(i), x, 256, 1, 1, "relu");
-  return net.Finish(x);
+  TensorId x = net.Input("x", {Batch(request, 8), 48, 19, 19});
+  for (int i = 1; i <= 14; ++i) x = net.Conv("conv" + std::to_string(i), x, 256, 3, 1, "relu");
+  x = net.Conv("conv15", x, 256, 1, 1, "relu");
+  return net.Finish(net.Conv("conv16", x, 1, 1, 1, ""));
 }
 
 Graph Cnn1(const WorkloadRequest& request) {
