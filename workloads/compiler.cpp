@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compiler behind the contract: finds or imports a network, runs the passes, lowers it.
+#include "sim/contract/compiler.h"
+
 #include <fmt/format.h>
 
-#include "sim/contract/compiler.h"
 #include "sim/core/error.h"
 #include "sim/core/quantity.h"
 #include "workloads/import/workload_source.h"

@@ -28,8 +28,8 @@ MemoryResponse Dram::AccessIdeal(const MemoryRequest& request) {
 }
 
 Tick Dram::IdleLatency() const {
-  const double ns = spec_.ideal() ? spec_.ideal_latency_s * 1e9
-                                  : spec_.timing.trcd_ns + spec_.timing.tcl_ns;
+  const double ns =
+      spec_.ideal() ? spec_.ideal_latency_s * 1e9 : spec_.timing.trcd_ns + spec_.timing.tcl_ns;
   return controller_latency_ + static_cast<Tick>(std::llround(ns * 1000));
 }
 

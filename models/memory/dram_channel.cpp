@@ -97,7 +97,8 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   if (bank.open_row != row) {
     const bool was_open = bank.open_row >= 0;
     const Tick precharge = std::max(ready, bank.precharge_ready);
-    const Tick activate = Activate(was_open ? precharge + trp_ : std::max(ready, precharge), groups);
+    const Tick activate =
+        Activate(was_open ? precharge + trp_ : std::max(ready, precharge), groups);
     bank.open_row = row;
     bank.column_ready = activate + trcd_;
     bank.precharge_ready = activate + tras_;

@@ -81,7 +81,8 @@ class Attribution {
     Charge(command.op, index, Cause::kOperand, at, end, true);
   }
 
-  /// Explains [begin, end), at whose end `index` started (or, if `running`, which it spent running).
+  /// Explains [begin, end), at whose end `index` started (or, if `running`, which it spent
+  /// running).
   void Explain(std::uint32_t index, Tick begin, Tick end, bool running) {
     while (begin < end) {
       if (running) {
@@ -112,8 +113,7 @@ class Attribution {
   /// Returns where that part begins.
   Tick ExplainPush(std::uint32_t index, Tick begin, Tick end) {
     const std::uint32_t data = states_.blocker[index];
-    const Tick data_ready =
-        data == kNone ? begin : std::clamp(states_.times[data].end, begin, end);
+    const Tick data_ready = data == kNone ? begin : std::clamp(states_.times[data].end, begin, end);
     for (std::uint32_t d = program_.npu.dependency_begin[index];
          d < program_.npu.dependency_begin[index + 1]; ++d) {
       const std::uint32_t push = program_.npu.dependencies[d];

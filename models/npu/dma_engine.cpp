@@ -82,8 +82,8 @@ void DmaEngine::RequestChunk(std::uint32_t slot) {
   const bool write = command.opcode == NpuOpcode::kStore;
   Tick when = events_.now();
   if (write) when = Scratch(command).Access(when, bytes, 0);
-  const MemoryResponse response = Memory(command.space)
-                                      .Access({when, command.address + copy.requested, bytes, write});
+  const MemoryResponse response =
+      Memory(command.space).Access({when, command.address + copy.requested, bytes, write});
   Tick arrival = response.end;
   if (spec_.bytes_per_cycle > 0) {
     const Tick pace = clock_.Cycles(static_cast<double>(bytes) / spec_.bytes_per_cycle);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The DMA engines of a core: one group for each memory and direction, so that a slow host link does
 // not hold up copies from memory. A copy starts in the order of its queue when an engine of its
-// group is free, waits for the engine's latency, and is cut into chunks; a group's outstanding chunk
-// requests are limited and go to the oldest copy first. Data then goes through the ports of the
-// scratchpad.
+// group is free, waits for the engine's latency, and is cut into chunks; a group's outstanding
+// chunk requests are limited and go to the oldest copy first. Data then goes through the ports of
+// the scratchpad.
 #pragma once
 
 #include <array>
@@ -27,7 +27,8 @@ class DmaEngine : public sc_core::sc_module {
   sc_core::sc_port<ScratchpadPort> weights{"weights"};
   sc_core::sc_port<ScratchpadPort> outputs{"outputs"};
 
-  /// Told when a copy's first data could arrive, were there no other traffic, and when it is complete.
+  /// Told when a copy's first data could arrive, were there no other traffic, and when it is
+  /// complete.
   class Listener {
    public:
     virtual ~Listener() = default;

@@ -58,14 +58,14 @@ NpuCore::NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine
   queues_.resize(kArrays + 2 * static_cast<std::size_t>(spec_.array.count));
   BuildScratchpads();
   for (std::int64_t a = 0; a < spec_.array.count; ++a) {
-    auto array = std::make_unique<SystolicArray>(("array" + std::to_string(a)).c_str(),
-                                                 spec_.array, clock_);
+    auto array =
+        std::make_unique<SystolicArray>(("array" + std::to_string(a)).c_str(), spec_.array, clock_);
     array->streamed(InputPad().port);
     array->stationary(WeightPad().port);
     arrays_.push_back(std::move(array));
   }
-  vector_ = std::make_unique<VectorUnit>("vector_unit", spec_.vector, clock_,
-                                         IsIdeal(machine, "vector"));
+  vector_ =
+      std::make_unique<VectorUnit>("vector_unit", spec_.vector, clock_, IsIdeal(machine, "vector"));
   vector_->operands(OutputPad().port);
   DmaSpec dma = spec_.dma;
   if (IsIdeal(machine, "dma")) dma.latency_s = 0, dma.bytes_per_cycle = 0, dma.engines = 256;

@@ -24,8 +24,7 @@ class SystolicArray : public sc_core::sc_module {
 
   SystolicTiming::Push Push(Tick now, const NpuCommand& command) {
     ++pushes_;
-    const Tick operand_end =
-        command.bytes > 0 ? stationary->Access(now, command.bytes, 0) : now;
+    const Tick operand_end = command.bytes > 0 ? stationary->Access(now, command.bytes, 0) : now;
     SystolicTiming::Push push = timing_.PushOperand(now);
     if (operand_end > push.end) {
       timing_.DelayPush(operand_end);

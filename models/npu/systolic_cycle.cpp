@@ -97,35 +97,41 @@ void SystolicCycle::BeginStream() {
 }
 
 void SystolicCycle::StepPush(const Flight& flight) {
-  // In column c the values shift down during the cycles [start + c, start + c + shifts).
-  const std::int64_t per_cycle = spec_.weight_rows_per_cycle;
-  const std::int64_t shifts = (rows_ + per_cycle - 1) / per_cycle;
+  // Values enter at the top and move down a row a cycle; row r begins to shift r cycles late, so
+  // that what it held is kept until the last activation has used it. Column c does all this c
+  // cycles later.
   const auto age = static_cast<std::int64_t>(cycle_ - flight.push_start);
-  const std::int64_t first = std::max<std::int64_t>(0, age - shifts + 1);
-  const std::int64_t last = std::min<std::int64_t>(columns_ - 1, age);
-  if (first > last) return;
+  const std::int64_t first = std::max<std::int64_t>(0, age - rows_ + 1);
   std::vector<float>& plane = planes_[flight.plane];
-  const auto bytes = static_cast<std::size_t>(last - first + 1) * sizeof(float);
-  for (std::int64_t r = rows_ - 1; r >= per_cycle; --r) {
-    std::memcpy(RowOf(plane, r) + first, RowOf(plane, r - per_cycle) + first, bytes);
+  for (std::int64_t r = rows_ - 1; r > 0; --r) {
+    const std::int64_t last = std::min<std::int64_t>(columns_ - 1, age - r);
+    if (first > last) continue;
+    std::memcpy(RowOf(plane, r) + first, RowOf(plane, r - 1) + first,
+                static_cast<std::size_t>(last - first + 1) * sizeof(float));
   }
-  for (std::int64_t r = 0; r < std::min(per_cycle, rows_); ++r) {
-    float* const row = RowOf(plane, r);
-    for (std::int64_t c = first; c <= last; ++c) {
-      const std::int64_t shift = age - c;
-      const std::int64_t source = (shifts - 1 - shift) * per_cycle + r;
-      row[c] = source >= rows_
-                   ? 0
-                   : flight.tile.stationary[static_cast<std::size_t>(source * columns_ + c)];
-    }
+  for (std::int64_t c = first; c <= std::min(columns_ - 1, age); ++c) {
+    const std::int64_t source = rows_ - 1 - (age - c);
+    plane[static_cast<std::size_t>(c)] =
+        flight.tile.stationary[static_cast<std::size_t>(source * columns_ + c)];
   }
 }
 
+void SystolicCycle::TakeFromStaging(const Flight& flight, std::int64_t row) {
+  const std::int64_t column = static_cast<std::int64_t>(Age(flight)) - row;
+  if (column < 0 || column >= columns_) return;
+  const auto at = static_cast<std::size_t>(row * columns_ + column);
+  planes_[flight.plane][at] = flight.tile.stationary[at];
+}
+
 void SystolicCycle::StepStationary() {
+  const bool staged = spec_.weight_rows_per_cycle > 1;
   for (const Flight& flight : in_flight_) {
-    if (flight.pushing) StepPush(flight);
+    if (flight.pushing && !staged) StepPush(flight);
   }
   for (std::int64_t r = rows_ - 1; r >= 0; --r) {
+    for (const Flight& flight : in_flight_) {
+      if (staged && flight.streaming) TakeFromStaging(flight, r);
+    }
     // Activations move one column to the right; the next one enters at column 0.
     std::int64_t& head = head_[static_cast<std::size_t>(r)];
     float* ring = moving_.data() + r * ring_;
@@ -241,8 +247,8 @@ void SystolicCycle::Retire() {
   while (!in_flight_.empty()) {
     Flight& flight = in_flight_.front();
     // The last operand has passed the far corner.
-    if (!flight.streaming || Age(flight) < static_cast<std::uint64_t>(flight.tile.length + rows_ +
-                                                                      columns_ - 2)) {
+    if (!flight.streaming ||
+        Age(flight) < static_cast<std::uint64_t>(flight.tile.length + rows_ + columns_ - 2)) {
       break;
     }
     times_.push_back({flight.push_start, flight.push_end, flight.start, cycle_});
@@ -320,7 +326,8 @@ SystolicTile CutOutputTile(const SystolicArraySpec& spec, const std::vector<floa
   return tile;
 }
 
-std::vector<float> Transposed(const std::vector<float>& x, std::int64_t rows, std::int64_t columns) {
+std::vector<float> Transposed(const std::vector<float>& x, std::int64_t rows,
+                              std::int64_t columns) {
   std::vector<float> y(x.size());
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < columns; ++c) {

@@ -3,9 +3,9 @@
 // decides by the state of its own registers when the next tile may enter; it knows no formula.
 //
 // Weight stationary (and input stationary, which is the same machine with the operands exchanged):
-// activations enter row r at column 0, r cycles late, and move one column a cycle; partial sums move
-// one row down a cycle; stationary values are pushed in from the top, column c one cycle later for
-// each column. Output stationary: both operands move, sums stay and leave on a bus a column.
+// activations enter row r at column 0, r cycles late, and move one column a cycle; partial sums
+// move one row down a cycle; stationary values are pushed in from the top, column c one cycle later
+// for each column. Output stationary: both operands move, sums stay and leave on a bus a column.
 // Values are fp32, exact for integers below 2^24 (int8 products of up to 1040 terms).
 #pragma once
 
@@ -17,8 +17,8 @@
 
 namespace siliscope {
 
-/// One tile: stationary operand (rows x columns of the array, row-major, zero-padded; not for output
-/// stationary) and streamed operands.
+/// One tile: stationary operand (rows x columns of the array, row-major, zero-padded; not for
+/// output stationary) and streamed operands.
 struct SystolicTile {
   std::int64_t length = 0;          ///< streamed rows (output stationary: contraction)
   std::vector<float> stationary;    ///< [array rows][array columns]
@@ -68,6 +68,7 @@ class SystolicCycle {
   bool PushPathFree() const;
   void BeginStream();
   void StepPush(const Flight& flight);
+  void TakeFromStaging(const Flight& flight, std::int64_t row);
   void StepStationary();
   void StepOutputStationary();
   void CollectBottomRow(Flight& flight);

@@ -39,9 +39,9 @@ class SystolicTiming {
     return std::max<std::uint64_t>(cycles, 1);
   }
   static std::uint64_t PushCycles(const SystolicArraySpec& spec) {
-    return static_cast<std::uint64_t>(
-        (spec.rows + spec.weight_rows_per_cycle - 1) / spec.weight_rows_per_cycle +
-        spec.weight_switch_cycles);
+    return static_cast<std::uint64_t>((spec.rows + spec.weight_rows_per_cycle - 1) /
+                                          spec.weight_rows_per_cycle +
+                                      spec.weight_switch_cycles);
   }
   static std::uint64_t DrainCycles(const SystolicArraySpec& spec) {
     return static_cast<std::uint64_t>(spec.rows + spec.columns - 2);
@@ -72,8 +72,8 @@ class SystolicTiming {
     }
     entrance_free_ = m.stream_end;
     if (output_stationary) {
-      entrance_free_ = std::max(
-          entrance_free_, m.start + clock_.Cycles(static_cast<std::uint64_t>(spec_.rows)));
+      entrance_free_ =
+          std::max(entrance_free_, m.start + clock_.Cycles(static_cast<std::uint64_t>(spec_.rows)));
     }
     // With two planes the shadow is free once this tile has started; with one, once it has ended.
     plane_free_ = spec_.weight_double_buffer ? m.start : m.stream_end;
@@ -88,8 +88,9 @@ class SystolicTiming {
 
   /// When a tile whose operands are ready could enter.
   Tick EarliestMatmul(Tick ready) const {
-    return spec_.dataflow == Dataflow::kOutputStationary ? std::max(ready, entrance_free_)
-                                                         : std::max({ready, entrance_free_, pushed_});
+    return spec_.dataflow == Dataflow::kOutputStationary
+               ? std::max(ready, entrance_free_)
+               : std::max({ready, entrance_free_, pushed_});
   }
 
  private:

@@ -9,7 +9,8 @@ namespace siliscope {
 double VectorCycles(const VectorUnitSpec& spec, const VectorWork& work, std::int64_t rows,
                     std::int64_t columns) {
   const auto up = [](std::int64_t a, std::int64_t b) {
-    return static_cast<double>((a + b - 1) / b);
+    const std::int64_t whole = (a + b - 1) / b;
+    return static_cast<double>(whole);
   };
   const double positions = up(rows, spec.sublanes) * up(columns, spec.lanes);
   double cycles_per_position = 0;
@@ -20,14 +21,13 @@ double VectorCycles(const VectorUnitSpec& spec, const VectorWork& work, std::int
   double cycles = positions * cycles_per_position / static_cast<double>(spec.alus);
   if (work.reductions > 0) {
     // Inside a lane the reduction is one of the functions; across lanes it is a tree, once a row.
-    const double steps = std::ceil(std::log2(static_cast<double>(std::max<std::int64_t>(
-        2, std::min(columns, spec.lanes)))));
+    const double steps = std::ceil(
+        std::log2(static_cast<double>(std::max<std::int64_t>(2, std::min(columns, spec.lanes)))));
     cycles += work.reductions * up(rows, spec.sublanes) * steps / static_cast<double>(spec.alus);
   }
   if (work.transpose) {
-    cycles = std::max(
-        cycles, static_cast<double>(rows) * up(columns, spec.lanes) /
-                    static_cast<double>(spec.transpose_rows_per_cycle));
+    cycles = std::max(cycles, static_cast<double>(rows) * up(columns, spec.lanes) /
+                                  static_cast<double>(spec.transpose_rows_per_cycle));
   }
   const double elements = positions * static_cast<double>(spec.lanes * spec.sublanes);
   if (spec.load_bytes_per_cycle > 0) {

@@ -37,17 +37,17 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       graph_(program.npu),
       states_(program.npu) {
   if (IsIdeal(machine, "scratchpad")) {
-    for (ScratchpadSpec* pad : {&machine_.npu.unified, &machine_.npu.input, &machine_.npu.weight,
-                                &machine_.npu.output}) {
+    for (ScratchpadSpec* pad :
+         {&machine_.npu.unified, &machine_.npu.input, &machine_.npu.weight, &machine_.npu.output}) {
       pad->bank_width_bytes = 0;
     }
   }
   dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
   const NpuSpec& npu = machine_.npu;
   if (npu.shared_memory.size_bytes > 0) {
-    shared_ = std::make_unique<PipeLink>("shared_memory", npu.shared_memory.bandwidth_bytes_per_s,
-                                         npu.shared_memory.latency_s,
-                                         IsIdeal(machine, "shared_memory"));
+    shared_ =
+        std::make_unique<PipeLink>("shared_memory", npu.shared_memory.bandwidth_bytes_per_s,
+                                   npu.shared_memory.latency_s, IsIdeal(machine, "shared_memory"));
   }
   if (npu.host_link.bandwidth_bytes_per_s > 0) {
     host_ = std::make_unique<PipeLink>("host_link", npu.host_link.bandwidth_bytes_per_s,
@@ -114,8 +114,11 @@ void NpuChip::AddUnits(Record* record) const {
       unit.name = core->QueueName(q);
       const bool array = q >= 4;
       const bool push = array && q % 2 == 0;
-      unit.kind = q < 2 ? "dma" : q == 2 ? "vector_unit" : q == 3 ? "scalar_unit"
-                  : push ? "push_path" : "systolic_array";
+      unit.kind = q < 2    ? "dma"
+                  : q == 2 ? "vector_unit"
+                  : q == 3 ? "scalar_unit"
+                  : push   ? "push_path"
+                           : "systolic_array";
       if (array && !push) {
         unit.flops = 2 * core->arrays()[(q - 4) / 2]->macs();
         unit.peak_flops_per_s = peak;
@@ -131,7 +134,8 @@ void NpuChip::AddUnits(Record* record) const {
   const auto& commands = program_.npu.commands;
   record->command_unit.resize(commands.size());
   for (std::uint32_t i = 0; i < commands.size(); ++i) {
-    const std::uint32_t unit = base[commands[i].core] + cores_[commands[i].core]->QueueOf(commands[i]);
+    const std::uint32_t unit =
+        base[commands[i].core] + cores_[commands[i].core]->QueueOf(commands[i]);
     record->command_unit[i] = unit;
     schedules[unit].commands.push_back(i);
     ++record->units[unit].commands;

@@ -41,8 +41,7 @@ class NpuTileCost : public TileCost {
     }
     const auto push = SystolicTiming::PushCycles(array);
     if (!array.overlap_fill_drain) return MatmulAloneCycles(rows, rate);
-    return static_cast<double>(array.weight_double_buffer ? std::max(stream, push)
-                                                          : stream + push);
+    return static_cast<double>(array.weight_double_buffer ? std::max(stream, push) : stream + push);
   }
 
   double MatmulAloneCycles(std::int64_t rows, double rate) const override {
@@ -85,8 +84,8 @@ const bool kRegistered = SystemModelRegistry::Instance().Add(
               return std::make_unique<NpuTileCost>(machine);
             },
             &NpuChipPeak,
-            {"dram", "dma", "host_link", "launch", "scratchpad", "shared_memory",
-             "synchronisation", "vector"}});
+            {"dram", "dma", "host_link", "launch", "scratchpad", "shared_memory", "synchronisation",
+             "vector"}});
 
 }  // namespace
 }  // namespace siliscope

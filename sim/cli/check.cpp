@@ -30,8 +30,8 @@ void CheckOne(const CheckOptions& o, const std::string& file) {
     fmt::print("{}: good: {}, {} cores, {} array(s) of {}x{} each, {}\n", file, machine.name,
                machine.npu.cores, machine.npu.array.count, machine.npu.array.rows,
                machine.npu.array.columns,
-               Engineering(ComputedPeakOperations(
-                               machine, std::string(DataTypeName(machine.default_dtype))),
+               Engineering(ComputedPeakOperations(machine,
+                                                  std::string(DataTypeName(machine.default_dtype))),
                            "OP/s"));
     return;
   }

@@ -32,7 +32,9 @@ struct Point {
 };
 
 std::string FolderOf(const std::string& system, const std::string& workload) {
-  const auto stem = [](const std::string& name) { return std::filesystem::path(name).stem().string(); };
+  const auto stem = [](const std::string& name) {
+    return std::filesystem::path(name).stem().string();
+  };
   return stem(system) + "--" + stem(workload);
 }
 
@@ -51,11 +53,23 @@ std::string SimulatePoint(const CompareOptions& o, const Point& point, const Out
 }
 
 std::string ComparisonCsv(const std::vector<Point>& points) {
-  std::vector<std::string> columns = {
-      "workload", "system", "batch", "dtype", "time_us", "samples_per_s", "nominal_tops",
-      "peak_tops", "compute_util_pct", "array_active_pct", "bound", "dram_gb_per_s",
-      "dram_peak_gb_per_s", "tdp_w", "samples_per_s_per_peak_tops", "samples_per_s_per_gb_per_s",
-      "samples_per_s_per_watt"};
+  std::vector<std::string> columns = {"workload",
+                                      "system",
+                                      "batch",
+                                      "dtype",
+                                      "time_us",
+                                      "samples_per_s",
+                                      "nominal_tops",
+                                      "peak_tops",
+                                      "compute_util_pct",
+                                      "array_active_pct",
+                                      "bound",
+                                      "dram_gb_per_s",
+                                      "dram_peak_gb_per_s",
+                                      "tdp_w",
+                                      "samples_per_s_per_peak_tops",
+                                      "samples_per_s_per_gb_per_s",
+                                      "samples_per_s_per_watt"};
   for (std::size_t c = 0; c < kCauses; ++c) {
     columns.push_back(std::string(CauseName(static_cast<Cause>(c))) + "_pct");
   }
@@ -105,13 +119,14 @@ void PrintTable(const std::vector<Point>& points) {
     }
     const auto& s = p.summary;
     const double tdp = s.at("tdp_w").get<double>(), rate = s.at("samples_per_s").get<double>();
-    fmt::print("{:<18} {:<14} {:>5} {:<6} {:>10} {:>11.5g} {:>8.4g} {:>5.1f}% {:>7.4g} {:>10}  {}\n",
-               std::filesystem::path(p.workload).stem().string(), s.at("system").get<std::string>(),
-               s.at("batch").get<std::int64_t>(), s.at("dtype").get<std::string>(),
-               Engineering(s.at("time_us").get<double>() * 1e-6, "s"), rate,
-               s.at("nominal_tops").get<double>(), s.at("compute_util_pct").get<double>(),
-               s.at("dram_gb_per_s").get<double>(), tdp > 0 ? fmt::format("{:.4g}", rate / tdp) : "-",
-               s.at("bound").get<std::string>());
+    fmt::print(
+        "{:<18} {:<14} {:>5} {:<6} {:>10} {:>11.5g} {:>8.4g} {:>5.1f}% {:>7.4g} {:>10}  {}\n",
+        std::filesystem::path(p.workload).stem().string(), s.at("system").get<std::string>(),
+        s.at("batch").get<std::int64_t>(), s.at("dtype").get<std::string>(),
+        Engineering(s.at("time_us").get<double>() * 1e-6, "s"), rate,
+        s.at("nominal_tops").get<double>(), s.at("compute_util_pct").get<double>(),
+        s.at("dram_gb_per_s").get<double>(), tdp > 0 ? fmt::format("{:.4g}", rate / tdp) : "-",
+        s.at("bound").get<std::string>());
   }
 }
 
@@ -147,8 +162,9 @@ int Compare(const CompareOptions& o) {
   std::vector<JobResult> jobs;
   {
     Progress progress("simulations", points.size());
-    jobs = RunJobs(points.size(), [&](std::size_t i) { return SimulatePoint(o, points[i], out); },
-                   [&](std::size_t done) { progress.Done(done); });
+    jobs = RunJobs(
+        points.size(), [&](std::size_t i) { return SimulatePoint(o, points[i], out); },
+        [&](std::size_t done) { progress.Done(done); });
   }
   int code = 0;
   nlohmann::ordered_json all = nlohmann::ordered_json::array();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// siliscope explain: what a key, metric, cause, operator or error means, and where values come from.
+// siliscope explain: what a key, metric, cause, operator or error means, and where values come
+// from.
 #include <fmt/format.h>
 
 #include <memory>
@@ -19,7 +20,8 @@ const std::vector<NamedText>& ExitCodes() {
       {"0", "done"},
       {"2", "the user's mistake: the message says where and what is allowed"},
       {"3", "some rows of a list failed; the others were written"},
-      {"4", "the network does not fit the memory: a result, with what is missing and what would fit"},
+      {"4",
+       "the network does not fit the memory: a result, with what is missing and what would fit"},
       {"70", "our own fault, or a stuck simulation: please report it"},
       {"74", "a file could not be written"},
       {"130", "interrupted; nothing half-written is left"}};
@@ -64,7 +66,8 @@ void Explain(const std::string& name) {
     fmt::print("{} (cause of a unit's time): {}\n", CauseName(cause), CauseMeaning(cause));
     found = true;
   }
-  for (const NamedText& op : (*CompilerRegistry::Instance().Get("compiler", "network")()).ListOperators()) {
+  for (const NamedText& op :
+       (*CompilerRegistry::Instance().Get("compiler", "network")()).ListOperators()) {
     names.push_back(op.name);
     if (op.name != name) continue;
     fmt::print("{} (operator): {}\n", op.name, op.text);
@@ -76,10 +79,11 @@ void Explain(const std::string& name) {
     found = true;
   }
   if (!found) {
-    throw UserError("nothing is called \"" + name.substr(0, 80) + "\"" +
-                    (NearestName(name, names).empty()
-                         ? "; keys of chip files, metrics, causes, operators and exit codes are explained"
-                         : Suggestion(name, names)));
+    throw UserError(
+        "nothing is called \"" + name.substr(0, 80) + "\"" +
+        (NearestName(name, names).empty()
+             ? "; keys of chip files, metrics, causes, operators and exit codes are explained"
+             : Suggestion(name, names)));
   }
 }
 

@@ -73,9 +73,8 @@ void AddSchemaCommand(CLI::App& app) {
   CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of a kind of YAML file");
   schema->add_option("kind", *what, "chip or memory")
       ->check(CLI::IsMember(std::vector<std::string>{"chip", "memory"}));
-  schema->callback([what] {
-    fmt::print("{}\n", (*what == "chip" ? ChipSchema() : MemorySchema()).dump(2));
-  });
+  schema->callback(
+      [what] { fmt::print("{}\n", (*what == "chip" ? ChipSchema() : MemorySchema()).dump(2)); });
 }
 
 }  // namespace siliscope

@@ -77,9 +77,15 @@ std::vector<std::string> GroupLine(const std::string& table, const std::string& 
     bias += e / static_cast<double>(group.errors.size());
     absolute.push_back(std::fabs(e));
   }
-  return {table, chip, op, dtype, std::to_string(group.errors.size()),
-          NumberText(MeanAbsolute(group.errors)), NumberText(Percentile(absolute, 0.5)),
-          NumberText(Percentile(absolute, 0.9)), NumberText(bias),
+  return {table,
+          chip,
+          op,
+          dtype,
+          std::to_string(group.errors.size()),
+          NumberText(MeanAbsolute(group.errors)),
+          NumberText(Percentile(absolute, 0.5)),
+          NumberText(Percentile(absolute, 0.9)),
+          NumberText(bias),
           NumberText(MeanAbsolute(group.roofline_errors))};
 }
 
@@ -98,8 +104,8 @@ class Validation {
                                "\nkernel_from: " + options_.kernel_from + "\n");
     out_.Commit();
     fmt::print("{} rows compared, {} failed; kernels: {}; written: {}/ summary.csv rows.csv\n",
-               total_, failed_, options_.kernel_from == "source" ? "as the source names them"
-                                                                 : "our own choice",
+               total_, failed_,
+               options_.kernel_from == "source" ? "as the source names them" : "our own choice",
                out_.path());
     return static_cast<int>(failed_ > 0 ? ExitCode::kSomeRowsFailed : ExitCode::kDone);
   }
@@ -143,11 +149,12 @@ class Validation {
     for (const auto& [key, group] : groups) {
       const std::vector<std::string> line = GroupLine(name, key[0], key[1], key[2], group);
       summary_ += CsvLine(line);
-      fmt::print("{} {} {} {}: {} rows, mean absolute error {:.1f}%, median {:.1f}%, p90 {:.1f}%, "
-                 "bias {:+.1f}%   (ideal roofline {:.1f}%)\n",
-                 name, key[0], key[1], key[2], group.errors.size(), std::strtod(line[5].c_str(), nullptr),
-                 std::strtod(line[6].c_str(), nullptr), std::strtod(line[7].c_str(), nullptr),
-                 std::strtod(line[8].c_str(), nullptr), std::strtod(line[9].c_str(), nullptr));
+      fmt::print(
+          "{} {} {} {}: {} rows, mean absolute error {:.1f}%, median {:.1f}%, p90 {:.1f}%, "
+          "bias {:+.1f}%   (ideal roofline {:.1f}%)\n",
+          name, key[0], key[1], key[2], group.errors.size(), std::strtod(line[5].c_str(), nullptr),
+          std::strtod(line[6].c_str(), nullptr), std::strtod(line[7].c_str(), nullptr),
+          std::strtod(line[8].c_str(), nullptr), std::strtod(line[9].c_str(), nullptr));
     }
   }
 
@@ -171,7 +178,8 @@ void AddOperatorCommands(CLI::App& app, int* exit_code) {
       ->check(CLI::IsMember(kernels));
   ops->callback([o, exit_code] { *exit_code = Ops(*o); });
   auto v = std::make_shared<ValidateOptions>();
-  CLI::App* validate = app.add_subcommand("validate", "run operators and compare with measurements");
+  CLI::App* validate =
+      app.add_subcommand("validate", "run operators and compare with measurements");
   validate->add_option("files", v->files, "CSV: an operator list with measured_us")->required();
   validate->add_option("--out", v->out, "folder for rows.csv and summary.csv");
   validate->add_option("--set", v->set, "change a value of every chip, key=value");

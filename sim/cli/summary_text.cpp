@@ -51,13 +51,12 @@ std::string CauseList(const Metrics& m) {
   for (std::size_t c = 0; c < kCauses; ++c) {
     if (m.cause_pct[c] >= 0.5) order.push_back(c);
   }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return m.cause_pct[a] > m.cause_pct[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return m.cause_pct[a] > m.cause_pct[b]; });
   std::string text;
   for (const std::size_t c : order) {
-    text += fmt::format("{}{} {:.0f}%", text.empty() ? "" : ", ",
-                        CauseWords(static_cast<Cause>(c)), m.cause_pct[c]);
+    text += fmt::format("{}{} {:.0f}%", text.empty() ? "" : ", ", CauseWords(static_cast<Cause>(c)),
+                        m.cause_pct[c]);
   }
   return text;
 }
@@ -73,7 +72,8 @@ std::string OperatorNote(const SimulationResult& result, std::size_t index) {
       total > 0 ? 100 * static_cast<double>(r.times[static_cast<std::size_t>(bound)]) / total : 0;
   std::string note = fmt::format("{} {:.0f}% of it", CauseWords(bound), share);
   if (bound == Cause::kMemoryBandwidth && op.weight_bytes > 0) {
-    note = fmt::format("weights {}, ", Engineering(static_cast<double>(op.weight_bytes), "B")) + note;
+    note =
+        fmt::format("weights {}, ", Engineering(static_cast<double>(op.weight_bytes), "B")) + note;
   }
   if (bound == Cause::kQuantisation) {
     // The shape of its tiles says why.
@@ -112,10 +112,10 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m,
                         const std::vector<Remedy>& remedies, const std::string& folder,
                         bool with_trace) {
   const Program& program = result.program;
-  std::string text = fmt::format("{}, batch {}, {}, on {} (1 chip)   simulated in {} at {}\n",
-                                 program.workload, program.batch, program.dtype,
-                                 result.machine.name, Engineering(result.simulate_seconds, "s"),
-                                 SimulationRate(result));
+  std::string text =
+      fmt::format("{}, batch {}, {}, on {} (1 chip)   simulated in {} at {}\n", program.workload,
+                  program.batch, program.dtype, result.machine.name,
+                  Engineering(result.simulate_seconds, "s"), SimulationRate(result));
   for (const std::string& note : program.notes) text += "  note         " + note + "\n";
   text += fmt::format("  time         {:<12} {} samples/s\n", TimeText(m.time_us),
                       Grouped(m.samples_per_s));
@@ -140,9 +140,10 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m,
   }
   const std::string help = RemedyLine(remedies);
   if (!help.empty()) text += "  would help   " + help + "\n";
-  text += fmt::format("  written      {}/ summary.json operators.csv units.csv memory.csv "
-                      "tensors.csv links.csv roofline.csv run.yaml{}\n",
-                      folder, with_trace ? " trace.json" : "");
+  text += fmt::format(
+      "  written      {}/ summary.json operators.csv units.csv memory.csv "
+      "tensors.csv links.csv roofline.csv run.yaml{}\n",
+      folder, with_trace ? " trace.json" : "");
   return text;
 }
 

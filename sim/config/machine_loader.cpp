@@ -127,13 +127,15 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
   const bool separate =
       npu.input.size_bytes > 0 && npu.weight.size_bytes > 0 && npu.output.size_bytes > 0;
   if (npu.unified.size_bytes == 0 && !separate) {
-    fail("unified_buffer: this key is missing (or give input_buffer, weight_buffer and "
-         "output_buffer)");
+    fail(
+        "unified_buffer: this key is missing (or give input_buffer, weight_buffer and "
+        "output_buffer)");
   }
   if (npu.unified.size_bytes > 0 &&
       (npu.input.size_bytes > 0 || npu.weight.size_bytes > 0 || npu.output.size_bytes > 0)) {
-    fail("unified_buffer: stands beside input_buffer, weight_buffer or output_buffer; give one "
-         "kind");
+    fail(
+        "unified_buffer: stands beside input_buffer, weight_buffer or output_buffer; give one "
+        "kind");
   }
   const auto& rates = npu.array.macs_per_cycle;
   if (rates.empty()) fail("array.macs_per_cycle: names no data type");

@@ -10,7 +10,8 @@
 
 namespace siliscope {
 
-/// The root folder of configs, workloads/graphs and analysis: $SILISCOPE_ROOT, else the source tree.
+/// The root folder of configs, workloads/graphs and analysis: $SILISCOPE_ROOT, else the source
+/// tree.
 std::string RootFolder();
 
 /// Loads a chip by name ("tpu-v1": configs/chips/tpu-v1.yaml, "systolic-RxC" of any size) or file.

@@ -12,11 +12,12 @@ using Json = nlohmann::ordered_json;
 
 /// Wraps a value's schema: the value alone, or with its source and confidence.
 Json WithSource(const Json& value) {
-  Json wrapped = {{"type", "object"},
-                  {"required", {"value"}},
-                  {"additionalProperties", false},
-                  {"properties",
-                   {{"value", value}, {"source", {{"type", "string"}}}, {"confidence", {{"type", "string"}}}}}};
+  Json wrapped = {
+      {"type", "object"},
+      {"required", {"value"}},
+      {"additionalProperties", false},
+      {"properties",
+       {{"value", value}, {"source", {{"type", "string"}}}, {"confidence", {{"type", "string"}}}}}};
   return {{"anyOf", {value, wrapped}}};
 }
 
@@ -27,7 +28,8 @@ class SchemaWriter : public FieldVisitor {
     levels_.back()["$schema"] = "http://json-schema.org/draft-07/schema#";
   }
 
-  void Integer(const char* key, std::int64_t&, Range range, Need need, const char* meaning) override {
+  void Integer(const char* key, std::int64_t&, Range range, Need need,
+               const char* meaning) override {
     Add(key, {{"type", "integer"}, {"minimum", range.low}, {"maximum", range.high}}, need, meaning,
         "whole number", fmt::format("{:g} to {:g}", range.low, range.high));
   }
@@ -96,12 +98,12 @@ class SchemaWriter : public FieldVisitor {
 
  private:
   static Json Section(const std::string& meaning) {
-    return {{"description", meaning},
-            {"type", "object"},
-            {"required", Json::array()},
-            {"additionalProperties", false},
-            {"properties",
-             {{"source", {{"type", "string"}}}, {"confidence", {{"type", "string"}}}}}};
+    return {
+        {"description", meaning},
+        {"type", "object"},
+        {"required", Json::array()},
+        {"additionalProperties", false},
+        {"properties", {{"source", {{"type", "string"}}}, {"confidence", {{"type", "string"}}}}}};
   }
   std::string Path(const std::string& key) const {
     std::string path;

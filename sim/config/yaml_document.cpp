@@ -70,8 +70,8 @@ YamlDocument YamlDocument::FromText(const std::string& text, const std::string& 
   try {
     document.root_ = YAML::Load(text);
   } catch (const YAML::Exception& e) {
-    throw UserError(fmt::format("{}:{}:{}: not YAML: {}", name, e.mark.line + 1,
-                                e.mark.column + 1, e.msg));
+    throw UserError(
+        fmt::format("{}:{}:{}: not YAML: {}", name, e.mark.line + 1, e.mark.column + 1, e.msg));
   }
   if (!document.root_.IsMap()) {
     throw UserError(name + ":1:1: a mapping of keys to values is expected");

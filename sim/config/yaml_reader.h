@@ -16,7 +16,6 @@ class YamlReader : public FieldVisitor {
  public:
   YamlReader(const YamlDocument& document, std::map<std::string, std::string>* sources);
 
-
   /// Throws UserError for the first key nobody visited. Call it once all fields are visited.
   void Finish();
   /// Keys that are somebody else's: not visited here, not unknown either.

@@ -47,9 +47,7 @@ class YamlWriter : public FieldVisitor {
     indent_ += 2;
     return true;
   }
-  void EndSection() override {
-    indent_ -= 2;
-  }
+  void EndSection() override { indent_ -= 2; }
 
   const std::string& text() const { return text_; }
 

@@ -11,11 +11,20 @@ struct Format {
   int bits;
 };
 
-constexpr std::array<Format, 14> kFormats = {{{"fp64", 64}, {"fp32", 32}, {"tf32", 32},
-                                              {"fp16", 16}, {"bf16", 16}, {"fp8", 8},
-                                              {"fp4", 4}, {"int64", 64}, {"int32", 32},
-                                              {"int16", 16}, {"int8", 8}, {"int4", 4},
-                                              {"int1", 1}, {"bool", 8}}};
+constexpr std::array<Format, 14> kFormats = {{{"fp64", 64},
+                                              {"fp32", 32},
+                                              {"tf32", 32},
+                                              {"fp16", 16},
+                                              {"bf16", 16},
+                                              {"fp8", 8},
+                                              {"fp4", 4},
+                                              {"int64", 64},
+                                              {"int32", 32},
+                                              {"int16", 16},
+                                              {"int8", 8},
+                                              {"int4", 4},
+                                              {"int1", 1},
+                                              {"bool", 8}}};
 
 }  // namespace
 
@@ -41,6 +50,7 @@ bool ParseDataType(std::string_view name, DataType* type) {
 
 std::vector<std::string> DataTypeNames() {
   std::vector<std::string> names;
+  names.reserve(kFormats.size());
   for (const Format& format : kFormats) names.emplace_back(format.name);
   return names;
 }

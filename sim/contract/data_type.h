@@ -10,8 +10,20 @@
 namespace siliscope {
 
 enum class DataType : std::uint8_t {
-  kFp64, kFp32, kTf32, kFp16, kBf16, kFp8, kFp4,
-  kInt64, kInt32, kInt16, kInt8, kInt4, kInt1, kBool,
+  kFp64,
+  kFp32,
+  kTf32,
+  kFp16,
+  kBf16,
+  kFp8,
+  kFp4,
+  kInt64,
+  kInt32,
+  kInt16,
+  kInt8,
+  kInt4,
+  kInt1,
+  kBool,
 };
 
 /// Storage bits of one element. tf32 is stored in 32 bits; bool in 8, int1 in 1.

@@ -21,7 +21,7 @@ struct PeakSpec {
 
 struct MachineSpec {
   std::string name;
-  std::string kind;         ///< "npu"; later kinds add their own part below
+  std::string kind;  ///< "npu"; later kinds add their own part below
   std::string description;
   double clock_hz = 0;
   double tdp_w = 0;

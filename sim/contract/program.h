@@ -24,11 +24,11 @@ struct OperatorInfo {
   std::string mapping;                    ///< tiles, dataflow, placement
   double nominal_flops = 0;               ///< 2 x MAC, plus elementwise operations
   double macs = 0;
-  double executed_flops = 0;              ///< on the matrix units, padding excluded
+  double executed_flops = 0;  ///< on the matrix units, padding excluded
   std::int64_t weight_bytes = 0;
   std::int64_t input_bytes = 0;
   std::int64_t output_bytes = 0;
-  std::vector<std::uint32_t> producers;   ///< operators whose results it reads
+  std::vector<std::uint32_t> producers;  ///< operators whose results it reads
 };
 
 /// Where a tensor lives while the program runs.
@@ -58,24 +58,24 @@ struct NpuCommand {
   NpuOpcode opcode = NpuOpcode::kSynchronise;
   MemorySpace space = MemorySpace::kDram;  ///< kLoad, kStore
   std::uint16_t core = 0;
-  std::uint16_t array = 0;       ///< kPush, kMatmul
-  std::uint16_t vector_work = 0; ///< kVector: index into NpuProgram::vector_works
-  std::uint32_t op = 0;          ///< index into Program::operators
-  float rate = 1;                ///< kMatmul: of the array's processing elements, by data type
-  std::int64_t bytes = 0;        ///< kLoad, kStore, kPush: moved; kMatmul: read from scratchpad
-  std::int64_t result_bytes = 0; ///< kMatmul: sums written to scratchpad
-  std::int64_t address = 0;      ///< kLoad, kStore: in its memory space
-  std::int32_t rows = 0;         ///< kMatmul: streamed rows; kVector: rows
-  std::int32_t depth = 0;        ///< kPush, kMatmul: array rows in use (contraction)
-  std::int32_t width = 0;        ///< kPush, kMatmul: array columns in use; kVector: columns
-  bool weights = false;          ///< kLoad: the operand that will be stationary
+  std::uint16_t array = 0;        ///< kPush, kMatmul
+  std::uint16_t vector_work = 0;  ///< kVector: index into NpuProgram::vector_works
+  std::uint32_t op = 0;           ///< index into Program::operators
+  float rate = 1;                 ///< kMatmul: of the array's processing elements, by data type
+  std::int64_t bytes = 0;         ///< kLoad, kStore, kPush: moved; kMatmul: read from scratchpad
+  std::int64_t result_bytes = 0;  ///< kMatmul: sums written to scratchpad
+  std::int64_t address = 0;       ///< kLoad, kStore: in its memory space
+  std::int32_t rows = 0;          ///< kMatmul: streamed rows; kVector: rows
+  std::int32_t depth = 0;         ///< kPush, kMatmul: array rows in use (contraction)
+  std::int32_t width = 0;         ///< kPush, kMatmul: array columns in use; kVector: columns
+  bool weights = false;           ///< kLoad: the operand that will be stationary
 };
 
 /// What a vector command does to each element: functions by name, with how often each is applied.
 struct VectorWork {
   std::string label;
   std::vector<std::pair<std::string, int>> functions;
-  int reductions = 0;         ///< across the lanes, once a row
+  int reductions = 0;  ///< across the lanes, once a row
   bool transpose = false;
   double load_bytes_per_element = 0;
   double store_bytes_per_element = 0;

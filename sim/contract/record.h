@@ -51,9 +51,9 @@ struct UnitRecord {
   std::string kind;  ///< "systolic_array", "vector_unit", "dma", ...
   CauseTimes times{};
   std::uint64_t commands = 0;
-  double flops = 0;            ///< 2 x multiply-accumulates that counted
-  double peak_flops_per_s = 0; ///< in the data type that ran
-  std::int64_t bytes = 0;      ///< moved by the unit
+  double flops = 0;             ///< 2 x multiply-accumulates that counted
+  double peak_flops_per_s = 0;  ///< in the data type that ran
+  std::int64_t bytes = 0;       ///< moved by the unit
 };
 
 /// Bytes through one level of the memory hierarchy.
@@ -84,10 +84,10 @@ struct OperatorRecord {
 
 /// When a command ran, for traces and attribution.
 struct CommandTimes {
-  Tick ready = 0;   ///< all dependencies complete and issued
-  Tick start = 0;   ///< unit begins
-  Tick first = 0;   ///< transfers: first data
-  Tick end = 0;     ///< complete
+  Tick ready = 0;  ///< all dependencies complete and issued
+  Tick start = 0;  ///< unit begins
+  Tick first = 0;  ///< transfers: first data
+  Tick end = 0;    ///< complete
 };
 
 /// Bytes of one level in one slice of time, for counter tracks.
@@ -107,7 +107,7 @@ struct Record {
   std::vector<Span> spans;
   Tick sample_length = 0;
   std::vector<std::vector<CounterSample>> level_samples;  ///< beside `levels`
-  std::uint64_t events = 0;       ///< tile events and memory bursts that were simulated
+  std::uint64_t events = 0;  ///< tile events and memory bursts that were simulated
   std::uint32_t critical_kind_units = 0;
 };
 

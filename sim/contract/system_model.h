@@ -15,9 +15,9 @@
 namespace siliscope {
 
 struct SimulationOptions {
-  bool spans = false;                ///< keep every span and command time, for traces
-  std::vector<std::string> zoom;     ///< units at cycle zoom ("core0.array0")
-  std::string vcd_path;              ///< waveform of the zoomed units; "" = none
+  bool spans = false;             ///< keep every span and command time, for traces
+  std::vector<std::string> zoom;  ///< units at cycle zoom ("core0.array0")
+  std::string vcd_path;           ///< waveform of the zoomed units; "" = none
 };
 
 /// One chip or system. One instance a process: SystemC's elaboration is global.

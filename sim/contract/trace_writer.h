@@ -14,10 +14,10 @@
 namespace siliscope {
 
 struct TraceOptions {
-  bool time_in_cycles = false;       ///< else integer nanoseconds
+  bool time_in_cycles = false;  ///< else integer nanoseconds
   Tick window_begin = 0;
   Tick window_end = kNever;
-  std::vector<std::string> units;    ///< prefixes of unit names; empty = all
+  std::vector<std::string> units;  ///< prefixes of unit names; empty = all
 };
 
 class TraceWriter {

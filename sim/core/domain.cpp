@@ -3,9 +3,7 @@
 
 namespace siliscope {
 
-Domain::Domain(const sc_core::sc_module_name& name) : sc_core::sc_module(name) {
-  SC_METHOD(Drain);
-}
+Domain::Domain(const sc_core::sc_module_name& name) : sc_core::sc_module(name) { SC_METHOD(Drain); }
 
 void Domain::PostFromOutside(Tick when, EventQueue::Callback callback, void* context,
                              std::uint64_t argument) {

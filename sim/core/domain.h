@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bridge to SystemC: one chip (or switch, or host) is one sc_module with one SC_METHOD that
 // drains the chip's event queue and re-arms itself. The units inside are modules without processes,
-// driven from that queue: ten times faster than a process a unit, with a fixed order of equal times.
+// driven from that queue: ten times faster than a process a unit, with a fixed order of equal
+// times.
 #pragma once
 
 #include <systemc>

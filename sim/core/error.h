@@ -45,8 +45,9 @@ class DoesNotFit : public Error {
 class InternalError : public Error {
  public:
   explicit InternalError(const std::string& message)
-      : Error(ExitCode::kOurFault,
-              message + " (this is a fault of Siliscope: please report the command and its input)") {}
+      : Error(
+            ExitCode::kOurFault,
+            message + " (this is a fault of Siliscope: please report the command and its input)") {}
 };
 
 /// A file or folder could not be written.

@@ -27,22 +27,38 @@ struct DimensionInfo {
 const DimensionInfo& Info(Dimension dimension) {
   static const std::array<DimensionInfo, 10> kInfo = {{
       {"", "a number without a unit", {{"", 1}}},
-      {"Hz", "a frequency such as 700 MHz or 1.41 GHz",
+      {"Hz",
+       "a frequency such as 700 MHz or 1.41 GHz",
        {{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}}},
-      {"B", "a size such as 64 KiB, 24 MiB or 16 GB",
-       {{"B", 1}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0},
-        {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}}},
-      {"B/s", "a bandwidth such as 34 GB/s or 1.2 TB/s",
-       {{"B/s", 1}, {"KB/s", 1e3}, {"MB/s", 1e6}, {"GB/s", 1e9}, {"TB/s", 1e12}, {"MiB/s", 1048576.0},
+      {"B",
+       "a size such as 64 KiB, 24 MiB or 16 GB",
+       {{"B", 1},
+        {"KiB", 1024.0},
+        {"MiB", 1048576.0},
+        {"GiB", 1073741824.0},
+        {"TiB", 1099511627776.0},
+        {"KB", 1e3},
+        {"MB", 1e6},
+        {"GB", 1e9},
+        {"TB", 1e12}}},
+      {"B/s",
+       "a bandwidth such as 34 GB/s or 1.2 TB/s",
+       {{"B/s", 1},
+        {"KB/s", 1e3},
+        {"MB/s", 1e6},
+        {"GB/s", 1e9},
+        {"TB/s", 1e12},
+        {"MiB/s", 1048576.0},
         {"GiB/s", 1073741824.0}}},
       {"B/cycle", "bytes a cycle such as 256 B/cycle", {{"B/cycle", 1}, {"KiB/cycle", 1024.0}}},
-      {"s", "a time such as 5 us or 120 ns",
+      {"s",
+       "a time such as 5 us or 120 ns",
        {{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}, {"ps", 1e-12}}},
       {"cycles", "a number of cycles such as 120 cycles", {{"cycles", 1}, {"cycle", 1}}},
       {"W", "a power such as 75 W", {{"W", 1}, {"mW", 1e-3}, {"kW", 1e3}}},
-      {"T/s", "a transfer rate such as 2133 MT/s or 3.2 GT/s",
-       {{"MT/s", 1e6}, {"GT/s", 1e9}}},
-      {"OP/s", "operations a second such as 92 TOP/s",
+      {"T/s", "a transfer rate such as 2133 MT/s or 3.2 GT/s", {{"MT/s", 1e6}, {"GT/s", 1e9}}},
+      {"OP/s",
+       "operations a second such as 92 TOP/s",
        {{"GOP/s", 1e9}, {"TOP/s", 1e12}, {"POP/s", 1e15}}},
   }};
   return kInfo[static_cast<std::size_t>(dimension)];
@@ -85,7 +101,7 @@ std::string QuantityPattern(Dimension dimension) {
 }
 
 std::string Engineering(double value, std::string_view unit) {
-  static constexpr std::array<std::string_view, 11> kPrefix = {"p", "n", "u", "m", "",  "k",
+  static constexpr std::array<std::string_view, 11> kPrefix = {"p", "n", "u", "m", "", "k",
                                                                "M", "G", "T", "P", "E"};
   if (value == 0 || !std::isfinite(value)) return fmt::format("{} {}", value, unit);
   int index = 4;

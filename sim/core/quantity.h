@@ -9,16 +9,16 @@ namespace siliscope {
 
 /// What a number measures; its base unit is what parsed values are in.
 enum class Dimension {
-  kPlain,           ///< a pure number, no unit allowed
-  kFrequency,       ///< hertz
-  kBytes,           ///< bytes
-  kBandwidth,       ///< bytes per second
-  kBytesPerCycle,   ///< bytes per clock cycle
-  kTime,            ///< seconds
-  kCycles,          ///< clock cycles
-  kPower,           ///< watts
-  kTransferRate,    ///< transfers per second and pin
-  kOperationRate,   ///< operations per second
+  kPlain,          ///< a pure number, no unit allowed
+  kFrequency,      ///< hertz
+  kBytes,          ///< bytes
+  kBandwidth,      ///< bytes per second
+  kBytesPerCycle,  ///< bytes per clock cycle
+  kTime,           ///< seconds
+  kCycles,         ///< clock cycles
+  kPower,          ///< watts
+  kTransferRate,   ///< transfers per second and pin
+  kOperationRate,  ///< operations per second
 };
 
 /// The base unit's symbol ("Hz", "B", ...), "" for kPlain.

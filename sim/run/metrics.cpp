@@ -17,19 +17,25 @@ const std::vector<MetricMeaning>& MetricMeanings() {
       {"nominal_tops", "nominal operations (2 a multiply-accumulate) / time, 10^12 a second"},
       {"peak_tops", "published dense peak of the chip in the data type that ran, 10^12 a second"},
       {"compute_util_pct", "nominal_tops / peak_tops, percent"},
-      {"array_active_pct", "share of time in which rows stream through the arrays, tile edges "
-                           "included, percent"},
+      {"array_active_pct",
+       "share of time in which rows stream through the arrays, tile edges "
+       "included, percent"},
       {"dram_gb_per_s", "bytes through the off-chip memory / time, 10^9 a second"},
-      {"macs_per_weight_byte", "multiply-accumulates / bytes of weights: how often a weight is used"},
-      {"ridge_macs_per_byte", "peak multiply-accumulates a second / peak bytes a second of memory: "
-                              "below it a network is bound by memory"},
-      {"roofline_us", "max(nominal operations / published peak, compulsory bytes / memory peak), "
-                      "microseconds: no mapping, no latency, perfect overlap"},
+      {"macs_per_weight_byte",
+       "multiply-accumulates / bytes of weights: how often a weight is used"},
+      {"ridge_macs_per_byte",
+       "peak multiply-accumulates a second / peak bytes a second of memory: "
+       "below it a network is bound by memory"},
+      {"roofline_us",
+       "max(nominal operations / published peak, compulsory bytes / memory peak), "
+       "microseconds: no mapping, no latency, perfect overlap"},
       {"bound", "what most of the time went to: compute, or the largest cause of waiting"},
-      {"array_util_pct", "multiply-accumulates that counted / those the arrays could have done in "
-                         "the operator's time, percent"},
-      {"exclusive", "time_us of an operator: the time that passed on the arrays, busy or waiting, "
-                    "while it was this operator's turn; sums to the whole"},
+      {"array_util_pct",
+       "multiply-accumulates that counted / those the arrays could have done in "
+       "the operator's time, percent"},
+      {"exclusive",
+       "time_us of an operator: the time that passed on the arrays, busy or waiting, "
+       "while it was this operator's turn; sums to the whole"},
       {"executed_flops", "2 x multiply-accumulates that the arrays did on elements that count"},
       {"intensity_flop_per_byte", "executed operations / bytes moved at a level of the memory"},
       {"mape_pct", "mean absolute percentage error of simulated against measured time"},
@@ -119,8 +125,8 @@ void CheckRecord(const SimulationResult& result) {
     Tick sum = 0;
     for (const Tick t : unit.times) sum += t;
     if (sum != record.total) {
-      throw InternalError(fmt::format("the times of {} sum to {} ps of {} ps", unit.name, sum,
-                                      record.total));
+      throw InternalError(
+          fmt::format("the times of {} sum to {} ps of {} ps", unit.name, sum, record.total));
     }
     if (unit.kind == "systolic_array" &&
         unit.flops > unit.peak_flops_per_s * ToSeconds(record.total) * 1.0001 + 1) {

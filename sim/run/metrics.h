@@ -20,20 +20,20 @@ const std::vector<MetricMeaning>& MetricMeanings();
 
 struct Metrics {
   double time_us = 0;
-  double samples_per_s = 0;           ///< batch / time
-  double nominal_tops = 0;            ///< nominal operations / time
+  double samples_per_s = 0;  ///< batch / time
+  double nominal_tops = 0;   ///< nominal operations / time
   double peak_tops = 0;
-  double compute_util_pct = 0;        ///< nominal_tops / peak_tops
-  double array_active_pct = 0;        ///< arrays streaming, tile edges included
+  double compute_util_pct = 0;              ///< nominal_tops / peak_tops
+  double array_active_pct = 0;              ///< arrays streaming, tile edges included
   std::array<double, kCauses> cause_pct{};  ///< of all arrays; sums to 100
   double weight_stall_pct = 0;
   double dram_bytes = 0;
   double dram_gb_per_s = 0;
-  double dram_peak_gb_per_s = 0;      ///< 0 = without limit
+  double dram_peak_gb_per_s = 0;  ///< 0 = without limit
   double macs_per_weight_byte = 0;
-  double ridge_macs_per_byte = 0;     ///< peak MAC rate / DRAM peak
-  double roofline_us = 0;             ///< max(nominal / peak, compulsory bytes / DRAM peak)
-  Cause bound = Cause::kCompute;      ///< the largest cause
+  double ridge_macs_per_byte = 0;  ///< peak MAC rate / DRAM peak
+  double roofline_us = 0;          ///< max(nominal / peak, compulsory bytes / DRAM peak)
+  Cause bound = Cause::kCompute;   ///< the largest cause
 };
 
 Metrics ComputeMetrics(const SimulationResult& result);

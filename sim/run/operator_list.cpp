@@ -21,7 +21,8 @@ double MatrixCycles(const SimulationResult& result) {
   Tick begin = kNever, end = 0;
   const auto& commands = result.program.npu.commands;
   for (std::size_t i = 0; i < commands.size(); ++i) {
-    if (commands[i].opcode != NpuOpcode::kPush && commands[i].opcode != NpuOpcode::kMatmul) continue;
+    if (commands[i].opcode != NpuOpcode::kPush && commands[i].opcode != NpuOpcode::kMatmul)
+      continue;
     begin = std::min(begin, result.record.commands[i].start);
     end = std::max(end, result.record.commands[i].end);
   }
@@ -44,8 +45,7 @@ std::string SimulateRow(const CsvTable& table, std::size_t row,
   CheckRecord(result);
   const Metrics metrics = ComputeMetrics(result);
   const OperatorInfo& op = result.program.operators.front();
-  const double compulsory =
-      static_cast<double>(op.weight_bytes + op.input_bytes + op.output_bytes);
+  const double compulsory = static_cast<double>(op.weight_bytes + op.input_bytes + op.output_bytes);
   std::string mapping = op.mapping;
   std::replace(mapping.begin(), mapping.end(), '\t', ' ');
   return NumberText(metrics.time_us) + "\t" +
@@ -98,8 +98,8 @@ std::vector<OperatorRow> SimulateRows(const CsvTable& table, const std::vector<O
                                       const std::vector<std::string>& ideal,
                                       const std::function<void(std::size_t)>& progress) {
   const std::vector<JobResult> jobs = RunJobs(
-      table.rows.size(),
-      [&](std::size_t i) { return SimulateRow(table, i, overrides, ideal); }, progress);
+      table.rows.size(), [&](std::size_t i) { return SimulateRow(table, i, overrides, ideal); },
+      progress);
   std::vector<OperatorRow> rows;
   for (const JobResult& job : jobs) rows.push_back(ParseRow(job));
   return rows;
@@ -129,7 +129,8 @@ std::string OperatorResultsCsv(const CsvTable& table, const std::vector<Operator
     add(r.matrix_cycles);
     line.push_back(r.mapping);
     if (with_error_pct) {
-      const double m = std::strtod(table.rows[i][static_cast<std::size_t>(measured)].c_str(), nullptr);
+      const double m =
+          std::strtod(table.rows[i][static_cast<std::size_t>(measured)].c_str(), nullptr);
       add(m > 0 ? 100 * (r.simulated_us / m - 1) : 0);
     }
     line.push_back(r.error);

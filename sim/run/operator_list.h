@@ -14,7 +14,7 @@ namespace siliscope {
 
 /// What came of one row.
 struct OperatorRow {
-  std::string error;         ///< "" = simulated
+  std::string error;  ///< "" = simulated
   double simulated_us = 0;
   double roofline_us = 0;
   double array_util_pct = 0;

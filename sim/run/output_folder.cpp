@@ -48,9 +48,9 @@ OutputFolder::OutputFolder(const std::string& path) : path_(WithoutSlash(path)) 
   }
   const fs::path parent = fs::absolute(path_, error).parent_path();
   fs::create_directories(parent, error);
-  staging_ = (parent / ("." + fs::path(path_).filename().string() + ".part" +
-                        std::to_string(::getpid())))
-                 .string();
+  staging_ =
+      (parent / ("." + fs::path(path_).filename().string() + ".part" + std::to_string(::getpid())))
+          .string();
   fs::remove_all(staging_, error);
   if (!fs::create_directory(staging_, error)) {
     throw WriteError(path_ + ": can't be written: " + error.message());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of results that is written whole or not at all: files go to a hidden sibling, which takes
-// the folder's place in one step. A folder that is not ours is refused before anything runs.
+// A folder of results that is written whole or not at all: files go to a hidden sibling, which
+// takes the folder's place in one step. A folder that is not ours is refused before anything runs.
 #pragma once
 
 #include <string>

@@ -36,11 +36,30 @@ double MatrixPeak(const SimulationResult& result) {
 }  // namespace
 
 std::string OperatorsCsv(const SimulationResult& result) {
-  std::vector<std::string> columns = {
-      "operator", "name", "kind", "onnx_nodes", "shape", "mapping", "begin_us", "end_us", "time_us",
-      "bound", "nominal_flops", "executed_flops", "macs", "nominal_tops", "array_util_pct",
-      "roofline_us", "weight_bytes", "input_bytes", "output_bytes", "dram_read_bytes",
-      "dram_write_bytes", "shared_memory_bytes", "host_link_bytes", "scratchpad_bytes"};
+  std::vector<std::string> columns = {"operator",
+                                      "name",
+                                      "kind",
+                                      "onnx_nodes",
+                                      "shape",
+                                      "mapping",
+                                      "begin_us",
+                                      "end_us",
+                                      "time_us",
+                                      "bound",
+                                      "nominal_flops",
+                                      "executed_flops",
+                                      "macs",
+                                      "nominal_tops",
+                                      "array_util_pct",
+                                      "roofline_us",
+                                      "weight_bytes",
+                                      "input_bytes",
+                                      "output_bytes",
+                                      "dram_read_bytes",
+                                      "dram_write_bytes",
+                                      "shared_memory_bytes",
+                                      "host_link_bytes",
+                                      "scratchpad_bytes"};
   for (const std::string& name : CauseColumns()) columns.push_back(name);
   std::string text = CsvLine(columns);
   const double arrays = std::max(1.0, static_cast<double>(result.record.critical_kind_units));
@@ -49,19 +68,34 @@ std::string OperatorsCsv(const SimulationResult& result) {
     const OperatorInfo& op = result.program.operators[i];
     const OperatorRecord& r = result.record.operators[i];
     const double seconds = ToSeconds(r.exclusive);
-    const double compulsory = static_cast<double>(op.weight_bytes + op.input_bytes + op.output_bytes);
+    const double compulsory =
+        static_cast<double>(op.weight_bytes + op.input_bytes + op.output_bytes);
     std::vector<std::string> row = {
-        std::to_string(i), op.name, op.kind, Join(op.source_nodes, ";"), op.shape, op.mapping,
-        Microseconds(r.begin), Microseconds(r.end), Microseconds(r.exclusive),
-        std::string(CauseName(BoundOf(r))), NumberText(op.nominal_flops),
-        NumberText(r.executed_flops), NumberText(op.macs),
+        std::to_string(i),
+        op.name,
+        op.kind,
+        Join(op.source_nodes, ";"),
+        op.shape,
+        op.mapping,
+        Microseconds(r.begin),
+        Microseconds(r.end),
+        Microseconds(r.exclusive),
+        std::string(CauseName(BoundOf(r))),
+        NumberText(op.nominal_flops),
+        NumberText(r.executed_flops),
+        NumberText(op.macs),
         NumberText(seconds > 0 ? op.nominal_flops / seconds / 1e12 : 0),
         NumberText(seconds > 0 && peak > 0 ? 100 * r.executed_flops / seconds / peak : 0),
         NumberText(RooflineMicroseconds(result.machine, result.program.dtype, op.nominal_flops,
                                         compulsory)),
-        Count(op.weight_bytes), Count(op.input_bytes), Count(op.output_bytes),
-        Count(r.dram_read_bytes), Count(r.dram_write_bytes), Count(r.shared_bytes),
-        Count(r.host_bytes), Count(r.scratchpad_bytes)};
+        Count(op.weight_bytes),
+        Count(op.input_bytes),
+        Count(op.output_bytes),
+        Count(r.dram_read_bytes),
+        Count(r.dram_write_bytes),
+        Count(r.shared_bytes),
+        Count(r.host_bytes),
+        Count(r.scratchpad_bytes)};
     for (const Tick t : r.times) row.push_back(NumberText(ToMicroseconds(t) / arrays));
     text += CsvLine(row);
   }
@@ -69,15 +103,18 @@ std::string OperatorsCsv(const SimulationResult& result) {
 }
 
 std::string UnitsCsv(const SimulationResult& result) {
-  std::vector<std::string> columns = {"unit", "kind", "commands", "flops", "peak_flops_per_s",
+  std::vector<std::string> columns = {"unit",     "kind", "commands", "flops", "peak_flops_per_s",
                                       "util_pct", "bytes"};
   for (const std::string& name : CauseColumns()) columns.push_back(name);
   std::string text = CsvLine(columns);
   const double seconds = ToSeconds(result.record.total);
   for (const UnitRecord& unit : result.record.units) {
     const double possible = unit.peak_flops_per_s * seconds;
-    std::vector<std::string> row = {unit.name, unit.kind, std::to_string(unit.commands),
-                                    NumberText(unit.flops), NumberText(unit.peak_flops_per_s),
+    std::vector<std::string> row = {unit.name,
+                                    unit.kind,
+                                    std::to_string(unit.commands),
+                                    NumberText(unit.flops),
+                                    NumberText(unit.peak_flops_per_s),
                                     NumberText(possible > 0 ? 100 * unit.flops / possible : 0),
                                     Count(unit.bytes)};
     for (const Tick t : unit.times) row.push_back(Microseconds(t));
@@ -87,9 +124,9 @@ std::string UnitsCsv(const SimulationResult& result) {
 }
 
 std::string MemoryCsv(const SimulationResult& result) {
-  std::string text = CsvLine({"level", "channels", "read_bytes", "write_bytes", "peak_gb_per_s",
-                              "gb_per_s", "util_pct", "busy_pct", "refresh_pct", "row_hits",
-                              "row_misses"});
+  std::string text =
+      CsvLine({"level", "channels", "read_bytes", "write_bytes", "peak_gb_per_s", "gb_per_s",
+               "util_pct", "busy_pct", "refresh_pct", "row_hits", "row_misses"});
   const double seconds = ToSeconds(result.record.total);
   for (const LevelRecord& level : result.record.levels) {
     const double bytes = static_cast<double>(level.read_bytes + level.write_bytes);
@@ -108,7 +145,8 @@ std::string MemoryCsv(const SimulationResult& result) {
 }
 
 std::string TensorsCsv(const SimulationResult& result) {
-  std::string text = CsvLine({"tensor", "role", "place", "bytes", "first_operator", "last_operator"});
+  std::string text =
+      CsvLine({"tensor", "role", "place", "bytes", "first_operator", "last_operator"});
   for (const TensorPlacement& t : result.program.tensors) {
     text += CsvLine({t.name, t.role, t.place, Count(t.bytes), std::to_string(t.first_operator),
                      std::to_string(t.last_operator)});
@@ -127,9 +165,9 @@ std::string LinksCsv(const SimulationResult& result) {
 }
 
 std::string RooflineCsv(const SimulationResult& result) {
-  std::string text = CsvLine({"kind", "name", "level", "dtype", "flop", "bytes",
-                              "intensity_flop_per_byte", "performance_flop_per_s",
-                              "roof_flop_per_s", "bandwidth_bytes_per_s"});
+  std::string text =
+      CsvLine({"kind", "name", "level", "dtype", "flop", "bytes", "intensity_flop_per_byte",
+               "performance_flop_per_s", "roof_flop_per_s", "bandwidth_bytes_per_s"});
   const std::string& dtype = result.program.dtype;
   for (const auto& [type, rate] : result.machine.npu.array.macs_per_cycle) {
     text += CsvLine({"roof", "compute " + type, "", type, "", "", "", "",
@@ -168,8 +206,9 @@ std::string RooflineCsv(const SimulationResult& result) {
 }
 
 std::string RunYaml(const SimulationResult& result, const std::string& command) {
-  std::string text = "siliscope: " SILISCOPE_VERSION "\ncommand: " + command + "\nworkload: " +
-                     result.program.workload + "\nbatch: " + std::to_string(result.program.batch) +
+  std::string text = "siliscope: " SILISCOPE_VERSION "\ncommand: " + command +
+                     "\nworkload: " + result.program.workload +
+                     "\nbatch: " + std::to_string(result.program.batch) +
                      "\ndtype: " + result.program.dtype + "\nsystem:\n";
   std::string line;
   for (const char c : result.machine.resolved_yaml) {

@@ -24,7 +24,7 @@ struct SimulationResult {
   MachineSpec machine;
   Program program;
   Record record;
-  double compile_seconds = 0;   ///< wall clock, for the terminal only
+  double compile_seconds = 0;  ///< wall clock, for the terminal only
   double simulate_seconds = 0;
 };
 

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <systemc>
 #include <thread>
@@ -96,7 +96,8 @@ JobResult Collect(Worker* worker) {
 
 }  // namespace
 
-std::vector<JobResult> RunJobs(std::size_t count, const std::function<std::string(std::size_t)>& job,
+std::vector<JobResult> RunJobs(std::size_t count,
+                               const std::function<std::string(std::size_t)>& job,
                                const std::function<void(std::size_t)>& progress) {
   std::vector<JobResult> results(count);
   std::vector<Worker> workers;

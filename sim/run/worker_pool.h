@@ -17,7 +17,8 @@ struct JobResult {
 
 /// Runs job(i) for each i below `count`; results stand in order. `progress` is told how many are
 /// done, in the parent.
-std::vector<JobResult> RunJobs(std::size_t count, const std::function<std::string(std::size_t)>& job,
+std::vector<JobResult> RunJobs(std::size_t count,
+                               const std::function<std::string(std::size_t)>& job,
                                const std::function<void(std::size_t)>& progress);
 
 }  // namespace siliscope

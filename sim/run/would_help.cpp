@@ -32,8 +32,8 @@ std::vector<Variant> VariantsOf(const MachineSpec& machine) {
     variants.push_back(std::move(v));
   }
   if (!machine.memory.ideal()) {
-    variants.push_back({"memory x2",
-                        {{"memory.channels", std::to_string(machine.memory.channels * 2)}}});
+    variants.push_back(
+        {"memory x2", {{"memory.channels", std::to_string(machine.memory.channels * 2)}}});
   }
   if (machine.npu.host_link.bandwidth_bytes_per_s > 0) {
     variants.push_back(
@@ -41,8 +41,8 @@ std::vector<Variant> VariantsOf(const MachineSpec& machine) {
          {{"host_link.bandwidth",
            fmt::format("{} GB/s", machine.npu.host_link.bandwidth_bytes_per_s * 2 / 1e9)}}});
   }
-  variants.push_back({"vector unit x2",
-                      {{"vector_unit.alus", std::to_string(machine.npu.vector.alus * 2)}}});
+  variants.push_back(
+      {"vector unit x2", {{"vector_unit.alus", std::to_string(machine.npu.vector.alus * 2)}}});
   variants.push_back({"batch x4", {}, 4});
   return variants;
 }
@@ -73,7 +73,7 @@ std::vector<Remedy> SimulateRemedies(const SimulationRequest& request) {
     if (jobs[i].exit_code != 0) continue;  // does not fit, or can't be rewritten: no remedy
     Remedy remedy{variants[i].text, std::strtod(jobs[i].output.c_str(), nullptr), {}};
     for (const auto& [key, value] : variants[i].overrides) {
-      remedy.options.push_back("--set '" + key + "=" + value + "'");
+      remedy.options.push_back(fmt::format("--set '{}={}'", key, value));
     }
     if (variants[i].batch_factor > 1) {
       remedy.text = "batch " + std::to_string(batch * variants[i].batch_factor);

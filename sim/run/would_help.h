@@ -11,8 +11,8 @@
 namespace siliscope {
 
 struct Remedy {
-  std::string text;   ///< "array 128x128 x4"
-  double factor = 0;  ///< samples a second, against the run itself
+  std::string text;                  ///< "array 128x128 x4"
+  double factor = 0;                 ///< samples a second, against the run itself
   std::vector<std::string> options;  ///< what to add to the command to run it
 };
 

@@ -17,28 +17,71 @@ Operator Function(const std::string& name, std::vector<TensorId> inputs) {
 }
 
 std::string FunctionName(const std::string& op_type) {
-  static const std::map<std::string, std::string> kNames = {
-      {"Relu", "relu"}, {"LeakyRelu", "leaky_relu"}, {"PRelu", "prelu"}, {"Elu", "elu"},
-      {"Selu", "selu"}, {"Celu", "celu"}, {"Sigmoid", "sigmoid"}, {"HardSigmoid", "hard_sigmoid"},
-      {"HardSwish", "hard_swish"}, {"Tanh", "tanh"}, {"Exp", "exp"}, {"Log", "log"},
-      {"Sqrt", "sqrt"}, {"Reciprocal", "reciprocal"}, {"Erf", "erf"}, {"Abs", "abs"},
-      {"Neg", "neg"}, {"Floor", "floor"}, {"Ceil", "ceil"}, {"Round", "round"}, {"Sign", "sign"},
-      {"Sin", "sin"}, {"Cos", "cos"}, {"Tan", "tan"}, {"Sinh", "sinh"}, {"Cosh", "cosh"},
-      {"Asin", "asin"}, {"Acos", "acos"}, {"Atan", "atan"}, {"Asinh", "asinh"},
-      {"Acosh", "acosh"}, {"Atanh", "atanh"}, {"Softplus", "softplus"}, {"Softsign", "softsign"},
-      {"Not", "not"}, {"IsNaN", "is_nan"}, {"IsInf", "is_inf"},
-      {"ThresholdedRelu", "thresholded_relu"}, {"Shrink", "shrink"}, {"Add", "add"},
-      {"Sub", "sub"}, {"Mul", "mul"}, {"Div", "div"}, {"Mod", "mod"}, {"Pow", "pow"},
-      {"Max", "max"}, {"Min", "min"}, {"Sum", "add"}, {"Equal", "equal"}, {"Less", "less"},
-      {"LessOrEqual", "less_or_equal"}, {"Greater", "greater"},
-      {"GreaterOrEqual", "greater_or_equal"}, {"And", "and"}, {"Or", "or"}, {"Xor", "xor"},
-      {"BitShift", "bit_shift"}, {"Where", "where"}};
+  static const std::map<std::string, std::string> kNames = {{"Relu", "relu"},
+                                                            {"LeakyRelu", "leaky_relu"},
+                                                            {"PRelu", "prelu"},
+                                                            {"Elu", "elu"},
+                                                            {"Selu", "selu"},
+                                                            {"Celu", "celu"},
+                                                            {"Sigmoid", "sigmoid"},
+                                                            {"HardSigmoid", "hard_sigmoid"},
+                                                            {"HardSwish", "hard_swish"},
+                                                            {"Tanh", "tanh"},
+                                                            {"Exp", "exp"},
+                                                            {"Log", "log"},
+                                                            {"Sqrt", "sqrt"},
+                                                            {"Reciprocal", "reciprocal"},
+                                                            {"Erf", "erf"},
+                                                            {"Abs", "abs"},
+                                                            {"Neg", "neg"},
+                                                            {"Floor", "floor"},
+                                                            {"Ceil", "ceil"},
+                                                            {"Round", "round"},
+                                                            {"Sign", "sign"},
+                                                            {"Sin", "sin"},
+                                                            {"Cos", "cos"},
+                                                            {"Tan", "tan"},
+                                                            {"Sinh", "sinh"},
+                                                            {"Cosh", "cosh"},
+                                                            {"Asin", "asin"},
+                                                            {"Acos", "acos"},
+                                                            {"Atan", "atan"},
+                                                            {"Asinh", "asinh"},
+                                                            {"Acosh", "acosh"},
+                                                            {"Atanh", "atanh"},
+                                                            {"Softplus", "softplus"},
+                                                            {"Softsign", "softsign"},
+                                                            {"Not", "not"},
+                                                            {"IsNaN", "is_nan"},
+                                                            {"IsInf", "is_inf"},
+                                                            {"ThresholdedRelu", "thresholded_relu"},
+                                                            {"Shrink", "shrink"},
+                                                            {"Add", "add"},
+                                                            {"Sub", "sub"},
+                                                            {"Mul", "mul"},
+                                                            {"Div", "div"},
+                                                            {"Mod", "mod"},
+                                                            {"Pow", "pow"},
+                                                            {"Max", "max"},
+                                                            {"Min", "min"},
+                                                            {"Sum", "add"},
+                                                            {"Equal", "equal"},
+                                                            {"Less", "less"},
+                                                            {"LessOrEqual", "less_or_equal"},
+                                                            {"Greater", "greater"},
+                                                            {"GreaterOrEqual", "greater_or_equal"},
+                                                            {"And", "and"},
+                                                            {"Or", "or"},
+                                                            {"Xor", "xor"},
+                                                            {"BitShift", "bit_shift"},
+                                                            {"Where", "where"}};
   return kNames.at(op_type);
 }
 
 bool GivesBool(const std::string& function) {
-  static const char* const kBool[] = {"not", "is_nan", "is_inf", "equal", "less", "less_or_equal",
-                                      "greater", "greater_or_equal", "and", "or", "xor"};
+  static const char* const kBool[] = {
+      "not",     "is_nan",           "is_inf", "equal", "less", "less_or_equal",
+      "greater", "greater_or_equal", "and",    "or",    "xor"};
   for (const char* name : kBool) {
     if (function == name) return true;
   }
@@ -88,8 +131,7 @@ void Mean(OnnxNode& node) {
   const DataType type = node.InputType(0);
   TensorId sum = inputs[0];
   if (inputs.size() > 1) sum = node.Add(Function("add", inputs), type);
-  const TensorId scale =
-      node.AddConstant({}, {1.0 / static_cast<double>(inputs.size())}, type);
+  const TensorId scale = node.AddConstant({}, {1.0 / static_cast<double>(inputs.size())}, type);
   node.SetOutput(0, node.Add(Function("mul", {sum, scale}), type));
 }
 
@@ -125,13 +167,64 @@ void CastLike(OnnxNode& node) {
 
 bool RegisterAll() {
   auto& registry = OnnxRegistry::Instance();
-  for (const char* name :
-       {"Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Sigmoid", "HardSigmoid", "HardSwish",
-        "Tanh", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Abs", "Neg", "Floor", "Ceil", "Round",
-        "Sign", "Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan", "Asinh", "Acosh",
-        "Atanh", "Softplus", "Softsign", "Not", "IsNaN", "IsInf", "ThresholdedRelu", "Shrink",
-        "Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min", "Sum", "Equal", "Less",
-        "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "BitShift", "Where"}) {
+  for (const char* name : {"Relu",
+                           "LeakyRelu",
+                           "PRelu",
+                           "Elu",
+                           "Selu",
+                           "Celu",
+                           "Sigmoid",
+                           "HardSigmoid",
+                           "HardSwish",
+                           "Tanh",
+                           "Exp",
+                           "Log",
+                           "Sqrt",
+                           "Reciprocal",
+                           "Erf",
+                           "Abs",
+                           "Neg",
+                           "Floor",
+                           "Ceil",
+                           "Round",
+                           "Sign",
+                           "Sin",
+                           "Cos",
+                           "Tan",
+                           "Sinh",
+                           "Cosh",
+                           "Asin",
+                           "Acos",
+                           "Atan",
+                           "Asinh",
+                           "Acosh",
+                           "Atanh",
+                           "Softplus",
+                           "Softsign",
+                           "Not",
+                           "IsNaN",
+                           "IsInf",
+                           "ThresholdedRelu",
+                           "Shrink",
+                           "Add",
+                           "Sub",
+                           "Mul",
+                           "Div",
+                           "Mod",
+                           "Pow",
+                           "Max",
+                           "Min",
+                           "Sum",
+                           "Equal",
+                           "Less",
+                           "LessOrEqual",
+                           "Greater",
+                           "GreaterOrEqual",
+                           "And",
+                           "Or",
+                           "Xor",
+                           "BitShift",
+                           "Where"}) {
     registry.Add(name, &Elementwise);
   }
   registry.Add("Clip", &Clip);

@@ -126,8 +126,9 @@ onnx::ModelProto ReadOnnxFile(const std::string& path) {
   if (!S_ISREG(status.st_mode)) throw UserError(path + ": not a file");
   if (status.st_size == 0) throw UserError(path + ": the file is empty");
   if (status.st_size > 0x7fffffff) {
-    throw UserError(path + ": larger than 2 GiB; keep the weights in an external file, or leave "
-                           "them out (only their shapes are needed)");
+    throw UserError(path +
+                    ": larger than 2 GiB; keep the weights in an external file, or leave "
+                    "them out (only their shapes are needed)");
   }
   const File file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.descriptor < 0) throw UserError(path + ": can't be read");

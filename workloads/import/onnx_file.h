@@ -14,7 +14,8 @@ namespace siliscope {
 /// Throws UserError where the file is not a model we can read.
 onnx::ModelProto ReadOnnxFile(const std::string& path);
 
-/// The values of a small tensor; false where it is external, too large, or of a type without numbers.
+/// The values of a small tensor; false where it is external, too large, or of a type without
+/// numbers.
 bool TensorValues(const onnx::TensorProto& proto, std::vector<double>* values);
 
 /// The IR's data type; throws UserError (strings, complex numbers).

@@ -62,7 +62,8 @@ class Importer {
       used_.insert(name);
       return given->second;
     }
-    static const std::set<std::string> kSequence = {"seq", "sequence", "sequence_length", "seq_len"};
+    static const std::set<std::string> kSequence = {"seq", "sequence", "sequence_length",
+                                                    "seq_len"};
     if (index == 0 && options_.batch > 0) return options_.batch;
     if (kSequence.count(name) != 0 && options_.sequence > 0) return options_.sequence;
     missing_.insert(name.empty() ? input + " dimension " + std::to_string(index) : name);
@@ -77,8 +78,11 @@ class Importer {
                         " is not a tensor with a shape; that is not supported");
       }
       const auto& type = input.type().tensor_type();
-      Tensor tensor{input.name(), {}, OnnxDataType(type.elem_type(), path_ + ": " + input.name()),
-                    input.name().rfind("past", 0) == 0 ? Role::kState : Role::kActivation, nullptr};
+      Tensor tensor{input.name(),
+                    {},
+                    OnnxDataType(type.elem_type(), path_ + ": " + input.name()),
+                    input.name().rfind("past", 0) == 0 ? Role::kState : Role::kActivation,
+                    nullptr};
       for (const auto& d : type.shape().dim()) {
         tensor.shape.push_back(Dimension(d, input.name(), tensor.shape.size()));
       }

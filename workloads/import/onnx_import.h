@@ -17,9 +17,9 @@ struct OnnxOptions {
   std::map<std::string, std::int64_t> dimensions;  ///< symbolic dimensions by name
 };
 
-/// Throws UserError, in one line, for a file that is no ONNX model, operators that are not supported
-/// (all of them at once, with their nodes), symbolic dimensions without a value, and a batch that
-/// can't be rewritten.
+/// Throws UserError, in one line, for a file that is no ONNX model, operators that are not
+/// supported (all of them at once, with their nodes), symbolic dimensions without a value, and a
+/// batch that can't be rewritten.
 Graph ImportOnnx(const std::string& path, const OnnxOptions& options);
 
 }  // namespace siliscope

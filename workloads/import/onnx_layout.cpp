@@ -55,8 +55,8 @@ void Reshape(OnnxNode& node) {
   const bool allow_zero = node.Int("allowzero", 0) != 0;
   Shape shape = asked;
   const OnnxGraphState& state = node.state();
-  if (state.old_batch > 0 && !asked.empty() && asked[0] == state.old_batch &&
-      !x.empty() && x[0] == state.new_batch) {
+  if (state.old_batch > 0 && !asked.empty() && asked[0] == state.old_batch && !x.empty() &&
+      x[0] == state.new_batch) {
     // The exported batch stands in the shape's first place.
     shape[0] = state.new_batch;
     if (ResolveReshape(x, allow_zero, &shape)) return ReshapeTo(node, shape);
@@ -193,7 +193,8 @@ void Split(OnnxNode& node) {
 
 void Pad(OnnxNode& node) {
   Operator op = Layout("pad", node.Input(0));
-  const Shape pads = node.AttributeOrInput(node.Find("paddings") != nullptr ? "paddings" : "pads", 1);
+  const Shape pads =
+      node.AttributeOrInput(node.Find("paddings") != nullptr ? "paddings" : "pads", 1);
   op.attributes["pads"] = pads;
   op.attributes["mode"] = node.Text("mode", "constant");
   double value = node.Real("value", 0);
@@ -276,7 +277,9 @@ void Gather(OnnxNode& node) {
 void ShapeOf(OnnxNode& node) {
   const Shape& x = node.InputShape(0);
   const auto rank = static_cast<std::int64_t>(x.size());
-  const auto clamp = [&](std::int64_t v) { return std::clamp(v < 0 ? v + rank : v, std::int64_t{0}, rank); };
+  const auto clamp = [&](std::int64_t v) {
+    return std::clamp(v < 0 ? v + rank : v, std::int64_t{0}, rank);
+  };
   const std::int64_t begin = clamp(node.Int("start", 0)), end = clamp(node.Int("end", rank));
   std::vector<double> values;
   for (std::int64_t i = begin; i < end; ++i) {
@@ -336,8 +339,9 @@ void ConstantOfShape(OnnxNode& node) {
   }
   const std::int64_t count = ElementCount(shape);
   if (count <= kLargestKnownConstant) {
-    node.SetOutput(0, node.AddConstant(
-                          shape, std::vector<double>(static_cast<std::size_t>(count), value), type));
+    node.SetOutput(
+        0,
+        node.AddConstant(shape, std::vector<double>(static_cast<std::size_t>(count), value), type));
   } else {
     node.SetOutput(0, node.graph().AddTensor({node.Name(), shape, type, Role::kWeight, nullptr}));
   }

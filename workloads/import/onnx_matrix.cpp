@@ -107,10 +107,10 @@ void ConvTranspose(OnnxNode& node) {
   const Shape output_shape = node.Ints("output_shape");
   const std::string mode = node.Text("auto_pad", "NOTSET");
   for (std::size_t i = 0; i < rank && (!output_shape.empty() || mode.rfind("SAME", 0) == 0); ++i) {
-    const std::int64_t wanted = output_shape.empty() ? x[i + 2] * strides[i]
-                                                     : output_shape[output_shape.size() - rank + i];
-    const std::int64_t full = (x[i + 2] - 1) * strides[i] + (w[i + 2] - 1) * dilations[i] + 1 +
-                              output_padding[i];
+    const std::int64_t wanted =
+        output_shape.empty() ? x[i + 2] * strides[i] : output_shape[output_shape.size() - rank + i];
+    const std::int64_t full =
+        (x[i + 2] - 1) * strides[i] + (w[i + 2] - 1) * dilations[i] + 1 + output_padding[i];
     const std::int64_t total = full - wanted;
     if (total < 0) {
       output_padding[i] -= total;

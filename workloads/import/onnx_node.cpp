@@ -69,8 +69,7 @@ std::vector<std::int64_t> OnnxNode::Ints(const std::string& name,
   return {a->ints().begin(), a->ints().end()};
 }
 
-std::vector<std::int64_t> OnnxNode::AttributeOrInput(const std::string& name,
-                                                     std::size_t i) const {
+std::vector<std::int64_t> OnnxNode::AttributeOrInput(const std::string& name, std::size_t i) const {
   if (Find(name) != nullptr) return Ints(name);
   return Has(i) ? KnownInts(i) : std::vector<std::int64_t>{};
 }
@@ -103,9 +102,8 @@ TensorId OnnxNode::Add(Operator op, DataType type) {
 }
 
 TensorId OnnxNode::AddConstant(const Shape& shape, std::vector<double> values, DataType type) {
-  return state_->graph.AddTensor(
-      {Name() + ".value", shape, type, Role::kWeight,
-       std::make_shared<const std::vector<double>>(std::move(values))});
+  return state_->graph.AddTensor({Name() + ".value", shape, type, Role::kWeight,
+                                  std::make_shared<const std::vector<double>>(std::move(values))});
 }
 
 void OnnxNode::SetOutput(std::size_t i, TensorId id) {
@@ -115,7 +113,8 @@ void OnnxNode::SetOutput(std::size_t i, TensorId id) {
 }
 
 void OnnxNode::Translate(Operator op) {
-  const DataType type = op.inputs.empty() ? DataType::kFp32 : state_->graph.tensor(op.inputs[0]).dtype;
+  const DataType type =
+      op.inputs.empty() ? DataType::kFp32 : state_->graph.tensor(op.inputs[0]).dtype;
   SetOutput(0, Add(std::move(op), type));
 }
 

@@ -10,9 +10,11 @@ namespace {
 
 void Reduce(OnnxNode& node) {
   static const std::map<std::string, std::string> kFunctions = {
-      {"ReduceMean", "mean"}, {"ReduceSum", "sum"}, {"ReduceMax", "max"}, {"ReduceMin", "min"},
-      {"ReduceProd", "prod"}, {"ReduceSumSquare", "sum_square"}, {"ReduceL1", "l1"},
-      {"ReduceL2", "l2"}, {"ReduceLogSum", "log_sum"}, {"ReduceLogSumExp", "log_sum_exp"}};
+      {"ReduceMean", "mean"},      {"ReduceSum", "sum"},
+      {"ReduceMax", "max"},        {"ReduceMin", "min"},
+      {"ReduceProd", "prod"},      {"ReduceSumSquare", "sum_square"},
+      {"ReduceL1", "l1"},          {"ReduceL2", "l2"},
+      {"ReduceLogSum", "log_sum"}, {"ReduceLogSumExp", "log_sum_exp"}};
   Operator op;
   op.kind = "reduce";
   op.inputs = {node.Input(0)};
@@ -58,8 +60,10 @@ void Softmax(OnnxNode& node) {
 
 void Normalization(OnnxNode& node) {
   static const std::map<std::string, std::string> kKinds = {
-      {"BatchNormalization", "batch_norm"}, {"InstanceNormalization", "instance_norm"},
-      {"LayerNormalization", "layer_norm"}, {"LRN", "lrn"}};
+      {"BatchNormalization", "batch_norm"},
+      {"InstanceNormalization", "instance_norm"},
+      {"LayerNormalization", "layer_norm"},
+      {"LRN", "lrn"}};
   Operator op;
   op.kind = kKinds.at(node.proto().op_type());
   const Shape& x = node.InputShape(0);
@@ -92,7 +96,9 @@ void Normalization(OnnxNode& node) {
 
 void Recurrent(OnnxNode& node) {
   Operator op;
-  op.kind = node.proto().op_type() == "LSTM" ? "lstm" : node.proto().op_type() == "GRU" ? "gru" : "rnn";
+  op.kind = node.proto().op_type() == "LSTM"  ? "lstm"
+            : node.proto().op_type() == "GRU" ? "gru"
+                                              : "rnn";
   if (node.Int("layout", 0) != 0) throw UnsupportedNode("batch-first layout");
   if (node.Has(7)) throw UnsupportedNode("peephole weights");
   for (std::size_t i = 0; i < node.InputCount() && i < 7; ++i) {
@@ -114,9 +120,9 @@ void Recurrent(OnnxNode& node) {
 
 bool RegisterAll() {
   auto& r = OnnxRegistry::Instance();
-  for (const char* name : {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd",
-                           "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSum",
-                           "ReduceLogSumExp"}) {
+  for (const char* name :
+       {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare",
+        "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"}) {
     r.Add(name, &Reduce);
   }
   r.Add("Softmax", &Softmax);

@@ -11,8 +11,8 @@
 namespace siliscope {
 
 struct ElementwiseFunction {
-  int operands = 1;        ///< at least; "max" and "sum" take more
-  double operations = 1;   ///< counted as FLOP an element
+  int operands = 1;       ///< at least; "max" and "sum" take more
+  double operations = 1;  ///< counted as FLOP an element
   double (*evaluate)(const double* x, const Operator& op) = nullptr;
   /// What the vector unit executes: names of machine functions with their counts.
   std::vector<std::pair<std::string, int>> machine_functions;

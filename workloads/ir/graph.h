@@ -41,7 +41,7 @@ using Attribute = std::variant<std::int64_t, double, std::string, std::vector<st
 
 /// A step that is applied to an operator's result on its way out: "relu", "add" with a residual.
 struct EpilogueStep {
-  std::string function;        ///< an elementwise function
+  std::string function;  ///< an elementwise function
   TensorId operand = kNoTensor;
   std::map<std::string, Attribute> attributes;
   std::string source_node;

@@ -123,8 +123,8 @@ class Parser {
   std::string Word() {
     Skip();
     const std::size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 ||
-                                  text_[at_] == '_')) {
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_')) {
       ++at_;
     }
     if (begin == at_) Fail("a word");
@@ -217,7 +217,9 @@ class Parser {
     tensor.name = String();
     if (!ParseDataType(Word(), &tensor.dtype)) Fail("a data type");
     const std::string role = Word();
-    tensor.role = role == kRoles[1] ? Role::kWeight : role == kRoles[2] ? Role::kState : Role::kActivation;
+    tensor.role = role == kRoles[1]   ? Role::kWeight
+                  : role == kRoles[2] ? Role::kState
+                                      : Role::kActivation;
     tensor.shape = Integers();
     if (TakeWord("values")) {
       std::vector<double> values;

@@ -14,7 +14,8 @@ bool TakesEpilogue(const Operator& op) {
 
 class Fusion {
  public:
-  explicit Fusion(Graph* graph) : graph_(graph), uses_(*graph), gone_(graph->operators.size(), false) {}
+  explicit Fusion(Graph* graph)
+      : graph_(graph), uses_(*graph), gone_(graph->operators.size(), false) {}
 
   void Run() {
     for (std::size_t i = 0; i < graph_->operators.size(); ++i) {

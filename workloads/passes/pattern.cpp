@@ -68,7 +68,8 @@ void Pattern::Replace(TensorId result, Operator op, const std::vector<const Oper
 void Pattern::Apply() {
   std::vector<Operator> kept;
   for (int i = 0; i < static_cast<int>(graph_->operators.size()); ++i) {
-    if (gone_.count(i) == 0) kept.push_back(std::move(graph_->operators[static_cast<std::size_t>(i)]));
+    if (gone_.count(i) == 0)
+      kept.push_back(std::move(graph_->operators[static_cast<std::size_t>(i)]));
     for (auto& [at, op] : replacements_) {
       if (at == i) kept.push_back(std::move(op));
     }

@@ -37,7 +37,7 @@ class ShapeKeys {
                    const std::vector<std::string>& allowed) {
     known_.push_back(key);
     const auto it = request_.shape.find(key);
-    const std::string value = it == request_.shape.end() ? otherwise : it->second;
+    std::string value = it == request_.shape.end() ? otherwise : it->second;
     for (const std::string& a : allowed) {
       if (a == value) return value;
     }

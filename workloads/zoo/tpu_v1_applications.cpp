@@ -7,9 +7,10 @@
 //   lstm0  24 FC, 34 vector: 24 gate products of 1472 x 1472, 52 M weights, batch 64.
 //   lstm1  37 FC, 19 vector, 600 x 600 matrices among them: 34 M weights, batch 96.
 //   cnn0   16 conv, 8 M weights, 2888 = 8 x 19 x 19 rows: a board of 19 x 19 at batch 8, as of the
-//          game of Go: 48 planes in, 14 layers of 3x3 and 256 channels, a 1x1 layer, and one value a
-//          point out.
-//   cnn1   72 conv, 13 pool, 4 FC, 100 M weights, 1750 operations a byte at batch 32: Inception-like
+//          game of Go: 48 planes in, 14 layers of 3x3 and 256 channels, a 1x1 layer, and one value
+//          a point out.
+//   cnn1   72 conv, 13 pool, 4 FC, 100 M weights, 1750 operations a byte at batch 32:
+//   Inception-like
 //          trunk of 1x1 and 3x3 layers that shrinks from 28 x 28 to 7 x 7, then 4 FC.
 #include "workloads/zoo/network.h"
 
@@ -103,17 +104,18 @@ Graph Cnn1(const WorkloadRequest& request) {
 }
 
 auto& registry = ZooRegistry::Instance();
-const bool kMlp0 = registry.Add("mlp0", {"TPU v1 paper, MLP0: 5 FC, 20 M weights, batch 200", &Mlp0});
-const bool kMlp1 = registry.Add("mlp1", {"TPU v1 paper, MLP1: 4 FC, 5 M weights, batch 168", &Mlp1});
-const bool kLstm0 =
-    registry.Add("lstm0", {"TPU v1 paper, LSTM0: 24 FC, 34 vector, 52 M weights, batch 64", &Lstm0});
-const bool kLstm1 =
-    registry.Add("lstm1", {"TPU v1 paper, LSTM1: 37 FC, 19 vector, 34 M weights, batch 96", &Lstm1});
+const bool kMlp0 =
+    registry.Add("mlp0", {"TPU v1 paper, MLP0: 5 FC, 20 M weights, batch 200", &Mlp0});
+const bool kMlp1 =
+    registry.Add("mlp1", {"TPU v1 paper, MLP1: 4 FC, 5 M weights, batch 168", &Mlp1});
+const bool kLstm0 = registry.Add(
+    "lstm0", {"TPU v1 paper, LSTM0: 24 FC, 34 vector, 52 M weights, batch 64", &Lstm0});
+const bool kLstm1 = registry.Add(
+    "lstm1", {"TPU v1 paper, LSTM1: 37 FC, 19 vector, 34 M weights, batch 96", &Lstm1});
 const bool kCnn0 =
     registry.Add("cnn0", {"TPU v1 paper, CNN0: 16 conv of a 19 x 19 board, batch 8", &Cnn0});
-const bool kCnn1 =
-    registry.Add("cnn1", {"TPU v1 paper, CNN1: 72 conv, 13 pool, 4 FC, 100 M weights, batch 32",
-                          &Cnn1});
+const bool kCnn1 = registry.Add(
+    "cnn1", {"TPU v1 paper, CNN1: 72 conv, 13 pool, 4 FC, 100 M weights, batch 32", &Cnn1});
 
 }  // namespace
 }  // namespace siliscope

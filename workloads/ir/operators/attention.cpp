@@ -33,8 +33,8 @@ Heads HeadsOf(const Operator& op, const Shape& q, const Shape& k, const Shape& v
   h.batch = ElementCount(q) / std::max<std::int64_t>(1, h.heads * h.seq_q * h.d);
   if (k[transposed ? r - 2 : r - 1] != h.d || v[r - 2] != h.seq_kv || v[r - 3] != h.kv_heads ||
       h.kv_heads == 0 || h.heads % h.kv_heads != 0) {
-    throw UserError(op.name + ": heads or lengths of " + ShapeText(q) + ", " + ShapeText(k) +
-                    ", " + ShapeText(v) + " do not fit");
+    throw UserError(op.name + ": heads or lengths of " + ShapeText(q) + ", " + ShapeText(k) + ", " +
+                    ShapeText(v) + " do not fit");
   }
   return h;
 }
@@ -80,10 +80,9 @@ std::vector<Value> Evaluate(const Operator& op, const std::vector<const Value*>&
     for (std::int64_t t = 0; t < h.seq_kv; ++t) {
       double dot = 0;
       for (std::int64_t d = 0; d < h.d; ++d) {
-        const std::int64_t at = transposed ? (kv * h.d + d) * h.seq_kv + t
-                                           : (kv * h.seq_kv + t) * h.d + d;
-        dot += q.data[static_cast<std::size_t>(i * h.d + d)] *
-               k.data[static_cast<std::size_t>(at)];
+        const std::int64_t at =
+            transposed ? (kv * h.d + d) * h.seq_kv + t : (kv * h.seq_kv + t) * h.d + d;
+        dot += q.data[static_cast<std::size_t>(i * h.d + d)] * k.data[static_cast<std::size_t>(at)];
       }
       dot *= scale;
       if (mask != nullptr) dot += BroadcastAt(*mask, score_shape, i * h.seq_kv + t);

@@ -59,8 +59,9 @@ std::vector<Shape> InferConv(const Graph& graph, const Operator& op) {
 
 double MacsConv(const Graph& graph, const Operator& op) {
   const Shape& w = InputShape(graph, op, 1);
+  const std::int64_t taps = ElementCount(w) / w[0];
   return static_cast<double>(graph.tensor(op.outputs.front()).elements()) *
-         static_cast<double>(ElementCount(w) / w[0]);
+         static_cast<double>(taps);
 }
 
 /// Visits every (output position, kernel position, input position) of one image and channel pair.
@@ -111,9 +112,8 @@ std::vector<Value> EvaluateConv(const Operator& op, const std::vector<const Valu
       for (std::int64_t ic = 0; ic < in_group; ++ic) {
         const double* in = x.data.data() + (n * x.shape[1] + first + ic) * in_plane;
         const double* k = w.data.data() + (oc * in_group + ic) * taps;
-        ForEachTap(window, y.shape, x.shape, [&](std::int64_t o, std::int64_t t, std::int64_t i) {
-          out[o] += in[i] * k[t];
-        });
+        ForEachTap(window, y.shape, x.shape,
+                   [&](std::int64_t o, std::int64_t t, std::int64_t i) { out[o] += in[i] * k[t]; });
       }
     }
   }
@@ -135,8 +135,9 @@ std::vector<Shape> InferTranspose(const Graph& graph, const Operator& op) {
 
 double MacsTranspose(const Graph& graph, const Operator& op) {
   const Shape& w = InputShape(graph, op, 1);
+  const std::int64_t taps = ElementCount(w) / w[0];
   return static_cast<double>(graph.tensor(op.inputs.front()).elements()) *
-         static_cast<double>(ElementCount(w) / w[0]);
+         static_cast<double>(taps);
 }
 
 std::vector<Value> EvaluateTranspose(const Operator& op, const std::vector<const Value*>& inputs) {
@@ -162,16 +163,16 @@ std::vector<Value> EvaluateTranspose(const Operator& op, const std::vector<const
         double* out = y.data.data() + (n * out_c + channel) * out_plane;
         const double* k = w.data.data() + (ic * out_group + oc) * taps;
         // The convolution that would have read the output writes it.
-        ForEachTap(window, x.shape, y.shape, [&](std::int64_t o, std::int64_t t, std::int64_t i) {
-          out[i] += in[o] * k[t];
-        });
+        ForEachTap(window, x.shape, y.shape,
+                   [&](std::int64_t o, std::int64_t t, std::int64_t i) { out[i] += in[o] * k[t]; });
       }
     }
   }
   if (inputs.size() > 2 && inputs[2] != nullptr) {
     for (std::size_t i = 0; i < y.data.size(); ++i) {
-      y.data[i] += inputs[2]->data[i / static_cast<std::size_t>(out_plane) %
-                                   static_cast<std::size_t>(out_c)];
+      y.data[i] +=
+          inputs[2]
+              ->data[i / static_cast<std::size_t>(out_plane) % static_cast<std::size_t>(out_c)];
     }
   }
   return {y};

@@ -121,10 +121,10 @@ SliceRange Range(const Operator& op, const Shape& x) {
     const auto clamp = [&](std::int64_t v, std::int64_t low, std::int64_t high) {
       return std::clamp(v < 0 ? v + extent : v, low, high);
     };
-    const std::int64_t start = step > 0 ? clamp(starts[i], 0, extent) : clamp(starts[i], 0, extent - 1);
-    const std::int64_t end =
-        step > 0 ? clamp(ends[i], 0, extent)
-                 : (ends[i] < -extent ? -1 : clamp(ends[i], -1, extent - 1));
+    const std::int64_t start =
+        step > 0 ? clamp(starts[i], 0, extent) : clamp(starts[i], 0, extent - 1);
+    const std::int64_t end = step > 0 ? clamp(ends[i], 0, extent)
+                                      : (ends[i] < -extent ? -1 : clamp(ends[i], -1, extent - 1));
     const std::int64_t distance = step > 0 ? end - start : start - end;
     const std::int64_t stride = step > 0 ? step : -step;
     r.start[axis] = start;
@@ -142,7 +142,8 @@ std::vector<Value> EvaluateSlice(const Operator& op, const Inputs& inputs) {
   const std::vector<std::int64_t> strides = Strides(x.shape);
   return {Remap(x, r.shape, 0, [&](const Shape& at) {
     std::int64_t from = 0;
-    for (std::size_t d = 0; d < at.size(); ++d) from += (r.start[d] + at[d] * r.step[d]) * strides[d];
+    for (std::size_t d = 0; d < at.size(); ++d)
+      from += (r.start[d] + at[d] * r.step[d]) * strides[d];
     return from;
   })};
 }
@@ -235,8 +236,7 @@ std::vector<Value> EvaluateResize(const Operator& op, const Inputs& inputs) {
 
 Shape BlockShape(const Operator& op, const Shape& x, bool to_space) {
   const std::int64_t b = op.Int("block", 1);
-  if (x.size() != 4 || b < 1 ||
-      (to_space ? x[1] % (b * b) != 0 : x[2] % b != 0 || x[3] % b != 0)) {
+  if (x.size() != 4 || b < 1 || (to_space ? x[1] % (b * b) != 0 : x[2] % b != 0 || x[3] % b != 0)) {
     throw UserError(op.name + ": blocks of " + std::to_string(b) + " do not fit " + ShapeText(x));
   }
   return to_space ? Shape{x[0], x[1] / (b * b), x[2] * b, x[3] * b}
@@ -272,18 +272,16 @@ std::vector<Value> EvaluateSpaceToDepth(const Operator& op, const Inputs& inputs
 }
 
 auto& registry = OperatorRegistry::Instance();
-const bool kReshape = registry.Add(
-    "reshape", {"another shape of the same elements (x)", &InferReshape, nullptr, nullptr,
-                &EvaluateReshape});
+const bool kReshape = registry.Add("reshape", {"another shape of the same elements (x)",
+                                               &InferReshape, nullptr, nullptr, &EvaluateReshape});
 const bool kTranspose = registry.Add(
-    "transpose", {"dimensions in another order (x)", &InferTranspose, nullptr, nullptr,
-                  &EvaluateTranspose});
+    "transpose",
+    {"dimensions in another order (x)", &InferTranspose, nullptr, nullptr, &EvaluateTranspose});
 const bool kConcat = registry.Add(
     "concat", {"joined along an axis (x, ...)", &InferConcat, nullptr, nullptr, &EvaluateConcat});
 const bool kSlice = registry.Add(
     "slice", {"a range of each axis (x)", &InferSlice, nullptr, nullptr, &EvaluateSlice});
-const bool kPad =
-    registry.Add("pad", {"padding (x)", &InferPad, nullptr, nullptr, &EvaluatePad});
+const bool kPad = registry.Add("pad", {"padding (x)", &InferPad, nullptr, nullptr, &EvaluatePad});
 const bool kExpand = registry.Add(
     "expand", {"broadcast to a shape (x)", &InferExpand, nullptr, nullptr, &EvaluateExpand});
 const bool kTile =
@@ -291,11 +289,11 @@ const bool kTile =
 const bool kResize = registry.Add(
     "resize", {"nearest-neighbour resize (x)", &InferResize, nullptr, nullptr, &EvaluateResize});
 const bool kDepthToSpace = registry.Add(
-    "depth_to_space", {"channels to pixels (x)", &InferDepthToSpace, nullptr, nullptr,
-                       &EvaluateDepthToSpace});
+    "depth_to_space",
+    {"channels to pixels (x)", &InferDepthToSpace, nullptr, nullptr, &EvaluateDepthToSpace});
 const bool kSpaceToDepth = registry.Add(
-    "space_to_depth", {"pixels to channels (x)", &InferSpaceToDepth, nullptr, nullptr,
-                       &EvaluateSpaceToDepth});
+    "space_to_depth",
+    {"pixels to channels (x)", &InferSpaceToDepth, nullptr, nullptr, &EvaluateSpaceToDepth});
 
 }  // namespace
 }  // namespace siliscope

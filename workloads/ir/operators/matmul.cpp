@@ -92,8 +92,8 @@ std::vector<Value> Evaluate(const Operator& op, const std::vector<const Value*>&
 }
 
 const bool kRegistered = OperatorRegistry::Instance().Add(
-    "matmul", {"matrix product with broadcast leading dimensions (a, b)", &Infer, &Macs, nullptr,
-               &Evaluate});
+    "matmul",
+    {"matrix product with broadcast leading dimensions (a, b)", &Infer, &Macs, nullptr, &Evaluate});
 
 }  // namespace
 }  // namespace siliscope

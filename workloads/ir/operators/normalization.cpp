@@ -78,8 +78,8 @@ std::vector<Value> EvaluateBatchNorm(const Operator& op, const std::vector<const
   for (std::size_t i = 0; i < y.data.size(); ++i) {
     const std::size_t c = ChannelOf(y.shape, i);
     const double deviation = std::sqrt(inputs[4]->data[c] + op.Real("epsilon", 1e-5));
-    y.data[i] = (y.data[i] - inputs[3]->data[c]) / deviation * inputs[1]->data[c] +
-                inputs[2]->data[c];
+    y.data[i] =
+        (y.data[i] - inputs[3]->data[c]) / deviation * inputs[1]->data[c] + inputs[2]->data[c];
   }
   return {y};
 }
@@ -129,8 +129,8 @@ const bool kBatchNorm = registry.Add(
 const bool kInstanceNorm =
     registry.Add("instance_norm", {"instance normalisation (x, scale, bias)", &SameShape, nullptr,
                                    &LayerNormOperations, &EvaluateInstanceNorm});
-const bool kLrn = registry.Add("lrn", {"local response normalisation (x)", &SameShape, nullptr,
-                                       &LrnOperations, &EvaluateLrn});
+const bool kLrn = registry.Add(
+    "lrn", {"local response normalisation (x)", &SameShape, nullptr, &LrnOperations, &EvaluateLrn});
 
 }  // namespace
 }  // namespace siliscope

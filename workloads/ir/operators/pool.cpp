@@ -31,8 +31,8 @@ Pool PoolOf(const Operator& op, const Shape& x) {
   p.out = {x[0], x[1]};
   for (std::size_t i = 0; i < p.rank; ++i) {
     if (p.kernel[i] < 1 || p.strides[i] < 1) throw UserError(op.name + ": an empty window");
-    const std::int64_t span = x[i + 2] + p.pads[i] + p.pads[i + p.rank] -
-                              (p.kernel[i] - 1) * p.dilations[i] - 1;
+    const std::int64_t span =
+        x[i + 2] + p.pads[i] + p.pads[i + p.rank] - (p.kernel[i] - 1) * p.dilations[i] - 1;
     if (span < 0) throw UserError(op.name + ": the window is larger than its padded input");
     std::int64_t outputs = span / p.strides[i] + 1;
     if (op.Int("ceil_mode", 0) != 0 && span % p.strides[i] != 0 &&

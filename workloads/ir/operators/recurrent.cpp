@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // lstm, gru and rnn over a sequence, as ONNX defines them: x [seq, batch, in], w [dirs, gates x
-// hidden, in], r [dirs, gates x hidden, hidden], bias [dirs, 2 x gates x hidden]; attributes hidden,
-// direction (forward, reverse, bidirectional), linear_before_reset (gru). Outputs: all hidden states
-// [seq, dirs, batch, hidden], the last one [dirs, batch, hidden], lstm also the last cell state.
+// hidden, in], r [dirs, gates x hidden, hidden], bias [dirs, 2 x gates x hidden]; attributes
+// hidden, direction (forward, reverse, bidirectional), linear_before_reset (gru). Outputs: all
+// hidden states [seq, dirs, batch, hidden], the last one [dirs, batch, hidden], lstm also the last
+// cell state.
 #include <cmath>
 
 #include "sim/core/error.h"
@@ -34,8 +35,8 @@ std::vector<Shape> Infer(const Graph& graph, const Operator& op) {
 
 double Macs(const Graph& graph, const Operator& op) {
   const Extents e = ExtentsOf(op, InputShape(graph, op, 0), InputShape(graph, op, 1));
-  return static_cast<double>(e.seq * e.batch * e.dirs) *
-         static_cast<double>(Gates(op) * e.hidden) * static_cast<double>(e.in + e.hidden);
+  return static_cast<double>(e.seq * e.batch * e.dirs) * static_cast<double>(Gates(op) * e.hidden) *
+         static_cast<double>(e.in + e.hidden);
 }
 
 double Operations(const Graph& graph, const Operator& op) {
@@ -51,9 +52,15 @@ class Cell {
  public:
   Cell(const Operator& op, const Extents& e, const std::vector<const Value*>& inputs,
        std::int64_t dir)
-      : op_(op), e_(e), inputs_(inputs), dir_(dir), gates_(Gates(op)),
-        h_(static_cast<std::size_t>(e.batch * e.hidden), 0), c_(h_) {
-    for (const auto& [at, state] : {std::pair<std::size_t, std::vector<double>*>{5, &h_}, {6, &c_}}) {
+      : op_(op),
+        e_(e),
+        inputs_(inputs),
+        dir_(dir),
+        gates_(Gates(op)),
+        h_(static_cast<std::size_t>(e.batch * e.hidden), 0),
+        c_(h_) {
+    for (const auto& [at, state] :
+         {std::pair<std::size_t, std::vector<double>*>{5, &h_}, {6, &c_}}) {
       if (inputs.size() <= at || inputs[at] == nullptr) continue;
       for (std::size_t i = 0; i < state->size(); ++i) {
         (*state)[i] = inputs[at]->data[static_cast<std::size_t>(dir) * state->size() + i];

@@ -119,8 +119,8 @@ const bool kReduce = OperatorRegistry::Instance().Add(
     "reduce", {"sum, mean, maximum, ... over axes (x)", &InferReduce, nullptr, &InputElements,
                &EvaluateReduce});
 const bool kSoftmax = OperatorRegistry::Instance().Add(
-    "softmax", {"softmax over one axis (x)", &InferSoftmax, nullptr, &SoftmaxOperations,
-                &EvaluateSoftmax});
+    "softmax",
+    {"softmax over one axis (x)", &InferSoftmax, nullptr, &SoftmaxOperations, &EvaluateSoftmax});
 
 }  // namespace
 }  // namespace siliscope

@@ -44,9 +44,8 @@ class AttentionLowering {
       AddDependencies(&finals, Values(portions[p], weighed, &result));
     }
     lowering_.FinishResult(op_.outputs[0], index_, finals);
-    lowering_.info(index_).mapping =
-        std::to_string(portions.size()) + " portions; scores on chip; " +
-        lowering_.info(index_).mapping;
+    lowering_.info(index_).mapping = std::to_string(portions.size()) +
+                                     " portions; scores on chip; " + lowering_.info(index_).mapping;
   }
 
  private:
@@ -59,9 +58,9 @@ class AttentionLowering {
     std::vector<Portion> portions;
     const std::int64_t one = rows_ * kv_length_;
     if (one <= most_elements) {
-      const std::int64_t together = std::clamp<std::int64_t>(
-          std::min(most_elements / one, (groups_ + 3) / 4), std::min(groups_, lowering_.cores()),
-          groups_);
+      const std::int64_t together =
+          std::clamp<std::int64_t>(std::min(most_elements / one, (groups_ + 3) / 4),
+                                   std::min(groups_, lowering_.cores()), groups_);
       for (std::int64_t g = 0; g < groups_; g += together) {
         portions.push_back({std::min(together, groups_ - g), rows_});
       }

@@ -93,8 +93,7 @@ void LowerNormalization(NpuLowering& lowering, std::uint32_t index) {
   } else {
     const bool rms = op.kind == "rms_norm";
     if (op.kind == "instance_norm") {
-      task.columns = std::max<std::int64_t>(
-          1, ElementCount(Shape(shape.begin() + 2, shape.end())));
+      task.columns = std::max<std::int64_t>(1, ElementCount(Shape(shape.begin() + 2, shape.end())));
     } else {
       const auto axis = static_cast<std::size_t>(Axis(op.Int("axis", -1), shape.size()));
       task.columns = std::max<std::int64_t>(
@@ -114,7 +113,8 @@ void LowerReduce(NpuLowering& lowering, std::uint32_t index) {
   task.work.functions.emplace_back("add", 1);
   const std::vector<std::int64_t> axes = op.Ints("axes");
   bool last = axes.empty();
-  for (const std::int64_t axis : axes) last = last || Axis(axis, shape.size()) + 1 == static_cast<std::int64_t>(shape.size());
+  for (const std::int64_t axis : axes)
+    last = last || Axis(axis, shape.size()) + 1 == static_cast<std::int64_t>(shape.size());
   task.work.reductions = last && shape.size() != 4 ? 1 : 0;
   task.work.store_bytes_per_element = 0;
   Lower(lowering, index, task);

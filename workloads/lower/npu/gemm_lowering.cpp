@@ -116,9 +116,10 @@ class GemmEmitter {
       AddDependencies(&dependencies, region->wait_for);
       resident_.emplace_back(&allocator, *region);
     }
-    const auto begin = weights ? 0
-                               : static_cast<std::int64_t>(share_begin_ *
-                                                           static_cast<double>(task_.streamed_bytes));
+    const auto begin =
+        weights
+            ? 0
+            : static_cast<std::int64_t>(share_begin_ * static_cast<double>(task_.streamed_bytes));
     for (std::int64_t p = 0; p < parts; ++p) {
       const std::int64_t from = bytes * p / parts, to = bytes * (p + 1) / parts;
       loads->push_back(lowering_.Copy(NpuOpcode::kLoad, task_.op, core_, home, begin + from,
@@ -163,12 +164,12 @@ class GemmEmitter {
   }
 
   void PrepareSums() {
-    const std::int64_t tiles_a_block = CeilDivide(mapping_.block_m, mapping_.tile_rows) *
-                                       CeilDivide(mapping_.block_n, Columns());
+    const std::int64_t tiles_a_block =
+        CeilDivide(mapping_.block_m, mapping_.tile_rows) * CeilDivide(mapping_.block_n, Columns());
     std::int64_t slots = 2;
     if (npu_.accumulators.rows > 0) {
-      slots = std::max<std::int64_t>(1, npu_.accumulators.rows / mapping_.tile_rows) *
-              npu_.array.count;
+      slots =
+          std::max<std::int64_t>(1, npu_.accumulators.rows / mapping_.tile_rows) * npu_.array.count;
     } else {
       const ScratchpadSpec& pad = npu_.unified.size_bytes > 0 ? npu_.unified : npu_.output;
       slots = std::clamp<std::int64_t>(pad.size_bytes / 16 / (mapping_.tile_rows * Columns() * 4),
@@ -201,11 +202,13 @@ class GemmEmitter {
 
   std::int64_t StreamedBlock(const BlockStep& s) const {
     return (s.group * CeilDivide(extents_.m, mapping_.block_m) + s.m) *
-               CeilDivide(extents_.k, mapping_.block_k) + s.k;
+               CeilDivide(extents_.k, mapping_.block_k) +
+           s.k;
   }
   std::int64_t StationaryBlock(const BlockStep& s) const {
     return (s.group * CeilDivide(extents_.n, mapping_.block_n) + s.n) *
-               CeilDivide(extents_.k, mapping_.block_k) + s.k;
+               CeilDivide(extents_.k, mapping_.block_k) +
+           s.k;
   }
 
   static std::int64_t Extent(std::int64_t whole, std::int64_t block, std::int64_t index) {
@@ -238,8 +241,8 @@ class GemmEmitter {
     AddDependencies(&dependencies, task_.wait_for);
     const auto whole = std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes + 0.5));
     // Blocks lie one after another in memory.
-    const std::int64_t offset = std::clamp<std::int64_t>(
-        block * whole, 0, std::max<std::int64_t>(home.bytes - whole, 0));
+    const std::int64_t offset =
+        std::clamp<std::int64_t>(block * whole, 0, std::max<std::int64_t>(home.bytes - whole, 0));
     slot->loaded = {lowering_.Copy(NpuOpcode::kLoad, task_.op, core_, home, offset, whole, weights,
                                    dependencies)};
     slot->users.clear();
@@ -261,7 +264,8 @@ class GemmEmitter {
       const std::int64_t mt = n_first ? i % m_tiles : i / n_tiles;
       const std::int64_t nt = n_first ? i / m_tiles : i % n_tiles;
       OutputTile tile;
-      tile.sum = static_cast<std::size_t>((block_base_ + i) % static_cast<std::int64_t>(sums_.size()));
+      tile.sum =
+          static_cast<std::size_t>((block_base_ + i) % static_cast<std::int64_t>(sums_.size()));
       tile.group = s.group;
       tile.m_tile = s.m * CeilDivide(mapping_.block_m, mapping_.tile_rows) + mt;
       tile.n_tile = s.n * CeilDivide(mapping_.block_n, Columns()) + nt;
@@ -375,9 +379,8 @@ class GemmEmitter {
     users->push_back(id);
   }
 
-  void EmitMatmul(const BlockStep& s, const OutputTile& tile, std::int64_t array,
-                  std::int64_t rows, std::int64_t depth, bool starts,
-                  std::map<std::int64_t, CommandId>* matmuls) {
+  void EmitMatmul(const BlockStep& s, const OutputTile& tile, std::int64_t array, std::int64_t rows,
+                  std::int64_t depth, bool starts, std::map<std::int64_t, CommandId>* matmuls) {
     NpuCommand matmul;
     matmul.opcode = NpuOpcode::kMatmul;
     matmul.core = static_cast<std::uint16_t>(core_);
@@ -435,16 +438,18 @@ class GemmEmitter {
     for (const TensorId operand : task_.epilogue_operands) lowering_.AddReaders(operand, {id});
   }
 
-  /// Copies a block of rows that is complete; the vector unit is in order, so its last tile says so.
+  /// Copies a block of rows that is complete; the vector unit is in order, so its last tile says
+  /// so.
   void EmitStore(std::int64_t rows, std::int64_t columns) {
-    const double bytes = static_cast<double>(extents_.result_bytes) / static_cast<double>(extents_.groups) *
-                         static_cast<double>(rows) / static_cast<double>(extents_.m) *
-                         static_cast<double>(columns) / static_cast<double>(extents_.n);
+    const double bytes = static_cast<double>(extents_.result_bytes) /
+                         static_cast<double>(extents_.groups) * static_cast<double>(rows) /
+                         static_cast<double>(extents_.m) * static_cast<double>(columns) /
+                         static_cast<double>(extents_.n);
     const auto whole = std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes + 0.5));
     const auto begin =
         static_cast<std::int64_t>(share_begin_ * static_cast<double>(task_.result_bytes));
-    const std::int64_t offset =
-        std::clamp<std::int64_t>(begin + stored_, 0, std::max<std::int64_t>(0, task_.result_bytes - whole));
+    const std::int64_t offset = std::clamp<std::int64_t>(
+        begin + stored_, 0, std::max<std::int64_t>(0, task_.result_bytes - whole));
     stored_ += whole;
     const CommandId store = lowering_.Copy(NpuOpcode::kStore, task_.op, core_, *task_.result,
                                            offset, whole, false, {last_vector_});
@@ -461,10 +466,10 @@ class GemmEmitter {
                          static_cast<double>(tile.columns) / static_cast<double>(extents_.n) *
                          share_ / static_cast<double>(extents_.groups);
     const auto bytes = static_cast<std::int64_t>(static_cast<double>(home.bytes) * share + 0.5);
-    const CommandId load = lowering_.Copy(
-        NpuOpcode::kLoad, task_.op, core_, home,
-        std::min(operand_offset_, std::max<std::int64_t>(0, home.bytes - bytes)), bytes, false,
-        home.ready);
+    const CommandId load =
+        lowering_.Copy(NpuOpcode::kLoad, task_.op, core_, home,
+                       std::min(operand_offset_, std::max<std::int64_t>(0, home.bytes - bytes)),
+                       bytes, false, home.ready);
     operand_offset_ += bytes;
     return load == kNone ? CommandIds{} : CommandIds{load};
   }
@@ -548,9 +553,8 @@ CommandIds EmitGemm(NpuLowering& lowering, const GemmTask& task) {
     extents.streamed_on_chip = OnChip(lowering, oriented.streamed);
     extents.stationary_on_chip = OnChip(lowering, oriented.stationary);
     extents.result_leaves = task.result != nullptr && !task.result->on_chip;
-    AddDependencies(
-        &finals,
-        GemmEmitter(lowering, oriented, core, extents, share_begin, share).Run());
+    AddDependencies(&finals,
+                    GemmEmitter(lowering, oriented, core, extents, share_begin, share).Run());
   }
   return finals;
 }
@@ -581,8 +585,7 @@ VectorWork EpilogueWork(NpuLowering& lowering, const Operator& op, bool bias) {
 std::vector<TensorId> EpilogueOperands(const NpuLowering& lowering, const Operator& op) {
   std::vector<TensorId> operands;
   for (const EpilogueStep& step : op.epilogue) {
-    if (step.operand != kNoTensor &&
-        lowering.graph().tensor(step.operand).role != Role::kWeight) {
+    if (step.operand != kNoTensor && lowering.graph().tensor(step.operand).role != Role::kWeight) {
       operands.push_back(step.operand);
     }
   }

@@ -18,13 +18,13 @@ struct GemmTask {
   std::int64_t m = 0, n = 0, k = 0;
   TensorId streamed = kNoTensor;  ///< none: an intermediate that is on chip, see wait_for
   TensorId stationary = kNoTensor;
-  std::int64_t streamed_bytes = 0;    ///< as it lies in memory, all groups
+  std::int64_t streamed_bytes = 0;  ///< as it lies in memory, all groups
   std::int64_t stationary_bytes = 0;
-  TensorHome* result = nullptr;       ///< null: results stay in scratchpad, unnamed
+  TensorHome* result = nullptr;  ///< null: results stay in scratchpad, unnamed
   std::int64_t result_bytes = 0;
-  VectorWork epilogue;                ///< on each result tile
+  VectorWork epilogue;  ///< on each result tile
   std::vector<TensorId> epilogue_operands;
-  CommandIds wait_for;                ///< before anything else of this task
+  CommandIds wait_for;  ///< before anything else of this task
 };
 
 /// Emits a task over all cores. Returns the commands after which the result is complete.

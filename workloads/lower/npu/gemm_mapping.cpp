@@ -36,13 +36,13 @@ class Search {
     GemmMapping base;
     base.tile_rows = TileRows();
     const double fraction = machine_.npu.mapping.resident_fraction;
-    const auto streamed_limit = static_cast<std::int64_t>(
-        fraction * static_cast<double>(StreamedPad().size_bytes));
-    const auto stationary_limit = static_cast<std::int64_t>(
-        fraction * static_cast<double>(StationaryPad().size_bytes));
-    base.stationary_resident = fifo_ || work_.stationary_on_chip ||
-                               (work_.stationary_bytes <= stationary_limit &&
-                                work_.stationary_bytes <= free_stationary_);
+    const auto streamed_limit =
+        static_cast<std::int64_t>(fraction * static_cast<double>(StreamedPad().size_bytes));
+    const auto stationary_limit =
+        static_cast<std::int64_t>(fraction * static_cast<double>(StationaryPad().size_bytes));
+    base.stationary_resident =
+        fifo_ || work_.stationary_on_chip ||
+        (work_.stationary_bytes <= stationary_limit && work_.stationary_bytes <= free_stationary_);
     std::int64_t left = free_streamed_;
     if (Unified() && base.stationary_resident && !fifo_ && !work_.stationary_on_chip) {
       left -= work_.stationary_bytes;
@@ -136,8 +136,8 @@ class Search {
     const std::int64_t tiles = outputs * CeilDivide(work_.k, machine_.npu.array.rows);
     const double cycles =
         mapping.split_rows
-            ? static_cast<double>(tiles) * cost_.MatmulIntervalCycles(
-                                               CeilDivide(mapping.tile_rows, arrays), work_.rate)
+            ? static_cast<double>(tiles) *
+                  cost_.MatmulIntervalCycles(CeilDivide(mapping.tile_rows, arrays), work_.rate)
             : static_cast<double>(CeilDivide(tiles, arrays)) *
                   cost_.MatmulIntervalCycles(mapping.tile_rows, work_.rate);
     return cycles / machine_.clock_hz;
@@ -161,9 +161,9 @@ class Search {
             : share(work_.stationary_bytes, g->block_n, work_.n, g->block_k, work_.k) / groups;
     const double buffers = static_cast<double>(machine_.npu.mapping.buffers);
     // Sums of a block stay on chip until its last stretch of k.
-    const double sums = g->block_k < work_.k
-                            ? 4.0 * static_cast<double>(g->block_m) * static_cast<double>(g->block_n)
-                            : 0;
+    const double sums = g->block_k < work_.k ? 4.0 * static_cast<double>(g->block_m) *
+                                                   static_cast<double>(g->block_n)
+                                             : 0;
     const double accumulator_bytes =
         static_cast<double>(machine_.npu.accumulators.rows * machine_.npu.array.columns *
                             machine_.npu.array.count) *
@@ -189,21 +189,22 @@ class Search {
     if (!(whole_k && (g->m_outer || m_blocks == 1))) streamed *= n_blocks;
     if (!(whole_k && (!g->m_outer || n_blocks == 1))) stationary *= m_blocks;
     double before = 0;  // copied before the loops begin
-    if (g->streamed_resident && !work_.streamed_on_chip) before += static_cast<double>(work_.streamed_bytes);
+    if (g->streamed_resident && !work_.streamed_on_chip)
+      before += static_cast<double>(work_.streamed_bytes);
     if (g->stationary_resident && !work_.stationary_on_chip && !fifo_) {
       before += static_cast<double>(work_.stationary_bytes);
     }
     const double out = work_.result_leaves ? static_cast<double>(work_.result_bytes) : 0;
     const double first = streamed_block + stationary_block;
-    const double last =
-        out * static_cast<double>(g->block_m) / static_cast<double>(work_.m) / std::max(1.0, n_blocks);
+    const double last = out * static_cast<double>(g->block_m) / static_cast<double>(work_.m) /
+                        std::max(1.0, n_blocks);
     const auto seconds = [&](double bytes) {
       return cost_.CopySeconds(static_cast<std::int64_t>(bytes));
     };
     // A step can't be faster than its copies, its products, or a buffer's round: latency, copy,
     // products, over the number of buffers.
-    const double steps = groups * m_blocks * n_blocks *
-                         static_cast<double>(CeilDivide(work_.k, g->block_k));
+    const double steps =
+        groups * m_blocks * n_blocks * static_cast<double>(CeilDivide(work_.k, g->block_k));
     const double compute = ComputeSeconds(*g) / steps;
     const double latency = cost_.CopySeconds(0);
     const double copies = (seconds(streamed + stationary + out) - latency) / steps;
@@ -223,11 +224,10 @@ class Search {
 }  // namespace
 
 std::string GemmMapping::Text() const {
-  return fmt::format("blocks {}x{}x{} {}, tile rows {}{}, streamed {}, stationary {}", block_m,
-                     block_n, block_k, m_outer ? "m outer" : "n outer", tile_rows,
-                     split_rows ? " split over arrays" : "",
-                     streamed_resident ? "resident" : "blockwise",
-                     stationary_resident ? "resident" : "blockwise");
+  return fmt::format(
+      "blocks {}x{}x{} {}, tile rows {}{}, streamed {}, stationary {}", block_m, block_n, block_k,
+      m_outer ? "m outer" : "n outer", tile_rows, split_rows ? " split over arrays" : "",
+      streamed_resident ? "resident" : "blockwise", stationary_resident ? "resident" : "blockwise");
 }
 
 GemmMapping SearchGemmMapping(const GemmExtents& work, const MachineSpec& machine,

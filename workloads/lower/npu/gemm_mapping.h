@@ -20,18 +20,18 @@ struct GemmExtents {
   std::int64_t stationary_bytes = 0;  ///< of the whole stationary operand as it lies in memory
   std::int64_t result_bytes = 0;
   double rate = 1;
-  bool streamed_on_chip = false;      ///< needs no copy
+  bool streamed_on_chip = false;  ///< needs no copy
   bool stationary_on_chip = false;
   bool result_leaves = false;
 };
 
 struct GemmMapping {
   std::int64_t block_m = 0, block_n = 0, block_k = 0;
-  bool m_outer = true;              ///< block loops: m then n, else n then m; k is always innermost
-  bool streamed_resident = false;   ///< copied whole before the loops
+  bool m_outer = true;             ///< block loops: m then n, else n then m; k is always innermost
+  bool streamed_resident = false;  ///< copied whole before the loops
   bool stationary_resident = false;
-  bool split_rows = false;          ///< arrays share each tile's rows, else they take tiles in turn
-  std::int64_t tile_rows = 0;       ///< rows of one matmul command, before splitting
+  bool split_rows = false;     ///< arrays share each tile's rows, else they take tiles in turn
+  std::int64_t tile_rows = 0;  ///< rows of one matmul command, before splitting
   double estimated_seconds = 0;
 
   std::string Text() const;

@@ -35,8 +35,7 @@ bool LowerGemv(NpuLowering& lowering, std::uint32_t index, const GemmTask& task,
   const double copy_s = lowering.cost().CopySeconds(task.stationary_bytes);
   if (vector_s > copy_s) return false;
   std::vector<VectorInput> inputs = {{task.streamed, 1, true}, {task.stationary, 1, false}};
-  LowerVector(lowering, index, result,
-              {work, task.k, task.n, inputs, task.result_bytes, true});
+  LowerVector(lowering, index, result, {work, task.k, task.n, inputs, task.result_bytes, true});
   lowering.info(index).mapping = "vector unit, weights streamed";
   return true;
 }
@@ -56,7 +55,8 @@ void LowerMatmul(NpuLowering& lowering, std::uint32_t index) {
   const std::int64_t stationary_matrices = rb <= 2 ? 1 : b.elements() / (task.k * task.n);
   // One stationary matrix: all rows stream through it. Several: one product each.
   task.groups = stationary_matrices;
-  task.m = std::max<std::int64_t>(1, y.elements() / std::max<std::int64_t>(1, task.n * task.groups));
+  task.m =
+      std::max<std::int64_t>(1, y.elements() / std::max<std::int64_t>(1, task.n * task.groups));
   task.streamed = op.inputs[0];
   task.stationary = op.inputs[1];
   task.streamed_bytes = lowering.TensorBytes(op.inputs[0]);
@@ -91,8 +91,8 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
   const Tensor& y = lowering.graph().tensor(op.outputs[0]);
   const std::int64_t columns = y.shape[1], rows = y.elements() / columns;
   const NpuSpec& npu = lowering.npu();
-  const double vector_s = lowering.cost().VectorCycles(work, (rows + npu.cores - 1) / npu.cores,
-                                                       columns);
+  const double vector_s =
+      lowering.cost().VectorCycles(work, (rows + npu.cores - 1) / npu.cores, columns);
   const std::int64_t tiles = task.groups * ((task.n + npu.array.columns - 1) / npu.array.columns) *
                              ((task.k + npu.array.rows - 1) / npu.array.rows);
   const double per_array = static_cast<double>(tiles) / static_cast<double>(npu.array.count);
@@ -101,7 +101,8 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
   if (vector_s >= array_s) return false;
   std::vector<VectorInput> inputs = {{op.inputs[0], 1, false}, {op.inputs[1], 1, true}};
   for (const TensorId operand : task.epilogue_operands) inputs.push_back({operand, 1, false});
-  LowerVector(lowering, index, op.outputs[0], {work, rows, columns, inputs, task.result_bytes, false});
+  LowerVector(lowering, index, op.outputs[0],
+              {work, rows, columns, inputs, task.result_bytes, false});
   lowering.info(index).mapping = "vector unit, a tap at a time";
   return true;
 }

@@ -48,8 +48,7 @@ NpuLowering::NpuLowering(const Graph& graph, const MachineSpec& machine, const T
   rate_ = rate->second / static_cast<double>(machine.npu.array.rows * machine.npu.array.columns);
   const std::size_t x = runs_as.find('x');
   if (!ParseDataType(runs_as.substr(0, x), &weight_type_) ||
-      !ParseDataType(x == std::string::npos ? runs_as : runs_as.substr(x + 1),
-                     &activation_type_)) {
+      !ParseDataType(x == std::string::npos ? runs_as : runs_as.substr(x + 1), &activation_type_)) {
     throw UserError("\"" + dtype + "\" is not a data type" + Suggestion(dtype, DataTypeNames()));
   }
   program_.dtype = runs_as;
@@ -75,7 +74,8 @@ std::int64_t NpuLowering::TensorBytes(TensorId id) const {
 }
 
 TensorId NpuLowering::Root(TensorId id) const {
-  while (alias_[static_cast<std::size_t>(id)] != kNoTensor) id = alias_[static_cast<std::size_t>(id)];
+  while (alias_[static_cast<std::size_t>(id)] != kNoTensor)
+    id = alias_[static_cast<std::size_t>(id)];
   return id;
 }
 
@@ -137,7 +137,8 @@ void NpuLowering::PlaceInputs() {
   const bool from_host = npu().host_link.bandwidth_bytes_per_s > 0;
   for (std::size_t t = 0; t < graph_.tensors.size(); ++t) {
     const Tensor& tensor = graph_.tensors[t];
-    if (uses_.producer[t] >= 0 || tensor.role == Role::kWeight || homes_[t].uses_left == 0) continue;
+    if (uses_.producer[t] >= 0 || tensor.role == Role::kWeight || homes_[t].uses_left == 0)
+      continue;
     TensorHome& home = homes_[t];
     home.bytes = TensorBytes(static_cast<TensorId>(t));
     home.space = from_host ? MemorySpace::kHost : MemorySpace::kDram;
@@ -176,7 +177,8 @@ MemorySpace NpuLowering::SpillSpace(std::int64_t bytes) {
 void NpuLowering::Alias(TensorId id, TensorId of) {
   const TensorId root = Root(of);
   // The other name's readers keep the elements alive.
-  homes_[static_cast<std::size_t>(root)].uses_left += homes_[static_cast<std::size_t>(id)].uses_left;
+  homes_[static_cast<std::size_t>(root)].uses_left +=
+      homes_[static_cast<std::size_t>(id)].uses_left;
   alias_[static_cast<std::size_t>(id)] = root;
 }
 
@@ -243,8 +245,8 @@ void NpuLowering::Pin(TensorId id, std::uint32_t op) {
     if (!region) return;  // cores are alike: the first would have failed
     CommandIds dependencies = region->wait_for;
     AddDependencies(&dependencies, tensor.ready);
-    AddDependency(&loads, Copy(NpuOpcode::kLoad, op, c, tensor, 0, tensor.bytes, true,
-                               dependencies));
+    AddDependency(&loads,
+                  Copy(NpuOpcode::kLoad, op, c, tensor, 0, tensor.bytes, true, dependencies));
     tensor.regions.push_back(*region);
   }
   tensor.on_chip = true;

@@ -22,13 +22,13 @@ namespace siliscope {
 
 /// Where a tensor is.
 struct TensorHome {
-  bool on_chip = false;  ///< in the scratchpads of the cores, a share in each
+  bool on_chip = false;                    ///< in the scratchpads of the cores, a share in each
   MemorySpace space = MemorySpace::kDram;  ///< else here
   std::int64_t address = 0;
   std::int64_t bytes = 0;
   std::vector<ScratchpadAllocator::Region> regions;  ///< a core each, on chip only
-  CommandIds ready;    ///< complete before anyone may read
-  CommandIds readers;  ///< read it last
+  CommandIds ready;                                  ///< complete before anyone may read
+  CommandIds readers;                                ///< read it last
   int uses_left = 0;
   std::uint32_t first_operator = 0;
 };

@@ -19,8 +19,9 @@ CommandId ProgramBuilder::Add(const NpuCommand& command, const CommandIds& depen
   NpuProgram& npu = program_->npu;
   constexpr std::size_t kMost = 50'000'000;  // 8 GB of commands: more is a mistake
   if (npu.commands.size() >= kMost) {
-    throw UserError("the network needs more than 50 million commands on this chip; a larger array "
-                    "or a smaller batch needs fewer");
+    throw UserError(
+        "the network needs more than 50 million commands on this chip; a larger array "
+        "or a smaller batch needs fewer");
   }
   const CommandId id = next();
   npu.commands.push_back(command);

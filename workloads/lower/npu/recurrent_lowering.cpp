@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LSTM, GRU and RNN on an NPU: the inputs of all steps are projected in one product; then, step by
-// step, the hidden state passes through the recurrent weights (kept on chip where they fit, streamed
-// again in every step where not) and the gates through the vector unit.
+// step, the hidden state passes through the recurrent weights (kept on chip where they fit,
+// streamed again in every step where not) and the gates through the vector unit.
 #include "workloads/ir/operator_kind.h"
 #include "workloads/lower/npu/gemm_lowering.h"
 #include "workloads/lower/npu/vector_lowering.h"

@@ -11,8 +11,10 @@ constexpr std::int64_t kBlockElements = 1 << 20;
 constexpr std::int64_t kMostBlocks = 512;
 
 std::int64_t BlockRows(std::int64_t rows, std::int64_t columns, std::int64_t most_elements) {
-  const std::int64_t by_size = std::max<std::int64_t>(1, most_elements / std::max<std::int64_t>(1, columns));
-  return std::max<std::int64_t>({1, std::min(rows, by_size), (rows + kMostBlocks - 1) / kMostBlocks});
+  const std::int64_t by_size =
+      std::max<std::int64_t>(1, most_elements / std::max<std::int64_t>(1, columns));
+  return std::max<std::int64_t>(
+      {1, std::min(rows, by_size), (rows + kMostBlocks - 1) / kMostBlocks});
 }
 
 CommandId EmitOne(NpuLowering& lowering, std::uint32_t op, std::int64_t core, std::uint16_t work,
@@ -32,8 +34,13 @@ class VectorEmitter {
  public:
   VectorEmitter(NpuLowering& lowering, std::uint32_t op, const VectorTask& task, TensorHome& result,
                 std::int64_t core, std::int64_t row_begin, std::int64_t row_end)
-      : lowering_(lowering), op_(op), task_(task), result_(result), core_(core),
-        row_begin_(row_begin), row_end_(row_end) {}
+      : lowering_(lowering),
+        op_(op),
+        task_(task),
+        result_(result),
+        core_(core),
+        row_begin_(row_begin),
+        row_end_(row_end) {}
 
   CommandIds Run() {
     const std::uint16_t work = lowering_.builder().AddVectorWork(task_.work);
@@ -43,8 +50,8 @@ class VectorEmitter {
       if (home.on_chip) {
         AddDependencies(&always, home.ready);
       } else if (input.whole) {
-        const CommandId load = lowering_.Copy(NpuOpcode::kLoad, op_, core_, home, 0, home.bytes,
-                                              false, home.ready);
+        const CommandId load =
+            lowering_.Copy(NpuOpcode::kLoad, op_, core_, home, 0, home.bytes, false, home.ready);
         AddDependency(&always, load);
       } else {
         streamed_.push_back(&input);
@@ -61,8 +68,8 @@ class VectorEmitter {
     const std::int64_t most =
         passes_memory
             ? std::clamp<std::int64_t>(
-                  pad / 8 / (buffers * element_bytes *
-                             static_cast<std::int64_t>(streamed_.size() + 1)),
+                  pad / 8 /
+                      (buffers * element_bytes * static_cast<std::int64_t>(streamed_.size() + 1)),
                   1, kBlockElements)
             : kBlockElements;
     const std::int64_t rows = BlockRows(row_end_ - row_begin_, task_.columns, most);
@@ -78,9 +85,9 @@ class VectorEmitter {
       }
       CommandIds dependencies = always;
       AddDependencies(&dependencies, loads[b]);
-      CommandId done = EmitOne(lowering_, op_, core_, work,
-                               std::min(row_end_, begins[b] + rows) - begins[b], task_.columns,
-                               dependencies);
+      CommandId done =
+          EmitOne(lowering_, op_, core_, work, std::min(row_end_, begins[b] + rows) - begins[b],
+                  task_.columns, dependencies);
       last_vector_ = done;
       const bool leaves = !result_.on_chip && (!task_.sums_rows || b + 1 == begins.size());
       if (leaves) {

@@ -11,8 +11,8 @@ namespace siliscope {
 
 struct VectorInput {
   TensorId tensor = kNoTensor;
-  double passes = 1;        ///< how often it is read from memory, where it is not on chip
-  bool whole = false;       ///< small: copied once, not block by block
+  double passes = 1;   ///< how often it is read from memory, where it is not on chip
+  bool whole = false;  ///< small: copied once, not block by block
 };
 
 struct VectorTask {
