@@ -20,10 +20,22 @@ class NetworkCompiler : public Compiler {
  public:
   Program Compile(const WorkloadRequest& request, const MachineSpec& machine,
                   const TileCost& cost) const override {
-    const Graph graph = Load(request);
-    Program program = Lower(graph, machine, cost, request.dtype);
+    // A chip that takes few images at a time runs a larger batch as several invocations.
+    const std::int64_t most = machine.npu.mapping.images_at_a_time;
+    WorkloadRequest part = request;
+    std::int64_t invocations = 1;
+    if (most > 0 && request.batch > most && request.batch % most == 0) {
+      invocations = request.batch / most;
+      part.batch = most;
+    }
+    const Graph graph = Load(part);
+    Program program = Lower(graph, machine, cost, request.dtype, invocations);
     program.workload = request.workload;
-    program.batch = BatchOf(graph);
+    program.batch = BatchOf(graph) * invocations;
+    if (invocations > 1) {
+      program.notes.push_back(fmt::format("batch {} runs as {} invocations of {}", request.batch,
+                                          invocations, most));
+    }
     return program;
   }
 
@@ -31,7 +43,7 @@ class NetworkCompiler : public Compiler {
                           const TileCost& cost) const override {
     Graph graph = SingleOperatorGraph(request);
     VerifyGraph(graph);
-    return Lower(graph, machine, cost, request.dtype);
+    return Lower(graph, machine, cost, request.dtype, 1);
   }
 
   std::vector<NamedText> ListWorkloads() const override { return ListWorkloadSources(); }
@@ -74,11 +86,11 @@ class NetworkCompiler : public Compiler {
   }
 
   static Program Lower(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
-                       const std::string& dtype) {
+                       const std::string& dtype, std::int64_t invocations) {
     if (graph.operators.empty()) throw UserError("the network has no operators");
     return NpuLowering(graph, machine, cost,
                        dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : dtype)
-        .Run();
+        .Run(invocations);
   }
 
   static std::int64_t BatchOf(const Graph& graph) {

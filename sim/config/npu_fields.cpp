@@ -119,6 +119,10 @@ void VisitMapping(FieldVisitor& v, NpuMappingSpec& s) {
          "a product of one row may run on the vector unit, without the array");
   v.Integer("output_block_rows", s.output_block_rows, {1, 1 << 20}, kOptional,
             "rows of a result that leave while the next are computed");
+  v.Integer("images_at_a_time", s.images_at_a_time, {0, 1 << 20}, kOptional,
+            "a larger batch runs as several invocations; 0 = the whole batch at once");
+  v.Bytes("parameter_cache", s.parameter_cache_bytes, kNotNegative, kOptional,
+          "weights that stay on chip from one invocation to the next, first operators first");
   v.Real("synchronise", s.synchronise_s, Dimension::kTime, kTime, kOptional,
          "between an operator's last result and the start of one that reads it");
   v.Real("launch", s.launch_s, Dimension::kTime, kTime, kOptional,

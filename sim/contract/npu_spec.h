@@ -91,6 +91,8 @@ struct NpuMappingSpec {
   bool im2col_in_hardware = true;
   bool vector_gemv = false;
   std::int64_t output_block_rows = 1024;
+  std::int64_t images_at_a_time = 0;  ///< 0 = the whole batch
+  std::int64_t parameter_cache_bytes = 0;
   double synchronise_s = 0;
   double launch_s = 0;
 };

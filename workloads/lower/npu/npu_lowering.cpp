@@ -79,9 +79,54 @@ TensorId NpuLowering::Root(TensorId id) const {
   return id;
 }
 
-Program NpuLowering::Run() {
-  AddLaunch();
+Program NpuLowering::Run(std::int64_t invocations) {
   AddOperators();
+  CacheParameters();
+  const std::vector<TensorHome> fresh = homes_;
+  for (std::int64_t i = 0; i < invocations; ++i) {
+    for (std::size_t t = 0; i > 0 && t < homes_.size(); ++t) {
+      const bool weight = graph_.tensors[t].role == Role::kWeight;
+      if (weight) {
+        homes_[t].uses_left = fresh[t].uses_left;
+      } else {
+        homes_[t] = fresh[t];
+      }
+      alias_[t] = kNoTensor;
+    }
+    RunOnce();
+  }
+  for (OperatorInfo& op : program_.operators) {
+    op.macs *= static_cast<double>(invocations);
+    op.nominal_flops *= static_cast<double>(invocations);
+  }
+  CheckCapacity();
+  return std::move(program_);
+}
+
+void NpuLowering::CacheParameters() {
+  // They were left there by an earlier invocation: no copy is made.
+  std::int64_t left = npu().mapping.parameter_cache_bytes;
+  for (const Operator& op : graph_.operators) {
+    for (const TensorId t : op.inputs) {
+      if (t == kNoTensor || graph_.tensor(t).role != Role::kWeight) continue;
+      TensorHome& home = homes_[static_cast<std::size_t>(t)];
+      const std::int64_t bytes = TensorBytes(t);
+      if (home.on_chip || bytes > left || npu().unified.size_bytes == 0) continue;
+      auto region = allocator(0).Allocate(bytes);
+      if (!region) return;
+      left -= bytes;
+      home.bytes = bytes;
+      home.on_chip = true;
+      home.uses_left += 1;  // kept after the last use
+      home.regions.assign(static_cast<std::size_t>(cores()), *region);
+      program_.weight_bytes += bytes;
+    }
+  }
+}
+
+void NpuLowering::RunOnce() {
+  AddLaunch();
+  stored_.clear();
   PlaceInputs();
   for (std::uint32_t i = 0; i < graph_.operators.size(); ++i) {
     const Operator& op = graph_.operators[i];
@@ -97,15 +142,13 @@ Program NpuLowering::Run() {
     ReleaseInputs(i);
   }
   StoreOutputs();
-  CheckCapacity();
-  return std::move(program_);
 }
 
 void NpuLowering::AddLaunch() {
   if (machine_.npu.mapping.launch_s <= 0) return;
   NpuCommand launch;
   launch.opcode = NpuOpcode::kLaunch;
-  builder_.Add(launch, {});
+  builder_.SetLaunch(builder_.Add(launch, stored_));
 }
 
 void NpuLowering::AddOperators() {
@@ -343,10 +386,13 @@ void NpuLowering::StoreOutputs() {
       out.space = to_host ? MemorySpace::kHost : MemorySpace::kDram;
       out.address = TakeAddress(out.space, home.bytes);
       for (std::int64_t c = 0; c < cores(); ++c) {
-        Copy(NpuOpcode::kStore, op, c, out, home.bytes * c / cores(),
-             home.bytes * (c + 1) / cores() - home.bytes * c / cores(), false, home.ready);
+        AddDependency(&stored_,
+                      Copy(NpuOpcode::kStore, op, c, out, home.bytes * c / cores(),
+                           home.bytes * (c + 1) / cores() - home.bytes * c / cores(), false,
+                           home.ready));
       }
     }
+    if (!home.on_chip) AddDependencies(&stored_, home.ready);
     if (--home.uses_left == 0) RecordPlacement(Root(t), last);
   }
 }

@@ -37,7 +37,8 @@ class NpuLowering {
  public:
   NpuLowering(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
               const std::string& dtype);
-  Program Run();
+  /// `invocations` runs of the graph, one after another, as one program.
+  Program Run(std::int64_t invocations);
 
   // What the lowering of a kind works with.
   const Graph& graph() const { return graph_; }
@@ -91,6 +92,8 @@ class NpuLowering {
   TensorId Root(TensorId id) const;
   void AddLaunch();
   void AddOperators();
+  void CacheParameters();
+  void RunOnce();
   void PlaceInputs();
   void PlaceWeight(TensorId id, std::uint32_t op);
   void StoreOutputs();
@@ -114,6 +117,7 @@ class NpuLowering {
   std::vector<ScratchpadAllocator> allocators_, weight_allocators_;
   std::map<MemorySpace, std::int64_t> next_address_;
   std::int64_t shared_used_ = 0;
+  CommandIds stored_;  ///< the results of an invocation are out
   std::vector<CommandIds> fifo_pushes_;  ///< of each core, in order
 };
 

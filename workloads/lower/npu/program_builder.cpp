@@ -25,9 +25,7 @@ CommandId ProgramBuilder::Add(const NpuCommand& command, const CommandIds& depen
   }
   const CommandId id = next();
   npu.commands.push_back(command);
-  if (dependencies.empty() && id > 0 && npu.commands.front().opcode == NpuOpcode::kLaunch) {
-    npu.dependencies.push_back(0);
-  }
+  if (dependencies.empty() && launch_ != kNone) npu.dependencies.push_back(launch_);
   npu.dependencies.insert(npu.dependencies.end(), dependencies.begin(), dependencies.end());
   npu.dependency_begin.push_back(static_cast<std::uint32_t>(npu.dependencies.size()));
   return id;

@@ -22,7 +22,9 @@ class ProgramBuilder {
     program_->npu.dependency_begin.assign(1, 0);
   }
 
-  /// Adds a command. Without dependencies it waits for the program's launch, if there is one.
+  /// From here on, commands without dependencies wait for `id`: the launch of an invocation.
+  void SetLaunch(CommandId id) { launch_ = id; }
+  /// Adds a command. Without dependencies it waits for the launch, if there is one.
   CommandId Add(const NpuCommand& command, const CommandIds& dependencies);
 
   std::uint16_t AddVectorWork(const VectorWork& work);
@@ -30,6 +32,7 @@ class ProgramBuilder {
 
  private:
   Program* program_;
+  CommandId launch_ = kNone;
 };
 
 }  // namespace siliscope

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole chips on small work: effects must come from simulated queues, pipes and buffers.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "sim/run/metrics.h"
+#include "sim/run/simulation.h"
+
+namespace siliscope {
+namespace {
+
+SimulationRequest Request(const std::string& system, const std::string& workload,
+                          std::vector<Override> overrides = {},
+                          std::vector<std::string> ideal = {}) {
+  SimulationRequest request;
+  request.system = system;
+  request.overrides = std::move(overrides);
+  request.ideal = std::move(ideal);
+  WorkloadRequest work;
+  work.workload = workload;
+  request.work = work;
+  return request;
+}
+
+
+/// Runs in a child process, so that one test can compare several simulations.
+double Microseconds(const SimulationRequest& request) {
+  int ends[2];
+  if (::pipe(ends) != 0) ADD_FAILURE();
+  if (::fork() == 0) {
+    const double us = ToMicroseconds(Simulate(request).record.total);
+    if (::write(ends[1], &us, sizeof us) != sizeof us) std::_Exit(1);
+    std::_Exit(0);
+  }
+  double us = -1;
+  if (::read(ends[0], &us, sizeof us) != sizeof us) ADD_FAILURE() << "the simulation failed";
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return us;
+}
+
+const char* const kGemm = "gemm:m=512;n=2048;k=2048";
+
+TEST(Chip, LabelsDoNotMatter) {
+  // (a) A program with its labels removed takes exactly the same time.
+  const SimulationRequest request = Request("tpu-v4", "resnet18");
+  const double labelled = Microseconds(request);
+  const MachineSpec machine = MachineOf(request);
+  Program program = CompileRequest(request, machine);
+  for (OperatorInfo& op : program.operators) {
+    op = OperatorInfo{};
+  }
+  program.workload.clear();
+  program.tensors.clear();
+  const auto model = SystemModelRegistry::Instance().Get("kind", machine.kind).make_model(machine);
+  EXPECT_DOUBLE_EQ(ToMicroseconds(model->Run(program, {}).total), labelled);
+}
+
+TEST(Chip, PerturbedStructureMovesTimesTheDocumentedWay) {
+  // (b) Less of anything is never faster; the thing that binds makes it slower.
+  const double base = Microseconds(Request("tpu-v1", "mlp0"));
+  EXPECT_GT(Microseconds(Request("tpu-v1", "mlp0", {{"weight_fifo.tiles", "1"}})), 1.08 * base);
+  EXPECT_GT(Microseconds(Request("tpu-v1", "mlp0", {{"array.weight_double_buffer", "false"}})),
+            1.05 * base);
+  EXPECT_LT(Microseconds(Request("tpu-v1", "mlp0", {{"memory.channels", "8"}})), base / 2);
+  const double gemm = Microseconds(Request("systolic-128x128", kGemm));
+  EXPECT_GT(Microseconds(Request("systolic-128x128", kGemm, {{"unified_buffer.banks", "1"}})),
+            1.2 * gemm);
+  EXPECT_GT(Microseconds(Request("systolic-128x128", kGemm, {{"queues.depth", "1"}})), gemm);
+  EXPECT_GT(Microseconds(Request("systolic-128x128", kGemm,
+                                 {{"array.overlap_fill_drain", "false"}})),
+            1.5 * gemm);
+}
+
+TEST(Chip, TwoBuffersHideCopies) {
+  const char* const streamed = "gemm:m=256;n=8192;k=4096";
+  const std::vector<Override> small = {{"unified_buffer.size", "4 MiB"}};
+  std::vector<Override> one = small;
+  one.emplace_back("mapping.buffers", "1");
+  EXPECT_GT(Microseconds(Request("systolic-128x128", streamed, one)),
+            1.15 * Microseconds(Request("systolic-128x128", streamed, small)));
+}
+
+TEST(Chip, CoresShareTheMemory) {
+  // (c) Two cores that stream weights slow each other down; with four times the memory they don't.
+  const std::vector<Override> one = {{"cores", "1"}};
+  const char* const work = "gemm:m=8;n=8192;k=8192";
+  const double alone = Microseconds(Request("tpu-v4", work, one));
+  const double both = Microseconds(Request("tpu-v4", work));
+  EXPECT_GT(both, 1.3 * alone);  // each core copies all weights for its half of the rows
+  const double wide = Microseconds(Request("tpu-v4", work, {{"memory.channels", "256"}}));
+  EXPECT_LT(wide, 1.15 * Microseconds(Request("tpu-v4", work, {{"cores", "1"}, {"memory.channels", "256"}})));
+}
+
+/// (e) The time that goes away with a resource made ideal is what was charged to its cause.
+void ExpectIdealMatchesCharge(const std::string& system, const std::string& workload,
+                              const std::string& resource, std::vector<Cause> causes) {
+  const double base = Microseconds(Request(system, workload));
+  const double ideal = Microseconds(Request(system, workload, {}, {resource}));
+  const SimulationResult result = Simulate(Request(system, workload));
+  const Metrics metrics = ComputeMetrics(result);
+  double charged = 0;
+  for (const Cause cause : causes) {
+    charged += metrics.cause_pct[static_cast<std::size_t>(cause)] / 100 * base;
+  }
+  EXPECT_GE(base - ideal, 0.5 * charged) << system << " " << workload << " " << resource;
+  EXPECT_LE(base - ideal, 1.1 * charged + 0.002 * base) << system << " " << workload << " " << resource;
+  EXPECT_GT(charged, 0) << "nothing was charged, so nothing is tested";
+}
+
+TEST(Chip, IdealMemoryTakesAwayWhatMemoryWasCharged) {
+  ExpectIdealMatchesCharge("tpu-v1", "mlp0", "dram",
+                           {Cause::kMemoryBandwidth, Cause::kMemoryLatency});
+}
+TEST(Chip, IdealHostLinkTakesAwayWhatTheHostWasCharged) {
+  ExpectIdealMatchesCharge("tpu-v1", "mlp1", "host_link", {Cause::kCommunication});
+}
+TEST(Chip, IdealLaunchTakesAwayWhatLaunchWasCharged) {
+  ExpectIdealMatchesCharge("tpu-v6e", kGemm, "launch", {Cause::kLaunch});
+}
+TEST(Chip, IdealSynchronisationTakesAwayWhatItWasCharged) {
+  ExpectIdealMatchesCharge("tpu-v1", "cnn0", "synchronisation", {Cause::kSynchronisation});
+}
+
+TEST(Chip, TimesSumToTheWholeOnEveryUnit) {
+  for (const char* system : {"tpu-v4"}) {
+    const SimulationResult result = Simulate(Request(system, "mobilenet_v2"));
+    CheckRecord(result);  // throws where a unit's causes do not sum to the total
+    Tick operators = 0;
+    for (const OperatorRecord& op : result.record.operators) operators += op.exclusive;
+    EXPECT_NEAR(static_cast<double>(operators), static_cast<double>(result.record.total),
+                0.02 * static_cast<double>(result.record.total));
+  }
+}
+
+TEST(Chip, TheSameInputGivesTheSameTime) {
+  const SimulationRequest request = Request("tpu-v4", "mobilenet_v2");
+  EXPECT_DOUBLE_EQ(Microseconds(request), Microseconds(request));
+}
+
+TEST(Chip, BytesThroughMemoryAreAtLeastTheWeights) {
+  const SimulationResult result = Simulate(Request("tpu-v4", "resnet18"));
+  std::int64_t read = 0;
+  for (const LevelRecord& level : result.record.levels) {
+    if (level.name == "dram") read = level.read_bytes;
+  }
+  EXPECT_GE(read, result.program.weight_bytes);
+}
+
+TEST(Chip, SixteenBitOperandsHalveAndQuarterTheRate) {
+  // TPU v1: half speed with one 16-bit operand, a quarter with two (ISCA 2017, section 2).
+  const auto cycles = [](const std::string& dtype) {
+    SimulationRequest request = Request("tpu-v1", "cnn0", {}, {"dram", "host_link", "synchronisation"});
+    std::get<WorkloadRequest>(request.work).dtype = dtype;
+    return Microseconds(request);
+  };
+  const double eight = cycles("int8");
+  EXPECT_NEAR(cycles("int8xint16") / eight, 2, 0.1);
+  EXPECT_NEAR(cycles("int16") / eight, 4, 0.2);
+}
+
+TEST(Chip, DepthwiseUsesTheArrayWorseThanDense) {
+  const auto utilization = [](const std::string& group) {
+    SimulationRequest request = Request(
+        "systolic-128x128", "conv2d:n=1;c=128;h=28;w=28;out_c=128;kh=3;kw=3;pad_h=1;pad_w=1;group=" + group);
+    const double us = Microseconds(request);
+    const Program program = CompileRequest(request, MachineOf(request));
+    return program.NominalFlops() / us;
+  };
+  EXPECT_GT(utilization("1"), 8 * utilization("128"));
+}
+
+}  // namespace
+}  // namespace siliscope
