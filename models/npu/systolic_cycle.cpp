@@ -186,6 +186,8 @@ void SystolicCycle::CollectBottomRow(Flight& flight) {
 }
 
 void SystolicCycle::StepOutputStationary() {
+  for (const std::size_t at : left_) sums_[at] = 0;
+  left_.clear();
   for (std::int64_t r = rows_ - 1; r >= 0; --r) {
     std::int64_t& head = head_[static_cast<std::size_t>(r)];
     float* ring = moving_.data() + r * ring_;
@@ -227,12 +229,13 @@ void SystolicCycle::StepOutputStationary() {
          r <= std::min<std::int64_t>(rows_ - 1, diagonal); ++r) {
       const auto at = static_cast<std::size_t>(r * columns_ + diagonal - r);
       flight.result[at] = sums_[at];
-      sums_[at] = 0;
+      left_.push_back(at);
     }
   }
 }
 
 void SystolicCycle::Step() {
+  just_done_.clear();
   Admit();
   if (spec_.dataflow == Dataflow::kOutputStationary) {
     StepOutputStationary();
@@ -253,18 +256,22 @@ void SystolicCycle::Retire() {
     }
     times_.push_back({flight.push_start, flight.push_end, flight.start, cycle_});
     results_.push_back(std::move(flight.result));
+    just_done_.emplace_back(flight.start, flight.tile.length);
     in_flight_.pop_front();
   }
 }
 
 bool SystolicCycle::Active(std::int64_t row, std::int64_t column) const {
   if (cycle_ == 0) return false;
+  const auto passes = [&](std::uint64_t start, std::int64_t length) {
+    const auto index = static_cast<std::int64_t>(cycle_ - 1 - start) - row - column;
+    return index >= 0 && index < length;
+  };
   for (const Flight& flight : in_flight_) {
-    if (!flight.streaming) continue;
-    const auto index = static_cast<std::int64_t>(cycle_ - 1 - flight.start) - row - column;
-    if (index >= 0 && index < flight.tile.length) return true;
+    if (flight.streaming && passes(flight.start, flight.tile.length)) return true;
   }
-  return false;
+  return std::any_of(just_done_.begin(), just_done_.end(),
+                     [&](const auto& done) { return passes(done.first, done.second); });
 }
 
 std::int64_t SystolicCycle::ActiveCount() const {
@@ -341,12 +348,13 @@ std::vector<float> Transposed(const std::vector<float>& x, std::int64_t rows,
 
 SystolicProduct MultiplyOnArray(const SystolicArraySpec& spec, const std::vector<float>& a,
                                 const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                                std::int64_t n) {
+                                std::int64_t n,
+                                const std::function<void(const SystolicCycle&)>& watch) {
   if (spec.dataflow == Dataflow::kInputStationary) {  // (a b)^T = b^T a^T with b^T streamed
     SystolicArraySpec exchanged = spec;
     exchanged.dataflow = Dataflow::kWeightStationary;
     SystolicProduct product =
-        MultiplyOnArray(exchanged, Transposed(b, k, n), Transposed(a, m, k), n, k, m);
+        MultiplyOnArray(exchanged, Transposed(b, k, n), Transposed(a, m, k), n, k, m, watch);
     product.values = Transposed(product.values, n, m);
     return product;
   }
@@ -364,7 +372,10 @@ SystolicProduct MultiplyOnArray(const SystolicArraySpec& spec, const std::vector
       }
     }
   }
-  while (!array.Done()) array.Step();
+  while (!array.Done()) {
+    array.Step();
+    if (watch) watch(array);
+  }
   SystolicProduct product;
   product.cycles = array.cycle();
   product.values.assign(static_cast<std::size_t>(m * n), 0);

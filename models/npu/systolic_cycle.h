@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <vector>
 
 #include "sim/contract/npu_spec.h"
@@ -93,6 +94,8 @@ class SystolicCycle {
   std::deque<Flight> in_flight_;
   std::vector<std::vector<float>> results_;
   std::vector<TileTimes> times_;
+  std::vector<std::size_t> left_;   ///< elements whose sums left in the last cycle
+  std::vector<std::pair<std::uint64_t, std::int64_t>> just_done_;  ///< start, length
   std::vector<float> zeros_;
   int next_plane_ = 0;
 };
@@ -105,6 +108,7 @@ struct SystolicProduct {
 };
 SystolicProduct MultiplyOnArray(const SystolicArraySpec& spec, const std::vector<float>& a,
                                 const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                                std::int64_t n);
+                                std::int64_t n,
+                                const std::function<void(const SystolicCycle&)>& watch = {});
 
 }  // namespace siliscope

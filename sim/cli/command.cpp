@@ -135,6 +135,7 @@ int RunCommandLine(int argc, char** argv) {
   AddExplainCommand(app);
   AddCheckCommand(app, &exit_code);
   AddSchemaCommand(app);
+  AddWavefrontCommand(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

@@ -26,6 +26,7 @@ void AddExplainCommand(CLI::App& app);
 void AddCheckCommand(CLI::App& app, int* exit_code);
 void AddFiguresCommand(CLI::App& app, int* exit_code);
 void AddSchemaCommand(CLI::App& app);
+void AddWavefrontCommand(CLI::App& app);
 
 /// Options that several subcommands share.
 struct WorkloadOptions {

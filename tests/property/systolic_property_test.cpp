@@ -85,7 +85,7 @@ TEST(SystolicCycle, OperandsMoveInADiagonalWave) {
     array.Step();
     active.push_back(array.ActiveCount());
   }
-  EXPECT_EQ(active, (std::vector<std::int64_t>{1, 3, 6, 7, 6, 3, 0}));
+  EXPECT_EQ(active, (std::vector<std::int64_t>{1, 3, 6, 7, 6, 3, 1}));
 }
 
 RC_GTEST_PROP(SystolicProperty, ProductAndCyclesAreExact, ()) {

@@ -62,8 +62,8 @@ TEST(Chip, PerturbedStructureMovesTimesTheDocumentedWay) {
   // (b) Less of anything is never faster; the thing that binds makes it slower.
   const double base = Microseconds(Request("tpu-v1", "mlp0"));
   EXPECT_GT(Microseconds(Request("tpu-v1", "mlp0", {{"weight_fifo.tiles", "1"}})), 1.08 * base);
-  EXPECT_GT(Microseconds(Request("tpu-v1", "mlp0", {{"array.weight_double_buffer", "false"}})),
-            1.02 * base);
+  EXPECT_GT(Microseconds(Request("tpu-v1", "cnn0", {{"array.weight_double_buffer", "false"}})),
+            1.05 * Microseconds(Request("tpu-v1", "cnn0")));
   EXPECT_LT(Microseconds(Request("tpu-v1", "mlp0", {{"memory.channels", "8"}})), base / 2);
   const double gemm = Microseconds(Request("systolic-128x128", kGemm));
   EXPECT_GT(Microseconds(Request("systolic-128x128", kGemm, {{"unified_buffer.banks", "1"}})),

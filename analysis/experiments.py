@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Course figures: one YAML an experiment in configs/experiments, by the course's ids.
+
+An experiment names runs (system, workload and options), which the program simulates, and a kind of
+figure. Where the course's number is arithmetic, it stands in the YAML and is drawn beside the
+simulated point, with the reason why they differ.
+"""
+import difflib
+import glob
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from analysis.figures import attribution, roofline, timeline, wavefront
+from analysis.style import (CAUSES, FigureError, fault, legend_below, note_below, plt, save,
+                            settings)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def known():
+    """Experiments by id."""
+    files = sorted(glob.glob(os.path.join(ROOT, "configs", "experiments", "*.yaml")))
+    return {os.path.splitext(os.path.basename(f))[0]: f for f in files}
+
+
+def simulate(run, folder):
+    """Runs the program once; returns the summary with the folder of its results."""
+    program = os.environ.get("SILISCOPE_PROGRAM", os.path.join(ROOT, "build", "siliscope"))
+    words = [program, "run", "--system", run["system"], "--workload", run["workload"], "--no-advice",
+             "--trace", run.get("trace", "none"), "--out", folder]
+    for option in ("batch", "dtype", "seq"):
+        if option in run:
+            words += [f"--{option}", str(run[option])]
+    words += settings(run.get("set", {}))
+    for resource in run.get("ideal", []):
+        words += ["--ideal", resource]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise FigureError(f"{run['label']}: {fault(done)}", done.returncode)
+    with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
+        summary = json.load(file)
+    summary.update(label=str(run["label"]), folder=folder, x=run.get("x"),
+                   series=run.get("series", ""), expected=run.get("expected"))
+    return summary
+
+
+def expand(experiment):
+    """The runs of an experiment; `sweep` multiplies a template by values of one option."""
+    runs = list(experiment.get("runs", []))
+    for sweep in experiment.get("sweeps", []):
+        for value in sweep["values"]:
+            run = json.loads(json.dumps(sweep["run"]).replace("$x", str(value)))
+            run.update(label=f"{sweep['series']} {value}", x=value, series=sweep["series"])
+            runs.append(run)
+    return runs
+
+
+def table_of(summaries):
+    """What a figure is drawn from: one row a run."""
+    columns = ["label", "series", "x", "workload", "system", "batch", "dtype", "time_us",
+               "samples_per_s", "nominal_tops", "peak_tops", "compute_util_pct", "array_active_pct",
+               "dram_gb_per_s", "macs_per_weight_byte", "ridge_macs_per_byte", "roofline_us",
+               "expected"]
+    rows = []
+    for s in summaries:
+        row = {c: s.get(c) for c in columns}
+        row.update({f"{c}_pct": s["array_time_pct"][c] for c in CAUSES})
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def draw_bars(experiment, table, _summaries):
+    """Bars of a metric, grouped by series, with what the source measured as a band."""
+    metric = experiment["metric"]
+    figure, axes = plt.subplots(figsize=(8.4, 4.0))
+    groups = list(dict.fromkeys(table.series))
+    labels = list(dict.fromkeys(table.x.astype(str))) if table.x.notna().all() else [""]
+    width = 0.8 / max(1, len(labels))
+    for i, label in enumerate(labels):
+        part = table[table.x.astype(str) == label] if label else table
+        values = part.set_index("series")[metric].reindex(groups)
+        at = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * width
+        bars = axes.bar(at, values, width * 0.92, label=label)
+        axes.bar_label(bars, fmt="%.3g", fontsize=8)
+    for band in experiment.get("bands", []):
+        at = labels.index(str(band["x"]))
+        for g in range(len(groups)):
+            centre = g + (at - (len(labels) - 1) / 2) * width
+            axes.fill_between([centre - width / 2, centre + width / 2], band["low"], band["high"],
+                              color="black", alpha=0.15, zorder=4, linewidth=0)
+    axes.set_xticks(range(len(groups)), groups)
+    axes.set_ylabel(experiment["axis"])
+    axes.grid(axis="x", visible=False)
+    if labels != [""]:
+        legend_below(figure, axes, 6)
+    return figure, axes
+
+
+def draw_lines(experiment, table, _summaries):
+    """A metric over the swept value, a line a series; arithmetic of the course dashed beside it."""
+    figure, axes = plt.subplots(figsize=(8.4, 4.2))
+    for series in dict.fromkeys(table.series):
+        part = table[table.series == series]
+        x = pd.to_numeric(part.x)
+        axes.plot(x, part[experiment["metric"]], marker="o", label=f"simulated: {series}")
+        if experiment.get("arithmetic") == "peak":
+            axes.plot(x, part.peak_tops, "--", color="#718096", label="arithmetic: MACs x clock")
+        if experiment.get("arithmetic") == "roofline":
+            axes.plot(x, part.roofline_us, "--", label=f"arithmetic: roofline, {series}")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log" if experiment.get("log", True) else "linear")
+    axes.set_xlabel(experiment["x_axis"])
+    axes.set_ylabel(experiment["axis"])
+    axes.legend(fontsize=8)
+    return figure, axes
+
+
+def draw_roofline(experiment, table, _summaries):
+    """Whole networks on one roofline in MACs a weight byte, the TPU v1 paper's axes."""
+    figure, axes = plt.subplots(figsize=(8.4, 4.4))
+    peak, ridge = table.peak_tops.max(), table.ridge_macs_per_byte.max()
+    x = np.logspace(0.5, 4, 200)
+    axes.plot(x, np.minimum(peak, peak * x / ridge), color="#1a202c",
+              label=f"roof: {peak:g} TOPS, knee at {ridge:.0f} MAC per byte of weights")
+    for i, series in enumerate(dict.fromkeys(table.series)):
+        part = table[table.series == series]
+        axes.plot(part.macs_per_weight_byte, part.nominal_tops, marker="o", color=f"C{i}",
+                  linewidth=0.8, label=f"simulated: {series}")
+        if part.expected.notna().any():
+            axes.plot(part.macs_per_weight_byte, part.expected, marker="x", linestyle="none",
+                      color=f"C{i}", label=f"measured: {series}")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("multiply-accumulates per byte of weights")
+    axes.set_ylabel("TOPS")
+    axes.legend(fontsize=7, loc="lower right", ncol=2)
+    return figure, axes
+
+
+def draw_attribution(_experiment, table, _summaries):
+    """Where the cycles go, a bar a run."""
+    shares = [{c: row[f"{c}_pct"] for c in CAUSES} for _, row in table.iterrows()]
+    labels = [f"{row.label}  {row.time_us:.4g} us" for row in table.itertuples()]
+    figure = attribution.draw(labels, shares, "")
+    return figure, figure.axes[0]
+
+
+def draw_timeline(experiment, _table, summaries):
+    """The units of the first run over time."""
+    with open(os.path.join(summaries[0]["folder"], "trace.json"), encoding="utf-8") as file:
+        figure = timeline.draw(json.load(file), "", experiment.get("until_us"))
+    return figure, figure.axes[0]
+
+
+def draw_operators(_experiment, _table, summaries):
+    """The roofline of the first run's operators."""
+    figure = roofline.draw(pd.read_csv(os.path.join(summaries[0]["folder"], "roofline.csv")), "")
+    return figure, figure.axes[0]
+
+
+KINDS = {"bars": draw_bars, "lines": draw_lines, "network_roofline": draw_roofline,
+         "attribution": draw_attribution, "timeline": draw_timeline, "roofline": draw_operators}
+
+
+def draw_one(name, path, out):
+    """Simulates and draws one experiment."""
+    with open(path, encoding="utf-8") as file:
+        experiment = yaml.safe_load(file)
+    if experiment["kind"] == "wavefront":
+        return wavefront.draw(experiment, out, name)
+    folder = tempfile.mkdtemp(prefix="siliscope-")
+    try:
+        runs = expand(experiment)
+        summaries = [simulate(run, os.path.join(folder, str(i))) for i, run in enumerate(runs)]
+        table = table_of(summaries)
+        figure, axes = KINDS[experiment["kind"]](experiment, table, summaries)
+        axes.set_title(f"{name}  {experiment['title']}", loc="left")
+        if "note" in experiment:
+            note_below(figure, experiment["note"])
+        return save(figure, out, name, table)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def draw(ids, out):
+    """Draws the experiments of these ids, or all."""
+    every = known()
+    for name in ids:
+        if name not in every:
+            near = difflib.get_close_matches(name, every, 1)
+            hint = f'; did you mean "{near[0]}"?' if near else "; known: " + ", ".join(every)
+            raise FigureError(f'no figure is called "{name}"{hint}')
+    written = []
+    for name in ids or every:
+        written += draw_one(name, every[name], out)
+    return written

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the cycles go: stacked bars of 100%, a bar a run or an operator."""
+from analysis.style import CAUSES, legend_below, plt
+
+
+def draw(labels, shares, title, height=0.42):
+    """Draws shares (a mapping of cause to percent for each label), largest block first."""
+    figure, axes = plt.subplots(figsize=(8.4, 1.5 + height * len(labels)))
+    left = [0.0] * len(labels)
+    for cause, (words, colour) in CAUSES.items():
+        widths = [share.get(cause, 0.0) for share in shares]
+        if max(widths, default=0) < 0.05:
+            continue
+        axes.barh(range(len(labels)), widths, left=left, color=colour, label=words, height=0.72,
+                  edgecolor="white", linewidth=0.5)
+        for i, (at, width) in enumerate(zip(left, widths)):
+            if width >= 5:
+                axes.text(at + width / 2, i, f"{width:.0f}", ha="center", va="center", fontsize=8)
+        left = [a + b for a, b in zip(left, widths)]
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("percent of the arrays' time")
+    axes.grid(axis="y", visible=False)
+    axes.set_title(title, loc="left")
+    legend_below(figure, axes, 6)
+    return figure

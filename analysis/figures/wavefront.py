@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wave of operands through a systolic array: which processing elements work in which cycle,
+from the cycle zoom's own record (`siliscope wavefront`)."""
+import json
+import os
+import subprocess
+
+import numpy as np
+import pandas as pd
+from matplotlib.animation import FuncAnimation, PillowWriter
+
+from analysis.style import FigureError, fault, plt, save, settings
+
+
+def simulate(experiment):
+    """Frames of the cycle zoom: for each cycle, which elements were active and their sums."""
+    words = [os.environ["SILISCOPE_PROGRAM"], "wavefront", "--system", experiment["system"],
+             "--m", str(experiment["m"]), "--k", str(experiment["k"]), "--n", str(experiment["n"])]
+    words += settings(experiment.get("set", {}))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise FigureError(fault(done), done.returncode)
+    return json.loads(done.stdout)
+
+
+def draw(experiment, out, name):
+    """Frames at chosen cycles as one picture, and all of them as an animation."""
+    record = simulate(experiment)
+    frames = [np.array(f["active"]) for f in record["frames"]]
+    chosen = experiment.get("cycles", range(1, len(frames) + 1))
+    figure, panels = plt.subplots(1, len(chosen), figsize=(1.5 * len(chosen) + 0.6, 2.4))
+    for axes, cycle in zip(np.atleast_1d(panels), chosen):
+        paint(axes, frames[cycle - 1], record["frames"][cycle - 1]["sums"], f"T = {cycle}")
+    figure.suptitle(f"{name}  {experiment['title']}: {record['cycles']} cycles", x=0.01, ha="left",
+                    fontweight="bold", fontsize=10)
+    rows = [{"cycle": i + 1, "active_elements": int(f.sum())} for i, f in enumerate(frames)]
+    written = save(figure, out, name, pd.DataFrame(rows))
+    moving, axes = plt.subplots(figsize=(3, 3.2))
+
+    def show(i):
+        axes.clear()
+        paint(axes, frames[i], record["frames"][i]["sums"], f"T = {i + 1}")
+
+    path = os.path.join(out, f"{name}.gif")
+    FuncAnimation(moving, show, frames=len(frames)).save(path, writer=PillowWriter(fps=2))
+    plt.close(moving)
+    return written + [path]
+
+
+def paint(axes, active, sums, title):
+    """One cycle: working elements are green and show their sums."""
+    axes.imshow(active, cmap="Greens", vmin=0, vmax=1.6)
+    if active.shape[0] <= 8:
+        for r in range(active.shape[0]):
+            for c in range(active.shape[1]):
+                axes.text(c, r, f"{sums[r][c]:g}", ha="center", va="center", fontsize=7)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    axes.set_title(title, fontsize=9)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One look for all figures, and files that are the same byte for byte on every run."""
+import os
+import textwrap
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (after the choice of backend)
+
+plt.rcParams.update({
+    "figure.dpi": 120, "savefig.dpi": 120, "font.size": 9, "axes.titlesize": 11,
+    "axes.titleweight": "bold", "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": True, "grid.color": "#e3e3e3", "axes.axisbelow": True, "legend.frameon": False,
+    "svg.hashsalt": "siliscope", "figure.constrained_layout.use": True, "axes.prop_cycle":
+    plt.cycler(color=["#2b6cb0", "#dd6b20", "#2f855a", "#b83280", "#6b46c1", "#718096"])})
+
+# Causes of a unit's time, from work to waiting; colours are the same in every figure.
+CAUSES = {
+    "compute": ("array works", "#2f855a"), "quantisation": ("tile edges", "#9ae6b4"),
+    "fill_drain": ("fill, drain, push", "#f6e05e"), "operand": ("scratchpad ports", "#ecc94b"),
+    "dependency": ("vector unit", "#ed8936"), "memory_bandwidth": ("memory bandwidth", "#c53030"),
+    "memory_latency": ("memory latency", "#fc8181"), "communication": ("host", "#6b46c1"),
+    "synchronisation": ("synchronisation", "#4299e1"), "launch": ("launch", "#a0aec0"),
+    "idle": ("idle", "#edf2f7")}
+
+
+class FigureError(Exception):
+    """A user's mistake, or a run that failed; carries the exit code."""
+
+    def __init__(self, message, code=2):
+        super().__init__(message)
+        self.code = code
+
+
+def settings(values):
+    """`--set` words of a mapping, with YAML's spelling of true and false."""
+    words = []
+    for key, value in values.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        words += ["--set", f"{key}={text}"]
+    return words
+
+
+def fault(done):
+    """The program's own message, without its name in front."""
+    return done.stderr.strip().removeprefix("siliscope: ")
+
+
+def legend_below(figure, axes, columns):
+    """One legend under the whole figure, with the labels of `axes`."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0),
+                  ncol=columns, fontsize=8)
+
+
+def note_below(figure, text):
+    """Small print under the legend, wrapped to the figure's width."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.fill(" ".join(text.split()), int(width * 16.5))
+    rows = 2 if figure.legends and len(figure.legends[0].get_texts()) > 6 else 1
+    figure.text(0.01, -(0.12 + 0.22 * rows) / height, lines, va="top", fontsize=7.5, color="#4a5568")
+
+
+def save(figure, folder, name, table=None):
+    """Writes NAME.png, NAME.svg and, where given, the table it was drawn from as NAME.csv."""
+    os.makedirs(folder, exist_ok=True)
+    written = []
+    for kind in ("png", "svg"):
+        path = os.path.join(folder, f"{name}.{kind}")
+        metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+        figure.savefig(path, metadata=metadata, bbox_inches="tight", pad_inches=0.12)
+        written.append(path)
+    plt.close(figure)
+    if table is not None:
+        path = os.path.join(folder, f"{name}.csv")
+        table.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+        written.append(path)
+    return written
