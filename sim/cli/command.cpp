@@ -46,7 +46,11 @@ extern "C" void OnInterrupt(int) {
 
 int Report(const std::exception& error, ExitCode code) {
   std::fflush(stdout);
-  std::fprintf(stderr, "siliscope: %s\n", error.what());
+  std::string line = error.what();  // names come from files: one line, whatever they hold
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  std::fprintf(stderr, "siliscope: %s\n", line.c_str());
   return static_cast<int>(code);
 }
 

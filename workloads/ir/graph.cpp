@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/ir/graph.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sim/core/error.h"
@@ -48,6 +49,13 @@ std::vector<std::int64_t> Operator::Ints(const std::string& key,
 }
 
 TensorId Graph::AddTensor(Tensor tensor) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 40;  // no chip holds more elements
+  std::int64_t count = 1;
+  for (const std::int64_t d : tensor.shape) {
+    if (d < 0 || d > kLargest || (count *= std::max<std::int64_t>(d, 1)) > kLargest) {
+      throw UserError(tensor.name + ": a shape without sense, " + ShapeText(tensor.shape));
+    }
+  }
   tensors.push_back(std::move(tensor));
   return static_cast<TensorId>(tensors.size()) - 1;
 }

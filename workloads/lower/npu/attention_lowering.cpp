@@ -41,7 +41,8 @@ class AttentionLowering {
     for (std::size_t p = 0; p < portions.size(); ++p) {
       const CommandIds weighed = Softmax(portions[p], scored[p]);
       if (p + 1 < portions.size()) scored[p + 1] = Scores(portions[p + 1]);
-      AddDependencies(&finals, Values(portions[p], weighed, &result));
+      const CommandIds done = Values(portions[p], weighed, &result);
+      finals.insert(finals.end(), done.begin(), done.end());
     }
     lowering_.FinishResult(op_.outputs[0], index_, finals);
     lowering_.info(index_).mapping = std::to_string(portions.size()) +

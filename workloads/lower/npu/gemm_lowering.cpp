@@ -86,6 +86,7 @@ class GemmEmitter {
         lowering_.allocator(core_).size() - lowering_.allocator(core_).allocated(),
         lowering_.weight_allocator(core_).size() - lowering_.weight_allocator(core_).allocated());
     if (core_ == 0) lowering_.info(task_.op).mapping = mapping_.Text();
+    CheckSize();
     LoadResident();
     PrepareStreams();
     PrepareSums();
@@ -100,6 +101,20 @@ class GemmEmitter {
   }
 
  private:
+  /// Refuses what would take more memory than a simulation should.
+  void CheckSize() const {
+    constexpr double kMostTiles = 4e6;
+    const double tiles = static_cast<double>(extents_.groups) *
+                         static_cast<double>(CeilDivide(extents_.m, mapping_.tile_rows)) *
+                         static_cast<double>(CeilDivide(extents_.n, Columns())) *
+                         static_cast<double>(CeilDivide(extents_.k, Rows()));
+    if (tiles > kMostTiles) {
+      throw UserError(lowering_.info(task_.op).name +
+                      ": needs more than 4 million tiles on this chip; a larger array or a smaller "
+                      "batch needs fewer");
+    }
+  }
+
   bool streamed_blocks() const { return !mapping_.streamed_resident; }
   bool stationary_blocks() const { return !mapping_.stationary_resident && !fifo_; }
   std::int64_t Columns() const { return npu_.array.columns; }
@@ -553,8 +568,9 @@ CommandIds EmitGemm(NpuLowering& lowering, const GemmTask& task) {
     extents.streamed_on_chip = OnChip(lowering, oriented.streamed);
     extents.stationary_on_chip = OnChip(lowering, oriented.stationary);
     extents.result_leaves = task.result != nullptr && !task.result->on_chip;
-    AddDependencies(&finals,
-                    GemmEmitter(lowering, oriented, core, extents, share_begin, share).Run());
+    const CommandIds done =
+        GemmEmitter(lowering, oriented, core, extents, share_begin, share).Run();
+    finals.insert(finals.end(), done.begin(), done.end());
   }
   return finals;
 }

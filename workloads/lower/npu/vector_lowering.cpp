@@ -148,7 +148,8 @@ void LowerVector(NpuLowering& lowering, std::uint32_t op, TensorId result, const
     const std::int64_t begin = task.rows * core / lowering.cores();
     const std::int64_t end = task.rows * (core + 1) / lowering.cores();
     if (begin == end) continue;
-    AddDependencies(&finals, VectorEmitter(lowering, op, task, home, core, begin, end).Run());
+    const CommandIds done = VectorEmitter(lowering, op, task, home, core, begin, end).Run();
+    finals.insert(finals.end(), done.begin(), done.end());
   }
   lowering.FinishResult(result, op, finals);
 }
