@@ -64,9 +64,9 @@ class ChromeTrace {
 
   bool Shown(const std::string& unit) const {
     if (options_.units.empty()) return true;
-    return std::any_of(options_.units.begin(), options_.units.end(), [&](const std::string& prefix) {
-      return unit.compare(0, prefix.size(), prefix) == 0;
-    });
+    return std::any_of(
+        options_.units.begin(), options_.units.end(),
+        [&](const std::string& prefix) { return unit.compare(0, prefix.size(), prefix) == 0; });
   }
   bool InWindow(Tick begin, Tick end) const {
     return end > options_.window_begin && begin < options_.window_end;
@@ -85,9 +85,10 @@ class ChromeTrace {
 
   void Name(const char* what, int process, std::size_t thread, const std::string& name) {
     Next();
-    fmt::format_to(std::back_inserter(buffer_),
-                   "{{\"ph\":\"M\",\"name\":\"{}\",\"pid\":{},\"tid\":{},\"args\":{{\"name\":{}}}}}",
-                   what, process, thread, JsonText(name));
+    fmt::format_to(
+        std::back_inserter(buffer_),
+        "{{\"ph\":\"M\",\"name\":\"{}\",\"pid\":{},\"tid\":{},\"args\":{{\"name\":{}}}}}", what,
+        process, thread, JsonText(name));
   }
 
   void WriteTracks() {
@@ -113,7 +114,8 @@ class ChromeTrace {
       if (!InWindow(begin, end)) continue;
       const OperatorInfo& op = program_.operators[i];
       std::string nodes;
-      for (const std::string& node : op.source_nodes) nodes += (nodes.empty() ? "" : ",") + JsonText(node);
+      for (const std::string& node : op.source_nodes)
+        nodes += (nodes.empty() ? "" : ",") + JsonText(node);
       Next();
       fmt::format_to(std::back_inserter(buffer_),
                      "{{\"ph\":\"X\",\"name\":{},\"cat\":\"{}\",\"pid\":{},\"tid\":0,\"ts\":{},"
@@ -125,7 +127,7 @@ class ChromeTrace {
   }
 
   static const char* CommandName(NpuOpcode opcode) {
-    static const char* const kNames[] = {"launch", "load", "store", "push",
+    static const char* const kNames[] = {"launch", "load",   "store",      "push",
                                          "matmul", "vector", "synchronise"};
     return kNames[static_cast<std::size_t>(opcode)];
   }
@@ -162,8 +164,8 @@ class ChromeTrace {
                    "\"dur\":{},\"args\":{{\"operator\":{},\"command\":{},\"bytes\":{},\"rows\":{},"
                    "\"depth\":{},\"width\":{}}}}}",
                    names_[span.op], CommandName(c.opcode), kUnitProcess, span.unit,
-                   Stamp(span.begin), Stamp(end) - Stamp(span.begin), span.op, span.command, c.bytes,
-                   c.rows, c.depth, c.width);
+                   Stamp(span.begin), Stamp(end) - Stamp(span.begin), span.op, span.command,
+                   c.bytes, c.rows, c.depth, c.width);
   }
 
   void WriteWait(const Span& span) {
@@ -187,7 +189,8 @@ class ChromeTrace {
       if (first[op] == kNone || record_.commands[i].start < record_.commands[first[op]].start) {
         first[op] = i;
       }
-      if (last[op] == kNone || record_.commands[i].end > record_.commands[last[op]].end) last[op] = i;
+      if (last[op] == kNone || record_.commands[i].end > record_.commands[last[op]].end)
+        last[op] = i;
     }
     int id = 0;
     for (std::uint32_t op = 0; op < program_.operators.size(); ++op) {
@@ -244,9 +247,10 @@ class ChromeTrace {
 
   void Counter(const char* name, Tick at, double value) {
     Next();
-    fmt::format_to(std::back_inserter(buffer_),
-                   "{{\"ph\":\"C\",\"name\":\"{}\",\"pid\":{},\"ts\":{},\"args\":{{\"value\":{:.4g}}}}}",
-                   name, kUnitProcess, Stamp(at), value);
+    fmt::format_to(
+        std::back_inserter(buffer_),
+        "{{\"ph\":\"C\",\"name\":\"{}\",\"pid\":{},\"ts\":{},\"args\":{{\"value\":{:.4g}}}}}", name,
+        kUnitProcess, Stamp(at), value);
   }
 
   const Program& program_;
@@ -267,11 +271,10 @@ class ChromeTraceWriter : public TraceWriter {
   }
 };
 
-const bool kRegistered =
-    TraceWriterRegistry::Instance().Add("chrome", []() -> const TraceWriter* {
-      static const ChromeTraceWriter writer;
-      return &writer;
-    });
+const bool kRegistered = TraceWriterRegistry::Instance().Add("chrome", []() -> const TraceWriter* {
+  static const ChromeTraceWriter writer;
+  return &writer;
+});
 
 }  // namespace
 }  // namespace siliscope

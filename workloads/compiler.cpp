@@ -33,8 +33,8 @@ class NetworkCompiler : public Compiler {
     program.workload = request.workload;
     program.batch = BatchOf(graph) * invocations;
     if (invocations > 1) {
-      program.notes.push_back(fmt::format("batch {} runs as {} invocations of {}", request.batch,
-                                          invocations, most));
+      program.notes.push_back(
+          fmt::format("batch {} runs as {} invocations of {}", request.batch, invocations, most));
     }
     return program;
   }

@@ -42,8 +42,8 @@ void DramCycle::Enqueue(Tick arrival, std::int64_t address, std::int64_t bytes, 
   const std::int64_t bursts_a_row = t_.row_bytes / burst_bytes;
   for (std::int64_t b = address / burst_bytes; b <= (address + bytes - 1) / burst_bytes; ++b) {
     const std::int64_t span = b / (bursts_a_row * groups);
-    queue_.push_back({arrival, span % banks_a_group * groups + b % groups, span / banks_a_group,
-                      write});
+    queue_.push_back(
+        {arrival, span % banks_a_group * groups + b % groups, span / banks_a_group, write});
   }
 }
 
@@ -80,8 +80,7 @@ bool DramCycle::TryColumn(Tick now) {
     group_column_[group] = now;
     bus_free_ = data + burst_;
     (b.write ? write_data_end_ : read_data_end_) = bus_free_;
-    bank.precharge_ready =
-        std::max(bank.precharge_ready, b.write ? bus_free_ + twr_ : now + trtp_);
+    bank.precharge_ready = std::max(bank.precharge_ready, b.write ? bus_free_ + twr_ : now + trtp_);
     any_column_ = true;
     last_write_ = b.write;
     end_ = std::max(end_, bus_free_);

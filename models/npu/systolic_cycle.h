@@ -94,7 +94,7 @@ class SystolicCycle {
   std::deque<Flight> in_flight_;
   std::vector<std::vector<float>> results_;
   std::vector<TileTimes> times_;
-  std::vector<std::size_t> left_;   ///< elements whose sums left in the last cycle
+  std::vector<std::size_t> left_;  ///< elements whose sums left in the last cycle
   std::vector<std::pair<std::uint64_t, std::int64_t>> just_done_;  ///< start, length
   std::vector<float> zeros_;
   int next_plane_ = 0;

@@ -30,10 +30,9 @@ ArrayRecording Record(const MachineSpec& machine, std::int64_t m, std::int64_t k
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 9 + 1);
   for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(9 - i % 9);
   ArrayRecording recording;
-  SystolicProduct product =
-      MultiplyOnArray(spec, a, b, m, k, n, [&](const SystolicCycle& array) {
-        recording.frames.push_back(FrameOf(array, spec));
-      });
+  SystolicProduct product = MultiplyOnArray(spec, a, b, m, k, n, [&](const SystolicCycle& array) {
+    recording.frames.push_back(FrameOf(array, spec));
+  });
   recording.cycles = product.cycles;
   recording.product = std::move(product.values);
   recording.reference.assign(static_cast<std::size_t>(m * n), 0);

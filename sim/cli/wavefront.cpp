@@ -22,14 +22,13 @@ struct WavefrontOptions {
 
 void Wavefront(const WavefrontOptions& o) {
   const MachineSpec machine = LoadMachine(o.system, ParseOverrides(o.set));
-  const ArrayRecording recording = ArrayRecorderRegistry::Instance().Get(
-      "kind of array", machine.kind)(machine, o.m, o.k, o.n);
+  const ArrayRecording recording =
+      ArrayRecorderRegistry::Instance().Get("kind of array", machine.kind)(machine, o.m, o.k, o.n);
   if (recording.product != recording.reference) {
     throw InternalError("the array's product is not the reference product");
   }
-  nlohmann::ordered_json json = {{"system", machine.name},
-                                 {"cycles", recording.cycles},
-                                 {"product", recording.product}};
+  nlohmann::ordered_json json = {
+      {"system", machine.name}, {"cycles", recording.cycles}, {"product", recording.product}};
   for (const ArrayFrame& frame : recording.frames) {
     json["frames"].push_back({{"active", frame.active}, {"sums", frame.sums}});
   }

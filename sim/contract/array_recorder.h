@@ -18,9 +18,9 @@ struct ArrayFrame {
 
 struct ArrayRecording {
   std::uint64_t cycles = 0;
-  std::vector<ArrayFrame> frames;   ///< a cycle each
-  std::vector<float> product;       ///< [m][n]
-  std::vector<float> reference;     ///< the same product, computed without the array
+  std::vector<ArrayFrame> frames;  ///< a cycle each
+  std::vector<float> product;      ///< [m][n]
+  std::vector<float> reference;    ///< the same product, computed without the array
 };
 
 /// Multiplies small integers, a [m][k] counting up by b [k][n] counting down, on one array.

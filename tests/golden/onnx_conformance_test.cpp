@@ -9,8 +9,8 @@
 
 #include "sim/config/machine_loader.h"
 #include "sim/core/error.h"
-#include "workloads/import/onnx_import.h"
 #include "tests/reference_folder.h"
+#include "workloads/import/onnx_import.h"
 #include "workloads/ir/printer.h"
 #include "workloads/passes/pass.h"
 
@@ -25,11 +25,10 @@ struct Published {
 };
 
 // torchvision's published counts (multiply-accumulates of one image of 224 x 224).
-const Published kPublished[] = {{"resnet18", 1.814},      {"resnet50", 4.089},
-                                {"mobilenet_v2", 0.3008}, {"vgg16", 15.47},
-                                {"alexnet", 0.714},       {"squeezenet1_1", 0.349},
-                                {"densenet121", 2.834},   {"vit_b_16", 17.56},
-                                {"bert_base_s128", 11.17}};
+const Published kPublished[] = {
+    {"resnet18", 1.814},    {"resnet50", 4.089}, {"mobilenet_v2", 0.3008},
+    {"vgg16", 15.47},       {"alexnet", 0.714},  {"squeezenet1_1", 0.349},
+    {"densenet121", 2.834}, {"vit_b_16", 17.56}, {"bert_base_s128", 11.17}};
 
 TEST(OnnxImport, MultiplyAccumulatesAsPublished) {
   for (const Published& p : kPublished) {

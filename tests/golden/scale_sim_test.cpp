@@ -41,7 +41,8 @@ std::uint64_t FoldCycles(std::int64_t rows, std::int64_t columns, Dataflow dataf
 
 TEST(ScaleSim, EveryRowIsEqualToTheCycle) {
   const std::string file = ReferenceFile("reference/scalesim/layers.csv");
-  if (!std::filesystem::exists(file)) GTEST_SKIP() << "the reference tables are not beside the project";
+  if (!std::filesystem::exists(file))
+    GTEST_SKIP() << "the reference tables are not beside the project";
   const CsvTable table = ReadCsv(file);
   const auto number = [&](std::size_t row, const char* column) {
     return std::strtoll(table.rows[row][static_cast<std::size_t>(table.Column(column))].c_str(),

@@ -20,13 +20,15 @@ class Builder {
  public:
   Graph graph;
   TensorId Tensor(const Shape& shape, Role role) {
-    const TensorId id = graph.AddTensor({"t" + std::to_string(graph.tensors.size()), shape,
-                                         DataType::kFp32, role, nullptr});
+    const TensorId id = graph.AddTensor(
+        {"t" + std::to_string(graph.tensors.size()), shape, DataType::kFp32, role, nullptr});
     if (role == Role::kActivation) graph.inputs.push_back(id);
     return id;
   }
   TensorId Scalar(double value) {
-    return graph.AddTensor({"c" + std::to_string(graph.tensors.size()), {}, DataType::kFp32,
+    return graph.AddTensor({"c" + std::to_string(graph.tensors.size()),
+                            {},
+                            DataType::kFp32,
                             Role::kWeight,
                             std::make_shared<const std::vector<double>>(1, value)});
   }
@@ -111,7 +113,8 @@ TEST(Passes, LayerNorm) {
                                                  {"axes", Shape{-1}}};
   const TensorId centred = b.Fn("sub", {x, b.Op("reduce", {x}, mean)});
   const TensorId square = b.Fn("mul", {centred, centred});
-  const TensorId root = b.Fn("sqrt", {b.Fn("add", {b.Op("reduce", {square}, mean), b.Scalar(1e-5)})});
+  const TensorId root =
+      b.Fn("sqrt", {b.Fn("add", {b.Op("reduce", {square}, mean), b.Scalar(1e-5)})});
   const TensorId y = b.Fn("add", {b.Fn("mul", {b.Fn("div", {centred, root}), w}), bias});
   EXPECT_EQ(CheckMeaning(b.graph, y), Kinds{"layer_norm"});
 }
@@ -152,7 +155,8 @@ TEST(Passes, AttentionAndGroupedQueries) {
 TEST(Passes, EpiloguesAndBatchNorm) {
   Builder b;
   const TensorId x = b.Tensor({2, 3, 6, 6}, Role::kActivation);
-  const TensorId w1 = b.Tensor({4, 3, 3, 3}, Role::kWeight), w2 = b.Tensor({4, 4, 1, 1}, Role::kWeight);
+  const TensorId w1 = b.Tensor({4, 3, 3, 3}, Role::kWeight),
+                 w2 = b.Tensor({4, 4, 1, 1}, Role::kWeight);
   const TensorId bias = b.Tensor({4}, Role::kWeight);
   const auto pads = std::map<std::string, Attribute>{{"pads", Shape{1, 1, 1, 1}}};
   const TensorId first = b.Fn("relu", {b.Op("conv", {x, w1, bias}, pads)});

@@ -24,7 +24,6 @@ SimulationRequest Request(const std::string& system, const std::string& workload
   return request;
 }
 
-
 /// Runs in a child process, so that one test can compare several simulations.
 double Microseconds(const SimulationRequest& request) {
   int ends[2];
@@ -69,9 +68,9 @@ TEST(Chip, PerturbedStructureMovesTimesTheDocumentedWay) {
   EXPECT_GT(Microseconds(Request("systolic-128x128", kGemm, {{"unified_buffer.banks", "1"}})),
             1.02 * gemm);
   EXPECT_GT(Microseconds(Request("systolic-128x128", kGemm, {{"queues.issue", "400"}})), gemm);
-  EXPECT_GT(Microseconds(Request("systolic-128x128", kGemm,
-                                 {{"array.overlap_fill_drain", "false"}})),
-            1.5 * gemm);
+  EXPECT_GT(
+      Microseconds(Request("systolic-128x128", kGemm, {{"array.overlap_fill_drain", "false"}})),
+      1.5 * gemm);
 }
 
 TEST(Chip, TwoBuffersHideCopies) {
@@ -91,7 +90,8 @@ TEST(Chip, CoresShareTheMemory) {
   const double both = Microseconds(Request("tpu-v4", work));
   EXPECT_GT(both, 1.3 * alone);  // each core copies all weights for its half of the rows
   const double wide = Microseconds(Request("tpu-v4", work, {{"memory.channels", "256"}}));
-  EXPECT_LT(wide, 1.15 * Microseconds(Request("tpu-v4", work, {{"cores", "1"}, {"memory.channels", "256"}})));
+  EXPECT_LT(wide, 1.15 * Microseconds(Request("tpu-v4", work,
+                                              {{"cores", "1"}, {"memory.channels", "256"}})));
 }
 
 /// (e) The time that goes away with a resource made ideal is what was charged to its cause.
@@ -107,7 +107,8 @@ void ExpectIdealMatchesCharge(const std::string& system, const std::string& work
     charged += metrics.cause_pct[static_cast<std::size_t>(cause)] / 100 * base;
   }
   EXPECT_GE(base - ideal, 0.5 * charged) << system << " " << workload << " " << resources[0];
-  EXPECT_LE(base - ideal, 1.1 * charged + 0.002 * base) << system << " " << workload << " " << resources[0];
+  EXPECT_LE(base - ideal, 1.1 * charged + 0.002 * base)
+      << system << " " << workload << " " << resources[0];
   EXPECT_GT(charged, 0) << "nothing was charged, so nothing is tested";
 }
 
@@ -159,7 +160,8 @@ TEST(Chip, BytesThroughMemoryAreAtLeastTheWeights) {
 TEST(Chip, SixteenBitOperandsHalveAndQuarterTheRate) {
   // TPU v1: half speed with one 16-bit operand, a quarter with two (ISCA 2017, section 2).
   const auto cycles = [](const std::string& dtype) {
-    SimulationRequest request = Request("tpu-v1", "cnn0", {}, {"dram", "host_link", "synchronisation"});
+    SimulationRequest request =
+        Request("tpu-v1", "cnn0", {}, {"dram", "host_link", "synchronisation"});
     std::get<WorkloadRequest>(request.work).dtype = dtype;
     return Microseconds(request);
   };
@@ -170,8 +172,9 @@ TEST(Chip, SixteenBitOperandsHalveAndQuarterTheRate) {
 
 TEST(Chip, DepthwiseUsesTheArrayWorseThanDense) {
   const auto utilization = [](const std::string& group) {
-    SimulationRequest request = Request(
-        "systolic-128x128", "conv2d:n=1;c=128;h=28;w=28;out_c=128;kh=3;kw=3;pad_h=1;pad_w=1;group=" + group);
+    SimulationRequest request =
+        Request("systolic-128x128",
+                "conv2d:n=1;c=128;h=28;w=28;out_c=128;kh=3;kw=3;pad_h=1;pad_w=1;group=" + group);
     const double us = Microseconds(request);
     const Program program = CompileRequest(request, MachineOf(request));
     return program.NominalFlops() / us;

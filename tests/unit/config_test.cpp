@@ -64,8 +64,9 @@ TEST(MachineLoader, ChangesValuesFromTheCommandLine) {
                                         {{"array.rows", "16"}, {"mapping.buffers", "1"}});
   EXPECT_EQ(spec.npu.array.rows, 16);
   EXPECT_EQ(spec.npu.mapping.buffers, 1);
-  EXPECT_EQ(Message(kGood, {{"array.row", "16"}}).rfind("--set array.row: array.row: unknown key", 0),
-            0U);
+  EXPECT_EQ(
+      Message(kGood, {{"array.row", "16"}}).rfind("--set array.row: array.row: unknown key", 0),
+      0U);
 }
 
 TEST(MachineLoader, SurvivesHostileText) {
@@ -93,8 +94,7 @@ TEST(Chips, ComputedPeaksEqualPublishedOnes) {
       const double computed = ComputedPeakOperations(spec, dtype) * peak.clock_hz / spec.clock_hz;
       // 1%, or the last digit of what was published ("4 TOPS").
       const double digit = peak.operations_per_s < 1e13 ? 0.5e12 : 0;
-      EXPECT_NEAR(computed, peak.operations_per_s,
-                  std::max(digit, 0.01 * peak.operations_per_s))
+      EXPECT_NEAR(computed, peak.operations_per_s, std::max(digit, 0.01 * peak.operations_per_s))
           << name << " " << dtype;
     }
   }

@@ -64,7 +64,8 @@ TEST(Timeline, QueuesRequests) {
 }
 
 TEST(Domain, WakesForEventsFromOutside) {
-  // The known defect of such bridges: an event posted from outside, earlier than all others, is lost.
+  // The known defect of such bridges: an event posted from outside, earlier than all others, is
+  // lost.
   Domain domain("domain");
   std::vector<std::uint64_t> order;
   domain.queue().Schedule(1000, &Append, &order, 2);

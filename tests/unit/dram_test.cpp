@@ -8,9 +8,9 @@
 namespace siliscope {
 namespace {
 
-const char* const kKinds[] = {"ddr3-2133",   "ddr4-3200",  "ddr5-4800",  "lpddr4-4266",
+const char* const kKinds[] = {"ddr3-2133",    "ddr4-3200",  "ddr5-4800",   "lpddr4-4266",
                               "lpddr5x-8533", "gddr5-7000", "gddr6-14000", "hbm2-2000",
-                              "hbm2e-3200",  "hbm3-5200",  "hbm3e-8000", "mcdram"};
+                              "hbm2e-3200",   "hbm3-5200",  "hbm3e-8000",  "mcdram"};
 
 DramTiming Timing(const std::string& kind) {
   return LoadMachine("tpu-v1", {{"memory.kind", kind}}).memory.timing;
@@ -30,8 +30,7 @@ TEST_P(DramKinds, LongStreamsAttainTheirShareOfThePeak) {
   const std::int64_t bytes = 16 << 20;
   Tick end = 0;
   for (std::int64_t at = 0; at < bytes; at += 65536) end = channel.Access(0, at, 65536, false);
-  const double share =
-      static_cast<double>(bytes) / static_cast<double>(end) / PeakBytesPerTick(t);
+  const double share = static_cast<double>(bytes) / static_cast<double>(end) / PeakBytesPerTick(t);
   EXPECT_GT(share, 0.88);
   EXPECT_LT(share, 0.97);
 }

@@ -236,7 +236,8 @@ std::vector<Value> EvaluateResize(const Operator& op, const Inputs& inputs) {
 
 Shape BlockShape(const Operator& op, const Shape& x, bool to_space) {
   const std::int64_t b = op.Int("block", 1);
-  if (x.size() != 4 || b < 1 || b > 4096 || (to_space ? x[1] % (b * b) != 0 : x[2] % b != 0 || x[3] % b != 0)) {
+  if (x.size() != 4 || b < 1 || b > 4096 ||
+      (to_space ? x[1] % (b * b) != 0 : x[2] % b != 0 || x[3] % b != 0)) {
     throw UserError(op.name + ": blocks of " + std::to_string(b) + " do not fit " + ShapeText(x));
   }
   return to_space ? Shape{x[0], x[1] / (b * b), x[2] * b, x[3] * b}

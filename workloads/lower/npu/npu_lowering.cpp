@@ -386,10 +386,9 @@ void NpuLowering::StoreOutputs() {
       out.space = to_host ? MemorySpace::kHost : MemorySpace::kDram;
       out.address = TakeAddress(out.space, home.bytes);
       for (std::int64_t c = 0; c < cores(); ++c) {
-        AddDependency(&stored_,
-                      Copy(NpuOpcode::kStore, op, c, out, home.bytes * c / cores(),
-                           home.bytes * (c + 1) / cores() - home.bytes * c / cores(), false,
-                           home.ready));
+        AddDependency(&stored_, Copy(NpuOpcode::kStore, op, c, out, home.bytes * c / cores(),
+                                     home.bytes * (c + 1) / cores() - home.bytes * c / cores(),
+                                     false, home.ready));
       }
     }
     if (!home.on_chip) AddDependencies(&stored_, home.ready);

@@ -117,7 +117,7 @@ class NpuLowering {
   std::vector<ScratchpadAllocator> allocators_, weight_allocators_;
   std::map<MemorySpace, std::int64_t> next_address_;
   std::int64_t shared_used_ = 0;
-  CommandIds stored_;  ///< the results of an invocation are out
+  CommandIds stored_;                    ///< the results of an invocation are out
   std::vector<CommandIds> fifo_pushes_;  ///< of each core, in order
 };
 

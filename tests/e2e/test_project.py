@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The house itself: schemas, floors and wings, formatting, and that models name no chip."""
+import glob
+import json
+import os
+import re
+import subprocess
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SOURCES = sorted(f for folder in ("sim", "models", "workloads", "traces")
+                 for kind in ("h", "cpp")
+                 for f in glob.glob(os.path.join(ROOT, folder, "**", f"*.{kind}"), recursive=True))
+FLOORS = ["sim/core/", "sim/contract/", "sim/config/", "sim/run/", "sim/cli/"]
+WINGS = ["models/", "workloads/", "traces/"]
+
+
+def relative(path):
+    return os.path.relpath(path, ROOT)
+
+
+@pytest.mark.parametrize("kind, folder", [("chip", "chips"), ("memory", "memory")])
+def test_schemas_are_the_programs_own_and_fit_every_file(kind, folder):
+    """The committed schema is what the fields of the Specs say, and every shipped file meets it."""
+    with open(os.path.join(ROOT, "configs", "schema", f"{kind}.schema.json"), encoding="utf-8") as file:
+        schema = json.load(file)
+    printed = subprocess.run([os.path.join(ROOT, "siliscope"), "schema", kind], capture_output=True,
+                             text=True, check=True).stdout
+    assert json.loads(printed) == schema, f"run: siliscope schema {kind} > configs/schema/{kind}.schema.json"
+    for path in glob.glob(os.path.join(ROOT, "configs", folder, "*.yaml")):
+        with open(path, encoding="utf-8") as file:
+            jsonschema.validate(yaml.safe_load(file), schema)
+
+
+def test_includes_never_point_up_a_floor_or_across_a_wing():
+    for path in SOURCES:
+        here = relative(path)
+        for include in re.findall(r'^#include "([^"]+)"', open(path, encoding="utf-8").read(), re.M):
+            wing = next((w for w in WINGS if here.startswith(w)), None)
+            other = next((w for w in WINGS if include.startswith(w)), None)
+            floor = next((i for i, f in enumerate(FLOORS) if here.startswith(f)), None)
+            target = next((i for i, f in enumerate(FLOORS) if include.startswith(f)), None)
+            assert not (floor is not None and other), f"{here} -> {include}"
+            assert not (floor is not None and target is not None and target > floor), f"{here} -> {include}"
+            assert not (wing and other and wing != other), f"{here} -> {include}"
+
+
+def test_models_name_no_chip_and_no_operator():
+    """(d) No chip's and no network operator's name stands in the models."""
+    chips = [os.path.splitext(os.path.basename(f))[0]
+             for f in glob.glob(os.path.join(ROOT, "configs", "chips", "*.yaml"))]
+    operators = ["conv2d", "softmax", "layer_norm", "attention", "resnet", "gemm"]
+    for path in SOURCES:
+        if not relative(path).startswith("models/"):
+            continue
+        text = open(path, encoding="utf-8").read().lower()
+        for name in chips + operators:
+            assert not re.search(rf'(?<![a-z0-9_]){re.escape(name)}(?![a-z0-9_])', text), f"{relative(path)}: {name}"
+
+
+def test_sources_are_formatted():
+    done = subprocess.run(["clang-format", "--dry-run", "-Werror", *SOURCES], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr[:2000]
+
+
+def test_every_experiment_says_what_it_shows():
+    for path in glob.glob(os.path.join(ROOT, "configs", "experiments", "*.yaml")):
+        with open(path, encoding="utf-8") as file:
+            experiment = yaml.safe_load(file)
+        assert {"title", "kind", "source"} <= set(experiment), path
+
+
+def test_figures_are_drawn_and_the_same_on_every_run(tmp_path):
+    program = os.path.join(ROOT, "siliscope")
+    for out in ("a", "b"):
+        subprocess.run([program, "figures", "E41", "E46", "E44", "--out", str(tmp_path / out)], check=True,
+                       capture_output=True)
+    for name in os.listdir(tmp_path / "a"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    import csv
+    with open(tmp_path / "a" / "E41.csv", encoding="utf-8") as file:
+        active = [int(r["active_elements"]) for r in csv.DictReader(file)]
+    assert active == [1, 3, 6, 7, 6, 3, 1]  # the diagonal wave, seven cycles = 3N - 2
+    with open(tmp_path / "a" / "E44.csv", encoding="utf-8") as file:
+        used = {(r["series"], r["x"]): float(r["compute_util_pct"]) for r in csv.DictReader(file)}
+    for network in ("resnet50", "mobilenet_v2", "vgg16"):
+        one, four, sixteen = (used[network, x] for x in ("1x 256x256", "4x 128x128", "16x 64x64"))
+        assert 1.4 <= four / one <= 1.9 and sixteen / four <= 1.15, network
