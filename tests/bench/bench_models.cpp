@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rates of the hot paths: processing elements stepped, events run, DRAM stretches served.
+#include <benchmark/benchmark.h>
+
+#include <systemc>
+
+#include "models/memory/dram_channel.h"
+#include "models/npu/systolic_cycle.h"
+#include "sim/config/machine_loader.h"
+#include "sim/core/event_queue.h"
+
+namespace siliscope {
+namespace {
+
+void SystolicCycleZoom(benchmark::State& state) {
+  SystolicArraySpec spec;
+  spec.rows = spec.columns = state.range(0);
+  SystolicCycle array(spec);
+  SystolicTile tile;
+  tile.length = 1024;
+  tile.stationary.assign(static_cast<std::size_t>(spec.rows * spec.columns), 1);
+  tile.streamed.assign(static_cast<std::size_t>(tile.length * spec.rows), 1);
+  for (auto _ : state) {
+    if (array.Done()) {
+      state.PauseTiming();
+      array = SystolicCycle(spec);
+      for (int i = 0; i < 4; ++i) array.Enqueue(tile);
+      state.ResumeTiming();
+    }
+    array.Step();
+  }
+  state.SetItemsProcessed(state.iterations() * spec.rows * spec.columns);
+}
+BENCHMARK(SystolicCycleZoom)->Arg(32)->Arg(128)->Arg(256);
+
+void Again(void* queue, std::uint64_t step) {
+  auto* q = static_cast<EventQueue*>(queue);
+  q->Schedule(q->now() + step, &Again, q, step);
+}
+
+void EventQueueRate(benchmark::State& state) {
+  EventQueue queue;
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    queue.Schedule(0, &Again, &queue, static_cast<std::uint64_t>(i % 97 + 3));
+  }
+  Tick until = 0;
+  for (auto _ : state) queue.RunUntil(++until);
+  state.SetItemsProcessed(static_cast<std::int64_t>(queue.events_run()));
+}
+BENCHMARK(EventQueueRate)->Arg(16)->Arg(256)->Arg(4096);
+
+void DramStream(benchmark::State& state) {
+  const DramTiming timing =
+      LoadMachine("tpu-v1", {{"memory.kind", "hbm2-2000"}}).memory.timing;
+  DramChannel channel(timing);
+  std::int64_t at = 0;
+  for (auto _ : state) {
+    channel.Access(0, at, 512, false);
+    at += 512;
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.SetBytesProcessed(state.iterations() * 512);
+}
+BENCHMARK(DramStream);
+
+}  // namespace
+}  // namespace siliscope
+
+int sc_main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
