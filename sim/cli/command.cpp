@@ -12,6 +12,7 @@
 
 #include "sim/core/error.h"
 #include "sim/run/output_folder.h"
+#include "sim/run/worker_pool.h"
 
 namespace siliscope {
 namespace {
@@ -40,6 +41,7 @@ void KeepCommandText(int argc, char** argv) {
 
 extern "C" void OnInterrupt(int) {
   // Half-written results go away; nothing else was touched.
+  KillWorkers();
   RemoveStagedFolders();
   std::_Exit(static_cast<int>(ExitCode::kInterrupted));
 }

@@ -115,8 +115,13 @@ class Validation {
     const CsvTable table = ReadCsv(file);
     std::string missing;
     if (!IsOperatorList(table, &missing) || table.Column("measured_us") < 0) {
+      const std::string column = missing.empty() ? "measured_us" : missing;
+      if (options_.files.size() == 1) {
+        throw UserError(file + ": not a table of measured operators: the column " + column +
+                        " is missing");
+      }
       fmt::print("skipped {}: not a table of measured operators (the column {} is missing)\n", file,
-                 missing.empty() ? "measured_us" : missing);
+                 column);
       return;
     }
     Progress progress(file, table.rows.size());

@@ -2,6 +2,7 @@
 #include "sim/run/worker_pool.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,12 @@
 
 namespace siliscope {
 namespace {
+
+/// Running workers, for KillWorkers.
+std::vector<pid_t>& Running() {
+  static std::vector<pid_t> pids;
+  return pids;
+}
 
 struct Worker {
   std::size_t job;
@@ -36,7 +43,9 @@ void WriteAll(int descriptor, const std::string& text) {
 
 [[noreturn]] void RunChild(const std::function<std::string(std::size_t)>& job, std::size_t index,
                            int out) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // no worker outlives the program
   std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
   int code = 0;
   std::string text;
   try {
@@ -66,6 +75,7 @@ Worker StartWorker(const std::function<std::string(std::size_t)>& job, std::size
     ::close(ends[0]);
     RunChild(job, index, ends[1]);
   }
+  Running().push_back(pid);
   ::close(ends[1]);
   return {index, pid, ends[0], ""};
 }
@@ -87,6 +97,7 @@ JobResult Collect(Worker* worker) {
   int status = 0;
   while (::waitpid(worker->pid, &status, 0) < 0 && errno == EINTR) {
   }
+  Running().erase(std::remove(Running().begin(), Running().end(), worker->pid), Running().end());
   if (WIFEXITED(status)) return {WEXITSTATUS(status), std::move(worker->output)};
   const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   if (signal == SIGINT) return {static_cast<int>(ExitCode::kInterrupted), "interrupted"};
@@ -116,6 +127,13 @@ std::vector<JobResult> RunJobs(std::size_t count,
     }
   }
   return results;
+}
+
+void KillWorkers() {
+  for (const pid_t pid : Running()) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
 }
 
 }  // namespace siliscope

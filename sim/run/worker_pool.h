@@ -21,4 +21,7 @@ std::vector<JobResult> RunJobs(std::size_t count,
                                const std::function<std::string(std::size_t)>& job,
                                const std::function<void(std::size_t)>& progress);
 
+/// Ends the workers that are still running; for the handler of Ctrl-C.
+void KillWorkers();
+
 }  // namespace siliscope

@@ -50,8 +50,7 @@ void EventQueueRate(benchmark::State& state) {
 BENCHMARK(EventQueueRate)->Arg(16)->Arg(256)->Arg(4096);
 
 void DramStream(benchmark::State& state) {
-  const DramTiming timing =
-      LoadMachine("tpu-v1", {{"memory.kind", "hbm2-2000"}}).memory.timing;
+  const DramTiming timing = LoadMachine("tpu-v1", {{"memory.kind", "hbm2-2000"}}).memory.timing;
   DramChannel channel(timing);
   std::int64_t at = 0;
   for (auto _ : state) {

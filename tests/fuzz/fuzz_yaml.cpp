@@ -9,9 +9,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
-    siliscope::ParseMachine(siliscope::YamlDocument::FromText(
-                                std::string(reinterpret_cast<const char*>(data), size), "fuzz.yaml"),
-                            {});
+    siliscope::ParseMachine(
+        siliscope::YamlDocument::FromText(std::string(reinterpret_cast<const char*>(data), size),
+                                          "fuzz.yaml"),
+        {});
   } catch (const siliscope::UserError&) {
   }
   return 0;

@@ -31,8 +31,14 @@ Window WindowOf(const Operator& op, const Shape& x, const Shape& w) {
                     window.dilations.size() == window.rank && window.group >= 1 &&
                     window.output_padding.size() == window.rank;
   for (std::size_t i = 0; good && i < window.rank; ++i) {
-    if (window.strides[i] < 1 || window.dilations[i] < 1 || window.kernel[i] < 1) {
-      throw UserError(op.name + ": strides, dilations and kernels are at least 1");
+    constexpr std::int64_t kMost = 1 << 20;
+    const auto sensible = [](std::int64_t value, std::int64_t least) {
+      return value >= least && value <= kMost;
+    };
+    if (!sensible(window.strides[i], 1) || !sensible(window.dilations[i], 1) ||
+        !sensible(window.kernel[i], 1) || !sensible(window.pads[i], -kMost) ||
+        !sensible(window.pads[i + window.rank], -kMost)) {
+      throw UserError(op.name + ": strides, dilations, kernels or pads without sense");
     }
   }
   if (!good) throw UserError(op.name + ": attributes do not fit " + ShapeText(x));

@@ -17,10 +17,10 @@ void AddDependencies(CommandIds* list, const CommandIds& ids) {
 
 CommandId ProgramBuilder::Add(const NpuCommand& command, const CommandIds& dependencies) {
   NpuProgram& npu = program_->npu;
-  constexpr std::size_t kMost = 50'000'000;  // 8 GB of commands: more is a mistake
+  constexpr std::size_t kMost = 12'000'000;  // about 1.5 GB of commands
   if (npu.commands.size() >= kMost) {
     throw UserError(
-        "the network needs more than 50 million commands on this chip; a larger array "
+        "the network needs more than 12 million commands on this chip; a larger array "
         "or a smaller batch needs fewer");
   }
   const CommandId id = next();
