@@ -178,7 +178,9 @@ bool NpuCore::StartHead(std::uint32_t queue, std::uint32_t index) {
     case NpuOpcode::kPush: {
       SystolicArray& array = *arrays_[command.array];
       if (!array.MayPush()) return false;
-      const SystolicTiming::Push push = array.Push(now, command);
+      const std::uint32_t blocker = states_.blocker[index];
+      const Tick loaded = blocker == kNone ? 0 : states_.times[blocker].end;
+      const SystolicTiming::Push push = array.Push(now, std::max(times.ready, loaded), command);
       times.start = push.start;
       times.first = push.start;
       CompleteAt(index, push.end);

@@ -22,10 +22,10 @@ class SystolicArray : public sc_core::sc_module {
   /// Whether the next push may be issued: the operand pushed before is in use.
   bool MayPush() const { return pushes_ == matmuls_; }
 
-  SystolicTiming::Push Push(Tick now, const NpuCommand& command) {
+  SystolicTiming::Push Push(Tick now, Tick available, const NpuCommand& command) {
     ++pushes_;
     const Tick operand_end = command.bytes > 0 ? stationary->Access(now, command.bytes, 0) : now;
-    SystolicTiming::Push push = timing_.PushOperand(now);
+    SystolicTiming::Push push = timing_.PushOperand(now, available);
     if (operand_end > push.end) {
       timing_.DelayPush(operand_end);
       push.end = operand_end;

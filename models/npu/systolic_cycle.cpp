@@ -72,6 +72,9 @@ void SystolicCycle::Admit() {
 }
 
 bool SystolicCycle::PushPathFree() const {
+  // All tiles lie ready from the beginning: only the first is still on its way from the buffer.
+  const bool pushes = spec_.dataflow != Dataflow::kOutputStationary;
+  if (pushes && cycle_ < static_cast<std::uint64_t>(spec_.push_latency_cycles)) return false;
   for (const Flight& flight : in_flight_) {
     if (!flight.streaming) return false;  // the operand pushed before has not been used yet
     if (spec_.dataflow == Dataflow::kOutputStationary) continue;

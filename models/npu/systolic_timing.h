@@ -47,9 +47,12 @@ class SystolicTiming {
     return static_cast<std::uint64_t>(spec.rows + spec.columns - 2);
   }
 
-  /// Pushes the stationary operand of the next tile, not before `ready`.
-  Push PushOperand(Tick ready) {
-    Tick start = std::max({ready, push_free_, plane_free_});
+  /// Pushes the stationary operand of the next tile, not before `ready`; it has lain in its buffer
+  /// since `available`.
+  Push PushOperand(Tick ready, Tick available) {
+    const Tick arrives =
+        available + clock_.Cycles(static_cast<std::uint64_t>(spec_.push_latency_cycles));
+    const Tick start = std::max({ready, arrives, push_free_, plane_free_});
     const Tick end = start + clock_.Cycles(PushCycles(spec_));
     push_free_ = end;
     pushed_ = end;

@@ -28,6 +28,9 @@ void VisitArray(FieldVisitor& v, SystolicArraySpec& s) {
             "rows of the stationary operand that are pushed in a cycle");
   v.Integer("weight_switch_cycles", s.weight_switch_cycles, {0, 1 << 16}, kOptional,
             "cycles between the last pushed row and the first use of the plane");
+  v.Integer(
+      "push_latency", s.push_latency_cycles, {0, 1 << 16}, kOptional,
+      "cycles from a stationary operand's buffer to the array; hidden where it lies ready early");
   v.Integer("row_granule", s.row_granule, {1, 1024}, kOptional,
             "streamed rows are padded to a multiple of this");
   v.Table("macs_per_cycle", s.macs_per_cycle, Dimension::kPlain, kRequired,

@@ -21,6 +21,7 @@ struct SystolicArraySpec {
   bool overlap_fill_drain = true;
   std::int64_t weight_rows_per_cycle = 1;
   std::int64_t weight_switch_cycles = 0;
+  std::int64_t push_latency_cycles = 0;
   std::int64_t row_granule = 1;
   /// Multiply-accumulates a cycle and array by operand types ("int8", "int8xint16", "bf16").
   std::map<std::string, double> macs_per_cycle;

@@ -43,7 +43,7 @@ std::uint64_t TileZoomCycles(SystolicArraySpec spec, std::int64_t m, std::int64_
   const std::int64_t k_tiles = output ? 1 : (k + spec.rows - 1) / spec.rows;
   for (std::int64_t t = 0; t < m_tiles * k_tiles * ((n + spec.columns - 1) / spec.columns); ++t) {
     // The next push waits until the operand pushed before is in use.
-    if (!output) timing.PushOperand(started);
+    if (!output) timing.PushOperand(started, 0);
     const auto matmul = timing.StreamRows(0, output ? k : m, 1.0, 0);
     started = matmul.start;
     end = std::max(end, matmul.complete);
@@ -97,7 +97,8 @@ RC_GTEST_PROP(SystolicProperty, ProductAndCyclesAreExact, ()) {
   const bool planes = *rc::gen::arbitrary<bool>(), overlap = *rc::gen::arbitrary<bool>();
   const auto push_rows = *rc::gen::inRange<std::int64_t>(1, 4);
   const auto switch_cycles = *rc::gen::inRange<std::int64_t>(0, 5);
-  const auto spec = Spec(rows, columns, dataflow, planes, overlap, push_rows, switch_cycles);
+  auto spec = Spec(rows, columns, dataflow, planes, overlap, push_rows, switch_cycles);
+  spec.push_latency_cycles = *rc::gen::inRange<std::int64_t>(0, 12);
   const auto a = SmallIntegers(m * k, 1), b = SmallIntegers(k * n, 2);
   const SystolicProduct product = MultiplyOnArray(spec, a, b, m, k, n);
   RC_ASSERT(product.values == Reference(a, b, m, k, n));

@@ -120,42 +120,59 @@ class GemmEmitter {
   std::int64_t Columns() const { return npu_.array.columns; }
   std::int64_t Rows() const { return npu_.array.rows; }
 
-  /// Copies an operand that stays, whole or in the pieces that tiles need.
-  void LoadOperand(TensorId id, std::int64_t bytes, std::int64_t parts, bool weights,
-                   ScratchpadAllocator& allocator, std::vector<CommandId>* loads) {
-    const TensorHome& home = lowering_.home(id);
-    auto region = allocator.Allocate(bytes);
-    CommandIds dependencies = task_.wait_for;
-    AddDependencies(&dependencies, home.ready);
-    if (region) {
-      AddDependencies(&dependencies, region->wait_for);
+  /// The copies of an operand that stays: whole, or in the pieces that tiles need.
+  struct ResidentCopy {
+    TensorId tensor = kNoTensor;
+    std::int64_t begin = 0, bytes = 0, parts = 0;
+    bool weights = false;
+    CommandIds dependencies;
+    std::vector<CommandId>* loads = nullptr;
+  };
+
+  ResidentCopy PlaceOperand(TensorId id, std::int64_t bytes, std::int64_t parts, bool weights,
+                            ScratchpadAllocator& allocator, std::vector<CommandId>* loads) {
+    ResidentCopy copy{id, 0, bytes, parts, weights, task_.wait_for, loads};
+    AddDependencies(&copy.dependencies, lowering_.home(id).ready);
+    if (auto region = allocator.Allocate(bytes)) {
+      AddDependencies(&copy.dependencies, region->wait_for);
       resident_.emplace_back(&allocator, *region);
     }
-    const auto begin =
-        weights
-            ? 0
-            : static_cast<std::int64_t>(share_begin_ * static_cast<double>(task_.streamed_bytes));
-    for (std::int64_t p = 0; p < parts; ++p) {
-      const std::int64_t from = bytes * p / parts, to = bytes * (p + 1) / parts;
-      loads->push_back(lowering_.Copy(NpuOpcode::kLoad, task_.op, core_, home, begin + from,
-                                      to - from, weights, dependencies));
+    if (!weights) {
+      copy.begin =
+          static_cast<std::int64_t>(share_begin_ * static_cast<double>(task_.streamed_bytes));
+    }
+    return copy;
+  }
+
+  void LoadParts(const ResidentCopy& copy, std::int64_t first, std::int64_t last) {
+    for (std::int64_t p = first; p < last; ++p) {
+      const std::int64_t from = copy.bytes * p / copy.parts, to = copy.bytes * (p + 1) / copy.parts;
+      copy.loads->push_back(lowering_.Copy(NpuOpcode::kLoad, task_.op, core_,
+                                           lowering_.home(copy.tensor), copy.begin + from,
+                                           to - from, copy.weights, copy.dependencies));
     }
   }
 
   void LoadResident() {
     const bool whole = npu_.mapping.wait_for_whole_operand;
-    const std::int64_t n_tiles = CeilDivide(extents_.n, Columns());
-    const std::int64_t m_tiles = CeilDivide(extents_.m, mapping_.tile_rows);
+    const auto parts = [&](std::int64_t tiles) {
+      return whole ? 1 : std::min<std::int64_t>(tiles * extents_.groups, 4096);
+    };
+    ResidentCopy stationary, streamed;
     if (mapping_.stationary_resident && !extents_.stationary_on_chip && !fifo_) {
-      LoadOperand(task_.stationary, extents_.stationary_bytes,
-                  whole ? 1 : std::min<std::int64_t>(n_tiles * extents_.groups, 4096), true,
-                  lowering_.weight_allocator(core_), &stationary_loads_);
+      stationary = PlaceOperand(task_.stationary, extents_.stationary_bytes,
+                                parts(CeilDivide(extents_.n, Columns())), true,
+                                lowering_.weight_allocator(core_), &stationary_loads_);
     }
     if (mapping_.streamed_resident && !extents_.streamed_on_chip) {
-      LoadOperand(task_.streamed, extents_.streamed_bytes,
-                  whole ? 1 : std::min<std::int64_t>(m_tiles * extents_.groups, 4096), false,
-                  lowering_.allocator(core_), &streamed_loads_);
+      streamed = PlaceOperand(task_.streamed, extents_.streamed_bytes,
+                              parts(CeilDivide(extents_.m, mapping_.tile_rows)), false,
+                              lowering_.allocator(core_), &streamed_loads_);
     }
+    // In the order of their first use: a column of tiles needs all rows before the next column.
+    LoadParts(stationary, 0, std::min<std::int64_t>(1, stationary.parts));
+    LoadParts(streamed, 0, streamed.parts);
+    LoadParts(stationary, 1, stationary.parts);
   }
 
   void PrepareStreams() {
