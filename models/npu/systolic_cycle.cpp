@@ -5,20 +5,28 @@
 #include <cassert>
 #include <cstring>
 
+// Compiled for several instruction sets, the best of which is taken at run time.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    defined(__x86_64__)
+#define SILISCOPE_VECTORISED __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define SILISCOPE_VECTORISED
+#endif
+
 namespace siliscope {
 namespace {
 
 /// sums[c] = above[c] + moving[c] * stationary[c]: the work of one row of processing elements.
 /// Rounds product and sum apart on every machine (no fused multiply-add), so results are the same.
-__attribute__((target_clones("avx512f", "avx2", "default"))) void MultiplyAccumulate(
-    float* __restrict sums, const float* __restrict above, const float* __restrict moving,
-    const float* __restrict stationary, std::int64_t count) {
+SILISCOPE_VECTORISED void MultiplyAccumulate(float* __restrict sums, const float* __restrict above,
+                                             const float* __restrict moving,
+                                             const float* __restrict stationary,
+                                             std::int64_t count) {
   for (std::int64_t c = 0; c < count; ++c) sums[c] = above[c] + moving[c] * stationary[c];
 }
 
-__attribute__((target_clones("avx512f", "avx2", "default"))) void MultiplyIntoSums(
-    float* __restrict sums, const float* __restrict left, const float* __restrict top,
-    std::int64_t count) {
+SILISCOPE_VECTORISED void MultiplyIntoSums(float* __restrict sums, const float* __restrict left,
+                                           const float* __restrict top, std::int64_t count) {
   for (std::int64_t c = 0; c < count; ++c) sums[c] += left[c] * top[c];
 }
 

@@ -5,11 +5,13 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "sim/cli/command.h"
 #include "sim/config/machine_loader.h"
 #include "sim/contract/array_recorder.h"
 #include "sim/core/error.h"
+#include "sim/run/output_folder.h"
 
 namespace siliscope {
 namespace {
@@ -18,6 +20,7 @@ struct WavefrontOptions {
   std::string system;
   std::vector<std::string> set;
   std::int64_t m = 3, k = 3, n = 3;
+  std::string vcd;
 };
 
 void Wavefront(const WavefrontOptions& o) {
@@ -26,6 +29,11 @@ void Wavefront(const WavefrontOptions& o) {
       ArrayRecorderRegistry::Instance().Get("kind of array", machine.kind)(machine, o.m, o.k, o.n);
   if (recording.product != recording.reference) {
     throw InternalError("the array's product is not the reference product");
+  }
+  if (!o.vcd.empty()) {
+    std::ostringstream waveform;
+    ArrayTraceRegistry::Instance().Get("waveform", "vcd")(recording, machine.clock_hz, waveform);
+    WriteFileWhole(o.vcd, waveform.str());
   }
   nlohmann::ordered_json json = {
       {"system", machine.name}, {"cycles", recording.cycles}, {"product", recording.product}};
@@ -48,6 +56,7 @@ void AddWavefrontCommand(CLI::App& app) {
   wavefront->add_option("--m", o->m, "rows of the product")->check(size);
   wavefront->add_option("--k", o->k, "contraction")->check(size);
   wavefront->add_option("--n", o->n, "columns of the product")->check(size);
+  wavefront->add_option("--vcd", o->vcd, "also write a waveform to this file");
   wavefront->callback([o] { Wavefront(*o); });
 }
 

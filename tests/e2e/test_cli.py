@@ -230,6 +230,32 @@ def test_interrupted_runs_leave_nothing(tmp_path):
     assert os.listdir(tmp_path) == ["list.csv"]
 
 
+def test_waveform_reads_back(tmp_path):
+    """The VCD of an array holds what the cycle zoom computed: values by signal and time."""
+    file = tmp_path / "array.vcd"
+    record = json.loads(run("wavefront", "--system", "systolic-3x3", "--set",
+                            "array.dataflow=output_stationary", "--vcd", file))
+    names, values, now = {}, {}, None
+    for line in file.read_text().splitlines():
+        if line.startswith("$var"):
+            _, _, _, identifier, name, _ = line.split()
+            names[identifier] = name
+        elif line.startswith("#"):
+            now = int(line[1:]) // 1000  # 1 GHz
+            values[now] = dict(values.get(now - 1, {}))
+        elif line.startswith("r"):
+            number, identifier = line[1:].split()
+            values[now][names[identifier]] = float(number)
+        elif line[:1] in "01" and line:
+            values[now][names[line[1:]]] = int(line[0])
+    assert len(record["frames"]) == record["cycles"] == 7
+    for cycle, frame in enumerate(record["frames"]):
+        for r in range(3):
+            for c in range(3):
+                assert values[cycle][f"active_{r}_{c}"] == frame["active"][r][c]
+                assert values[cycle][f"sum_{r}_{c}"] == frame["sums"][r][c]
+
+
 def test_an_idle_launcher_is_fast():
     run("--version")
     begin = time.perf_counter()
