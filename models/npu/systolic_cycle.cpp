@@ -134,6 +134,26 @@ void SystolicCycle::TakeFromStaging(const Flight& flight, std::int64_t row) {
   planes_[flight.plane][at] = flight.tile.stationary[at];
 }
 
+const float* SystolicCycle::MoveRight(std::int64_t row) {
+  std::int64_t& head = head_[static_cast<std::size_t>(row)];
+  float* ring = moving_.data() + row * ring_;
+  if (head == 0) {
+    std::memmove(ring + ring_ - columns_, ring, static_cast<std::size_t>(columns_) * 4);
+    head = ring_ - columns_;
+  }
+  --head;
+  float entering = 0;
+  for (const Flight& flight : in_flight_) {
+    if (!flight.streaming) continue;
+    const auto index = static_cast<std::int64_t>(Age(flight)) - row;
+    if (index >= 0 && index < flight.tile.length) {
+      entering = flight.tile.streamed[static_cast<std::size_t>(index * rows_ + row)];
+    }
+  }
+  ring[head] = entering;
+  return ring + head;
+}
+
 void SystolicCycle::StepStationary() {
   const bool staged = spec_.weight_rows_per_cycle > 1;
   for (const Flight& flight : in_flight_) {
@@ -143,23 +163,7 @@ void SystolicCycle::StepStationary() {
     for (const Flight& flight : in_flight_) {
       if (staged && flight.streaming) TakeFromStaging(flight, r);
     }
-    // Activations move one column to the right; the next one enters at column 0.
-    std::int64_t& head = head_[static_cast<std::size_t>(r)];
-    float* ring = moving_.data() + r * ring_;
-    if (head == 0) {
-      std::memmove(ring + ring_ - columns_, ring, static_cast<std::size_t>(columns_) * 4);
-      head = ring_ - columns_;
-    }
-    --head;
-    float entering = 0;
-    for (const Flight& flight : in_flight_) {
-      if (!flight.streaming) continue;
-      const auto index = static_cast<std::int64_t>(Age(flight)) - r;
-      if (index >= 0 && index < flight.tile.length) {
-        entering = flight.tile.streamed[static_cast<std::size_t>(index * rows_ + r)];
-      }
-    }
-    ring[head] = entering;
+    const float* moving = MoveRight(r);
     const float* above = r == 0 ? zeros_.data() : RowOf(sums_, r - 1);
     // Each stretch of columns multiplies with the plane of the tile that passes through it.
     std::int64_t end = columns_;
@@ -174,7 +178,7 @@ void SystolicCycle::StepStationary() {
         }
       }
       if (end > begin) {
-        MultiplyAccumulate(RowOf(sums_, r) + begin, above + begin, ring + head + begin,
+        MultiplyAccumulate(RowOf(sums_, r) + begin, above + begin, moving + begin,
                            RowOf(planes_[flight.plane], r) + begin, end - begin);
       }
       end = begin;
@@ -200,23 +204,8 @@ void SystolicCycle::StepOutputStationary() {
   for (const std::size_t at : left_) sums_[at] = 0;
   left_.clear();
   for (std::int64_t r = rows_ - 1; r >= 0; --r) {
-    std::int64_t& head = head_[static_cast<std::size_t>(r)];
-    float* ring = moving_.data() + r * ring_;
-    if (head == 0) {
-      std::memmove(ring + ring_ - columns_, ring, static_cast<std::size_t>(columns_) * 4);
-      head = ring_ - columns_;
-    }
-    --head;
+    const float* moving = MoveRight(r);
     float* down = RowOf(moving_down_, r);
-    float entering = 0;
-    for (const Flight& flight : in_flight_) {
-      if (!flight.streaming) continue;
-      const auto index = static_cast<std::int64_t>(Age(flight)) - r;
-      if (index >= 0 && index < flight.tile.length) {
-        entering = flight.tile.streamed[static_cast<std::size_t>(index * rows_ + r)];
-      }
-    }
-    ring[head] = entering;
     if (r > 0) {
       std::memcpy(down, RowOf(moving_down_, r - 1), static_cast<std::size_t>(columns_) * 4);
     } else {
@@ -230,7 +219,7 @@ void SystolicCycle::StepOutputStationary() {
         }
       }
     }
-    MultiplyIntoSums(RowOf(sums_, r), ring + head, down, columns_);
+    MultiplyIntoSums(RowOf(sums_, r), moving, down, columns_);
   }
   // A sum leaves on the bus of its column in the cycle of its last product.
   for (Flight& flight : in_flight_) {

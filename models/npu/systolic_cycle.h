@@ -70,6 +70,8 @@ class SystolicCycle {
   void BeginStream();
   void StepPush(const Flight& flight);
   void TakeFromStaging(const Flight& flight, std::int64_t row);
+  /// Moves a row's activations one column to the right; the next one enters. Returns column 0.
+  const float* MoveRight(std::int64_t row);
   void StepStationary();
   void StepOutputStationary();
   void CollectBottomRow(Flight& flight);

@@ -5,7 +5,7 @@
 #include <deque>
 
 #include "sim/core/error.h"
-#include "workloads/ir/elementwise_function.h"
+#include "workloads/lower/npu/block_stream.h"
 
 namespace siliscope {
 namespace {
@@ -15,54 +15,6 @@ std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b
 /// One iteration of the block loops.
 struct BlockStep {
   std::int64_t group, m, n, k;  ///< block indices
-};
-
-/// Copies the blocks of one operand, some iterations ahead, into a ring of buffers.
-class BlockStream {
- public:
-  struct Slot {
-    std::int64_t block = -1;
-    CommandIds loaded;
-    CommandIds users;
-  };
-
-  void Prepare(ScratchpadAllocator* allocator, std::int64_t buffers, std::int64_t bytes) {
-    allocator_ = allocator;
-    for (std::int64_t b = 0; b < buffers; ++b) {
-      auto region = allocator->Allocate(bytes);
-      slots_.emplace_back();
-      if (!region) continue;  // smaller than the least block: modelled as if it fitted
-      slots_.back().users = region->wait_for;
-      regions_.push_back(*region);
-    }
-  }
-
-  Slot* Find(std::int64_t block) {
-    for (Slot& slot : slots_) {
-      if (slot.block == block) return &slot;
-    }
-    return nullptr;
-  }
-
-  /// The slot that a new block takes: the next of the ring.
-  Slot* Next(std::int64_t block) {
-    Slot& slot = slots_[next_];
-    next_ = (next_ + 1) % slots_.size();
-    slot.block = block;
-    return &slot;
-  }
-
-  void Release() {
-    CommandIds users;
-    for (const Slot& slot : slots_) AddDependencies(&users, slot.users);
-    for (const auto& region : regions_) allocator_->Free(region, users);
-  }
-
- private:
-  ScratchpadAllocator* allocator_ = nullptr;
-  std::vector<Slot> slots_;
-  std::vector<ScratchpadAllocator::Region> regions_;
-  std::size_t next_ = 0;
 };
 
 /// One core's share of a task.
@@ -590,39 +542,6 @@ CommandIds EmitGemm(NpuLowering& lowering, const GemmTask& task) {
     finals.insert(finals.end(), done.begin(), done.end());
   }
   return finals;
-}
-
-VectorWork EpilogueWork(NpuLowering& lowering, const Operator& op, bool bias) {
-  VectorWork work;
-  work.label = "convert";
-  work.functions = {{"convert", 1}};
-  const double bytes = static_cast<double>(lowering.ActivationBytes(8)) / 8;
-  work.store_bytes_per_element = bytes;
-  if (lowering.npu().accumulators.rows == 0) work.load_bytes_per_element = 4;
-  if (bias) {
-    work.functions.emplace_back("add", 1);
-    work.label = "bias+" + work.label;
-  }
-  for (const EpilogueStep& step : op.epilogue) {
-    work.label = step.function + "+" + work.label;
-    if (step.operand != kNoTensor) work.load_bytes_per_element += bytes;
-    const ElementwiseFunction* function = FindFunction(step.function);
-    if (function == nullptr) continue;
-    for (const auto& [name, times] : function->machine_functions) {
-      work.functions.emplace_back(name, times);
-    }
-  }
-  return work;
-}
-
-std::vector<TensorId> EpilogueOperands(const NpuLowering& lowering, const Operator& op) {
-  std::vector<TensorId> operands;
-  for (const EpilogueStep& step : op.epilogue) {
-    if (step.operand != kNoTensor && lowering.graph().tensor(step.operand).role != Role::kWeight) {
-      operands.push_back(step.operand);
-    }
-  }
-  return operands;
 }
 
 }  // namespace siliscope
