@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <systemc>
 
 #include "sim/core/error.h"
 #include "workloads/import/onnx_import.h"
@@ -25,3 +26,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+int sc_main(int, char**) { return 0; }  // libsystemc needs one; libFuzzer brings main

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <systemc>
 
 #include "sim/config/machine_loader.h"
 #include "sim/core/error.h"
@@ -17,3 +18,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+int sc_main(int, char**) { return 0; }  // libsystemc needs one; libFuzzer brings main
