@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Value change dump (IEEE 1364-2005, section 18) of an array at cycle zoom: for each processing
-// element whether it holds a valid operand, and its sum.
+// Value change dump (IEEE 1364-2005, section 18): signals in nested scopes, and their changes.
 #include <fmt/format.h>
 
-#include "sim/contract/array_recorder.h"
-#include "sim/core/time.h"
+#include <optional>
+#include <vector>
+
+#include "sim/contract/waveform.h"
 
 namespace siliscope {
 namespace {
@@ -19,40 +20,97 @@ std::string Identifier(std::size_t index) {
   return id;
 }
 
-void Write(const ArrayRecording& recording, double clock_hz, std::ostream& out) {
-  const Clock clock(clock_hz);
-  if (recording.frames.empty()) return;
-  const std::size_t rows = recording.frames.front().active.size();
-  const std::size_t columns = recording.frames.front().active.front().size();
-  out << "$timescale 1 ps $end\n$scope module array $end\n";
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t c = 0; c < columns; ++c) {
-      const std::size_t at = 2 * (r * columns + c);
-      out << fmt::format("$var wire 1 {} active_{}_{} $end\n", Identifier(at), r, c)
-          << fmt::format("$var real 64 {} sum_{}_{} $end\n", Identifier(at + 1), r, c);
+std::vector<std::string> Parts(const std::string& name) {
+  std::vector<std::string> parts(1);
+  for (const char c : name) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
     }
   }
-  out << "$upscope $end\n$enddefinitions $end\n";
-  for (std::size_t t = 0; t < recording.frames.size(); ++t) {
-    out << '#' << clock.Cycles(static_cast<std::uint64_t>(t)) << '\n';
-    const ArrayFrame& now = recording.frames[t];
-    for (std::size_t r = 0; r < rows; ++r) {
-      for (std::size_t c = 0; c < columns; ++c) {
-        const std::size_t at = 2 * (r * columns + c);
-        const ArrayFrame* before = t == 0 ? nullptr : &recording.frames[t - 1];
-        if (before == nullptr || before->active[r][c] != now.active[r][c]) {
-          out << now.active[r][c] << Identifier(at) << '\n';
-        }
-        if (before == nullptr || before->sums[r][c] != now.sums[r][c]) {
-          out << fmt::format("r{:.9g} {}\n", now.sums[r][c], Identifier(at + 1));
-        }
-      }
-    }
-  }
-  out << '#' << clock.Cycles(recording.cycles) << '\n';
+  return parts;
 }
 
-const bool kRegistered = ArrayTraceRegistry::Instance().Add("vcd", &Write);
+class VcdWriter : public Waveform {
+ public:
+  explicit VcdWriter(std::ostream& out) : out_(out) { out_ << "$timescale 1 ps $end\n"; }
+  ~VcdWriter() override { out_.flush(); }
+
+  std::uint32_t AddSignal(const std::string& name, int bits) override {
+    return Declare(name, fmt::format("wire {}", bits), bits);
+  }
+  std::uint32_t AddReal(const std::string& name) override { return Declare(name, "real 64", 0); }
+
+  void Set(Tick when, std::uint32_t signal, std::uint64_t value) override {
+    Signal& s = signals_[signal];
+    if (s.value == value) return;
+    s.value = value;
+    AdvanceTo(when);
+    if (s.bits == 1) {
+      out_ << fmt::format("{}{}\n", value, s.id);
+    } else {
+      out_ << fmt::format("b{:b} {}\n", value, s.id);
+    }
+  }
+
+  void SetReal(Tick when, std::uint32_t signal, double value) override {
+    Signal& s = signals_[signal];
+    if (s.real == value) return;
+    s.real = value;
+    AdvanceTo(when);
+    out_ << fmt::format("r{:.9g} {}\n", value, s.id);
+  }
+
+ private:
+  struct Signal {
+    std::string id;
+    int bits = 1;
+    std::optional<std::uint64_t> value;
+    std::optional<double> real;
+  };
+
+  std::uint32_t Declare(const std::string& name, const std::string& type, int bits) {
+    std::vector<std::string> parts = Parts(name);
+    const std::string leaf = parts.back();
+    parts.pop_back();
+    EnterScope(parts);
+    signals_.push_back({Identifier(signals_.size()), bits, {}, {}});
+    out_ << fmt::format("$var {} {} {} $end\n", type, signals_.back().id, leaf);
+    return static_cast<std::uint32_t>(signals_.size() - 1);
+  }
+
+  void EnterScope(const std::vector<std::string>& scope) {
+    std::size_t same = 0;
+    while (same < scope_.size() && same < scope.size() && scope_[same] == scope[same]) ++same;
+    for (std::size_t i = same; i < scope_.size(); ++i) out_ << "$upscope $end\n";
+    for (std::size_t i = same; i < scope.size(); ++i) {
+      out_ << fmt::format("$scope module {} $end\n", scope[i]);
+    }
+    scope_ = scope;
+  }
+
+  void AdvanceTo(Tick when) {
+    if (!started_) {
+      EnterScope({});
+      out_ << "$enddefinitions $end\n";
+    }
+    if (!started_ || when != now_) out_ << '#' << when << '\n';
+    started_ = true;
+    now_ = when;
+  }
+
+  std::ostream& out_;
+  std::vector<Signal> signals_;
+  std::vector<std::string> scope_;
+  bool started_ = false;
+  Tick now_ = 0;
+};
+
+const bool kRegistered = WaveformRegistry::Instance().Add(
+    "vcd", [](std::ostream& out) -> std::unique_ptr<Waveform> {
+      return std::make_unique<VcdWriter>(out);
+    });
 
 }  // namespace
 }  // namespace siliscope

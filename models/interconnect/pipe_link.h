@@ -24,14 +24,8 @@ class PipeLink : public sc_core::sc_module, public MemoryPort {
     port.bind(*this);
   }
 
-  MemoryResponse Access(const MemoryRequest& request) override {
-    (request.write ? written_bytes_ : read_bytes_) += request.bytes;
-    if (ideal_) return {request.when, request.when};
-    const auto duration = static_cast<Tick>(
-        std::llround(static_cast<double>(request.bytes) / bandwidth_bytes_per_s_ * 1e12));
-    Timeline& direction = request.write ? outward_ : inward_;
-    const Tick start = direction.Reserve(request.when, duration);
-    return {start + latency_, start + latency_ + duration};
+  void Request(const MemoryRequest& request, MemoryClient& client, std::uint64_t tag) override {
+    client.Respond(tag, Transfer(request));
   }
 
   Tick IdleLatency() const override { return ideal_ ? 0 : latency_; }
@@ -42,6 +36,16 @@ class PipeLink : public sc_core::sc_module, public MemoryPort {
   double bandwidth_bytes_per_s() const { return bandwidth_bytes_per_s_; }
 
  private:
+  MemoryResponse Transfer(const MemoryRequest& request) {
+    (request.write ? written_bytes_ : read_bytes_) += request.bytes;
+    if (ideal_) return {request.when, request.when};
+    const auto duration = static_cast<Tick>(
+        std::llround(static_cast<double>(request.bytes) / bandwidth_bytes_per_s_ * 1e12));
+    Timeline& direction = request.write ? outward_ : inward_;
+    const Tick start = direction.Reserve(request.when, duration);
+    return {start + latency_, start + latency_ + duration};
+  }
+
   double bandwidth_bytes_per_s_;
   Tick latency_;
   bool ideal_;

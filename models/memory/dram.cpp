@@ -36,30 +36,28 @@ Tick Dram::IdleLatency() const {
 MemoryResponse Dram::Access(const MemoryRequest& request) {
   if (request.bytes <= 0) return {request.when, request.when};
   if (spec_.ideal()) return AccessIdeal(request);
-  const auto channel_count = static_cast<std::int64_t>(channels_.size());
-  const std::int64_t grain = spec_.interleave_bytes;
   const Tick at_controller = request.when + controller_latency_ / 2;
-  const std::int64_t first_grain = request.address / grain;
-  const std::int64_t last = request.address + request.bytes;
-  const std::int64_t grains = (last - 1) / grain - first_grain + 1;
   MemoryResponse response{kNever, 0};
-  for (std::int64_t i = 0; i < std::min(channel_count, grains); ++i) {
-    // The pieces of one channel lie side by side in its own address space.
-    const std::int64_t g = first_grain + i;
-    DramChannel& channel = channels_[static_cast<std::size_t>(g % channel_count)];
-    const std::int64_t pieces = (grains - 1 - i) / channel_count + 1;
-    std::int64_t begin = g / channel_count * grain;
-    std::int64_t end = begin + pieces * grain;
-    if (i == 0) begin += request.address - first_grain * grain;
-    if ((grains - 1) % channel_count == i) end -= (first_grain + grains) * grain - last;
-    const Tick done = channel.Access(at_controller, begin, end - begin, request.write);
-    response.first = std::min(response.first, channel.first_data());
+  ForEachChannel(request, [&](std::size_t c, std::int64_t address, std::int64_t bytes) {
+    const Tick done = channels_[c].Access(at_controller, address, bytes, request.write);
+    response.first = std::min(response.first, channels_[c].first_data());
     response.end = std::max(response.end, done);
-  }
+  });
   const Tick back = controller_latency_ - controller_latency_ / 2;
   response.first += back;
   response.end += back;
   return response;
+}
+
+void Dram::Request(const MemoryRequest& request, MemoryClient& client, std::uint64_t tag) {
+  client.Respond(tag, Access(request));
+}
+
+DramCounters Dram::Counters() const {
+  DramCounters sum;
+  sum.busy = pipe_.busy();
+  for (const DramChannel& channel : channels_) sum.Add(channel.state().counters);
+  return sum;
 }
 
 }  // namespace siliscope

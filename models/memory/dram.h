@@ -4,6 +4,7 @@
 // one pipe of a given bandwidth and latency, both of which may be without limit.
 #pragma once
 
+#include <algorithm>
 #include <systemc>
 #include <vector>
 
@@ -19,18 +20,41 @@ class Dram : public sc_core::sc_module, public MemoryPort {
 
   Dram(const sc_core::sc_module_name& name, const DramSpec& spec);
 
-  MemoryResponse Access(const MemoryRequest& request) override;
+  void Request(const MemoryRequest& request, MemoryClient& client, std::uint64_t tag) override;
   Tick IdleLatency() const override;
 
-  const std::vector<DramChannel>& channels() const { return channels_; }
   const DramSpec& spec() const { return spec_; }
-  Tick ideal_busy() const { return pipe_.busy(); }
+  /// Of all channels together.
+  virtual DramCounters Counters() const;
 
- private:
-  MemoryResponse AccessIdeal(const MemoryRequest& request);
+ protected:
+  /// Cuts a request: piece(channel, address in the channel, bytes) once for each channel it touches.
+  template <typename Piece>
+  void ForEachChannel(const MemoryRequest& request, Piece piece) const {
+    const auto channels = static_cast<std::int64_t>(spec_.channels);
+    const std::int64_t grain = spec_.interleave_bytes;
+    const std::int64_t first_grain = request.address / grain;
+    const std::int64_t last = request.address + request.bytes;
+    const std::int64_t grains = (last - 1) / grain - first_grain + 1;
+    for (std::int64_t i = 0; i < std::min(channels, grains); ++i) {
+      // The pieces of one channel lie side by side in its own address space.
+      const std::int64_t g = first_grain + i;
+      const std::int64_t pieces = (grains - 1 - i) / channels + 1;
+      std::int64_t begin = g / channels * grain;
+      std::int64_t end = begin + pieces * grain;
+      if (i == 0) begin += request.address - first_grain * grain;
+      if ((grains - 1) % channels == i) end -= (first_grain + grains) * grain - last;
+      piece(static_cast<std::size_t>(g % channels), begin, end - begin);
+    }
+  }
 
   DramSpec spec_;
   Tick controller_latency_;
+
+ private:
+  MemoryResponse Access(const MemoryRequest& request);
+  MemoryResponse AccessIdeal(const MemoryRequest& request);
+
   std::vector<DramChannel> channels_;
   Timeline pipe_;
 };

@@ -55,7 +55,7 @@ void DramChannel::RefreshBefore(Tick when) {
     const Tick start = std::max(s.next_refresh, s.bus_free) + trp_;
     const Tick end = start + trfc_;
     if (s.bus_free < end) s.bus_free = end;
-    s.refresh += trfc_;
+    s.counters.refresh += trfc_;
     for (auto& bank : s.banks) {
       bank.open_row = -1;
       bank.precharge_ready = std::max(bank.precharge_ready, end > trp_ ? end - trp_ : 0);
@@ -102,24 +102,24 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     bank.open_row = row;
     bank.column_ready = activate + trcd_;
     bank.precharge_ready = activate + tras_;
-    s.row_misses += static_cast<std::uint64_t>(groups);
+    s.counters.row_misses += static_cast<std::uint64_t>(groups);
   } else {
-    ++s.row_hits;
+    ++s.counters.row_hits;
   }
   // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
   const Tick per_burst =
       bursts > groups ? std::max(burst_, ccd_long_ / static_cast<Tick>(groups)) : burst_;
   Tick bus = s.bus_free;
-  if (write != s.last_was_write && s.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
+  if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;
   const Tick begin = std::max(bus, std::max(bank.column_ready, ready) + column_to_data);
   const Tick end = begin + per_burst * static_cast<Tick>(bursts);
-  s.busy += burst_ * static_cast<Tick>(bursts);
+  s.counters.busy += burst_ * static_cast<Tick>(bursts);
   s.bus_free = end;
   s.last_was_write = write;
   bank.precharge_ready =
       std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
-  ++s.stretches;
+  ++s.counters.steps;
   if (first_data_ == 0) first_data_ = begin;
   return end;
 }

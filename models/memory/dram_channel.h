@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/memory/dram_counters.h"
 #include "sim/contract/dram_spec.h"
 #include "sim/core/time.h"
 
@@ -33,12 +34,7 @@ struct DramChannelState {
   Tick bus_free = 0;
   bool last_was_write = false;
   Tick next_refresh = 0;
-  // counters
-  Tick busy = 0;
-  Tick refresh = 0;
-  std::uint64_t row_hits = 0;
-  std::uint64_t row_misses = 0;
-  std::uint64_t stretches = 0;
+  DramCounters counters;
 };
 
 class DramChannel {

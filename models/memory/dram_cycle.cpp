@@ -36,14 +36,23 @@ DramCycle::DramCycle(const DramTiming& timing)
   next_refresh_ = trefi_;
 }
 
-void DramCycle::Enqueue(Tick arrival, std::int64_t address, std::int64_t bytes, bool write) {
+void DramCycle::Enqueue(Tick arrival, std::int64_t address, std::int64_t bytes, bool write,
+                        std::uint32_t tag) {
   const std::int64_t burst_bytes = t_.bus_bits / 8 * t_.burst_length;
   const std::int64_t groups = t_.bank_groups, banks_a_group = t_.banks / groups;
   const std::int64_t bursts_a_row = t_.row_bytes / burst_bytes;
-  for (std::int64_t b = address / burst_bytes; b <= (address + bytes - 1) / burst_bytes; ++b) {
+  const std::int64_t first = address / burst_bytes, last = (address + bytes - 1) / burst_bytes;
+  if (free_requests_.empty()) {
+    free_requests_.push_back(static_cast<std::uint32_t>(requests_.size()));
+    requests_.emplace_back();
+  }
+  const std::uint32_t request = free_requests_.back();
+  free_requests_.pop_back();
+  requests_[request] = {tag, last - first + 1, kNever};
+  for (std::int64_t b = first; b <= last; ++b) {
     const std::int64_t span = b / (bursts_a_row * groups);
-    queue_.push_back(
-        {arrival, span % banks_a_group * groups + b % groups, span / banks_a_group, write});
+    queue_.push_back({arrival, span % banks_a_group * groups + b % groups, span / banks_a_group,
+                      write, request});
   }
 }
 
@@ -58,6 +67,7 @@ void DramCycle::Refresh(Tick now) {
     bank.activate_ready = std::max(bank.activate_ready, end);
   }
   next_refresh_ += trefi_;
+  counters_.refresh += trfc_;
 }
 
 bool DramCycle::ActivateAllowed(Tick now) const {
@@ -77,17 +87,32 @@ bool DramCycle::TryColumn(Tick now) {
     if (data < bus_free_) continue;
     if (!b.write && now < write_data_end_ + twtr_ && write_data_end_ > 0) continue;
     if (b.write && last_write_ == false && any_column_ && data < read_data_end_ + burst_) continue;
-    group_column_[group] = now;
-    bus_free_ = data + burst_;
-    (b.write ? write_data_end_ : read_data_end_) = bus_free_;
-    bank.precharge_ready = std::max(bank.precharge_ready, b.write ? bus_free_ + twr_ : now + trtp_);
-    any_column_ = true;
-    last_write_ = b.write;
-    end_ = std::max(end_, bus_free_);
-    queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(i));
+    Grant(i, now, data);
     return true;
   }
   return false;
+}
+
+void DramCycle::Grant(std::size_t index, Tick now, Tick data) {
+  const Burst b = queue_[index];
+  Bank& bank = banks_[static_cast<std::size_t>(b.bank)];
+  group_column_[static_cast<std::size_t>(b.bank % t_.bank_groups)] = now;
+  bus_free_ = data + burst_;
+  (b.write ? write_data_end_ : read_data_end_) = bus_free_;
+  bank.precharge_ready = std::max(bank.precharge_ready, b.write ? bus_free_ + twr_ : now + trtp_);
+  any_column_ = true;
+  last_write_ = b.write;
+  end_ = std::max(end_, bus_free_);
+  counters_.busy += burst_;
+  if (!bank.fresh) ++counters_.row_hits;
+  bank.fresh = false;
+  Request& request = requests_[b.request];
+  request.first = std::min(request.first, data);
+  if (--request.bursts_left == 0) {
+    completed_.push_back({request.tag, request.first, bus_free_});
+    free_requests_.push_back(b.request);
+  }
+  queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 bool DramCycle::TryRow(Tick now) {
@@ -109,7 +134,8 @@ bool DramCycle::TryRow(Tick now) {
     }
     if (now < bank.activate_ready || !ActivateAllowed(now)) continue;
     bank.open_row = b.row;
-    bank.activated = now;
+    bank.fresh = true;
+    ++counters_.row_misses;
     bank.column_ready = now + trcd_;
     bank.precharge_ready = now + tras_;
     activates_.push_back(now);
@@ -119,12 +145,20 @@ bool DramCycle::TryRow(Tick now) {
   return false;
 }
 
-Tick DramCycle::Run() {
-  for (Tick now = 0; !queue_.empty(); now += clock_) {
-    if (trefi_ > 0 && now >= next_refresh_) Refresh(now);
-    TryColumn(now);
-    TryRow(now);
+void DramCycle::Step(Tick now) {
+  completed_.clear();
+  ++counters_.steps;
+  if (trefi_ > 0) {
+    // Refreshes that fell into a time without requests are over.
+    if (now > next_refresh_ + trefi_) next_refresh_ += (now - next_refresh_) / trefi_ * trefi_;
+    if (now >= next_refresh_) Refresh(now);
   }
+  TryColumn(now);
+  TryRow(now);
+}
+
+Tick DramCycle::Run() {
+  for (Tick now = 0; !queue_.empty(); now += clock_) Step(now);
   return end_;
 }
 

@@ -22,10 +22,18 @@ struct MemoryResponse {
   Tick end = 0;    ///< last data at the requester (write: accepted)
 };
 
+/// Whoever makes requests.
+class MemoryClient {
+ public:
+  virtual ~MemoryClient() = default;
+  /// The answer to the request of that tag. A tile zoom answers at once, with times that may lie in
+  /// the future; a cycle zoom answers when the last data has moved.
+  virtual void Respond(std::uint64_t tag, const MemoryResponse& response) = 0;
+};
+
 class MemoryPort : public sc_core::sc_interface {
  public:
-  /// Requests must be made in order of time.
-  virtual MemoryResponse Access(const MemoryRequest& request) = 0;
+  virtual void Request(const MemoryRequest& request, MemoryClient& client, std::uint64_t tag) = 0;
   /// From a request to its first data when nothing else is going on.
   virtual Tick IdleLatency() const = 0;
 };

@@ -82,18 +82,24 @@ void DmaEngine::RequestChunk(std::uint32_t slot) {
   const bool write = command.opcode == NpuOpcode::kStore;
   Tick when = events_.now();
   if (write) when = Scratch(command).Access(when, bytes, 0);
-  const MemoryResponse response =
-      Memory(command.space).Access({when, command.address + copy.requested, bytes, write});
+  const MemoryRequest request{when, command.address + copy.requested, bytes, write};
+  copy.requested += bytes;
+  ++chunks_;
+  const std::uint32_t chunk = NewChunk({slot, bytes, write || (command.weights && weights_bypass_)});
+  Memory(command.space).Request(request, *this, chunk);
+}
+
+void DmaEngine::Respond(std::uint64_t tag, const MemoryResponse& response) {
+  const auto index = static_cast<std::uint32_t>(tag);
+  const Chunk& chunk = chunk_pool_[index];
+  Copy& copy = copies_[chunk.copy];
   Tick arrival = response.end;
   if (spec_.bytes_per_cycle > 0) {
-    const Tick pace = clock_.Cycles(static_cast<double>(bytes) / spec_.bytes_per_cycle);
+    const Tick pace = clock_.Cycles(static_cast<double>(chunk.bytes) / spec_.bytes_per_cycle);
     arrival = std::max(arrival, std::max(copy.engine_free, response.first) + pace);
     copy.engine_free = arrival;
   }
-  copy.requested += bytes;
-  ++chunks_;
-  events_.Schedule(arrival, &Call<&DmaEngine::ChunkArrived>, this,
-                   NewChunk({slot, bytes, write || (command.weights && weights_bypass_)}));
+  events_.Schedule(arrival, &Call<&DmaEngine::ChunkArrived>, this, index);
 }
 
 void DmaEngine::ChunkArrived(std::uint32_t index) {

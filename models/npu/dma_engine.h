@@ -18,7 +18,7 @@
 
 namespace siliscope {
 
-class DmaEngine : public sc_core::sc_module {
+class DmaEngine : public sc_core::sc_module, private MemoryClient {
  public:
   sc_core::sc_port<MemoryPort> dram{"dram"};
   sc_core::sc_port<MemoryPort, 1, sc_core::SC_ZERO_OR_MORE_BOUND> shared{"shared"};
@@ -74,6 +74,7 @@ class DmaEngine : public sc_core::sc_module {
   void LatencyOver(std::uint32_t slot);
   void RequestChunks(Lane* lane);
   void RequestChunk(std::uint32_t slot);
+  void Respond(std::uint64_t tag, const MemoryResponse& response) override;
   void ChunkArrived(std::uint32_t chunk);
   MemoryPort& Memory(MemorySpace space);
   ScratchpadPort& Scratch(const NpuCommand& command);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/npu/zoomed_array.h"
+
 namespace siliscope {
 namespace {
 
@@ -40,12 +42,12 @@ CommandStates::CommandStates(const NpuProgram& program)
 
 NpuCore::NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine,
                  std::uint16_t index, const Program& program, CommandStates& states,
-                 EventQueue& events, Chip& chip)
+                 Domain& domain, Chip& chip, const ZoomRequest& zoom)
     : sc_core::sc_module(name),
       spec_(machine.npu),
       program_(program),
       states_(states),
-      events_(events),
+      events_(domain.queue()),
       chip_(chip),
       clock_(machine.clock_hz),
       index_(index),
@@ -57,13 +59,7 @@ NpuCore::NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine
   }
   queues_.resize(kArrays + 2 * static_cast<std::size_t>(spec_.array.count));
   BuildScratchpads();
-  for (std::int64_t a = 0; a < spec_.array.count; ++a) {
-    auto array =
-        std::make_unique<SystolicArray>(("array" + std::to_string(a)).c_str(), spec_.array, clock_);
-    array->streamed(InputPad().port);
-    array->stationary(WeightPad().port);
-    arrays_.push_back(std::move(array));
-  }
+  BuildArrays(domain, zoom);
   vector_ =
       std::make_unique<VectorUnit>("vector_unit", spec_.vector, clock_, IsIdeal(machine, "vector"));
   vector_->operands(OutputPad().port);
@@ -75,6 +71,28 @@ NpuCore::NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine
   dma_->inputs(InputPad().port);
   dma_->weights(WeightPad().port);
   dma_->outputs(OutputPad().port);
+}
+
+void NpuCore::BuildArrays(Domain& domain, const ZoomRequest& zoom) {
+  double highest_rate = 1;
+  for (const std::uint32_t c : own_) {
+    highest_rate = std::max(highest_rate, static_cast<double>(program_.npu.commands[c].rate));
+  }
+  auto& listener = static_cast<SystolicArray::Listener&>(*this);
+  for (std::int64_t a = 0; a < spec_.array.count; ++a) {
+    const std::string name = "array" + std::to_string(a);
+    const std::string unit = "core" + std::to_string(index_) + "." + name;
+    if (std::find(zoom.units.begin(), zoom.units.end(), unit) != zoom.units.end()) {
+      arrays_.push_back(std::make_unique<ZoomedArray>(name.c_str(), static_cast<std::uint32_t>(a),
+                                                      spec_.array, clock_, listener, domain,
+                                                      highest_rate, zoom));
+    } else {
+      arrays_.push_back(
+          std::make_unique<SystolicArray>(name.c_str(), spec_.array, clock_, listener));
+    }
+    arrays_.back()->streamed(InputPad().port);
+    arrays_.back()->stationary(WeightPad().port);
+  }
 }
 
 void NpuCore::BuildScratchpads() {
@@ -175,23 +193,10 @@ bool NpuCore::StartHead(std::uint32_t queue, std::uint32_t index) {
       times.first = now;
       dma_->Begin(index, command);
       return true;
-    case NpuOpcode::kPush: {
-      SystolicArray& array = *arrays_[command.array];
-      if (!array.MayPush()) return false;
-      const std::uint32_t blocker = states_.blocker[index];
-      const Tick loaded = blocker == kNone ? 0 : states_.times[blocker].end;
-      const SystolicTiming::Push push = array.Push(now, std::max(times.ready, loaded), command);
-      times.start = push.start;
-      times.first = push.start;
-      CompleteAt(index, push.end);
-      return true;
-    }
-    case NpuOpcode::kMatmul: {
-      const Tick earliest = arrays_[command.array]->EarliestMatmul(now);
-      if (earliest > now) return RetryLater(queue, earliest);
-      StartMatmul(index);
-      return true;
-    }
+    case NpuOpcode::kPush:
+      return StartPush(queue, index);
+    case NpuOpcode::kMatmul:
+      return StartMatmul(queue, index);
     case NpuOpcode::kVector: {
       if (vector_->free_at() > now) return RetryLater(queue, vector_->free_at());
       const VectorUnit::Times t = vector_->Execute(
@@ -216,17 +221,46 @@ bool NpuCore::StartHead(std::uint32_t queue, std::uint32_t index) {
   return false;
 }
 
-void NpuCore::StartMatmul(std::uint32_t index) {
+bool NpuCore::StartPush(std::uint32_t queue, std::uint32_t index) {
   const NpuCommand& command = program_.npu.commands[index];
   SystolicArray& array = *arrays_[command.array];
-  const SystolicTiming::Matmul m = array.Matmul(events_.now(), command);
-  CommandTimes& times = states_.times[index];
-  times.start = m.start;
-  times.first = m.stream_end;
-  CompleteAt(index, m.complete);
+  if (!array.MayPush()) return false;
+  const Tick now = events_.now();
+  const Tick edge = clock_.Cycles(clock_.EdgeFrom(now));
+  if (edge > now) return RetryLater(queue, edge);
+  const std::uint32_t blocker = states_.blocker[index];
+  const Tick loaded = blocker == kNone ? 0 : states_.times[blocker].end;
+  array.Push(now, std::max(states_.times[index].ready, loaded), index, command);
+  return true;
+}
+
+bool NpuCore::StartMatmul(std::uint32_t queue, std::uint32_t index) {
+  const NpuCommand& command = program_.npu.commands[index];
+  SystolicArray& array = *arrays_[command.array];
+  const Tick now = events_.now();
+  const Tick edge = clock_.Cycles(clock_.EdgeFrom(now));
+  const Tick earliest = edge > now ? edge : array.EarliestMatmul(now, command);
+  if (earliest == kNever) return false;
+  if (earliest > now) return RetryLater(queue, earliest);
+  array.Matmul(now, index, command);
   const std::uint32_t push_queue = kArrays + 2U * command.array;
   if (!queues_[push_queue].waiting.empty()) TryStart(push_queue);
+  return true;
 }
+
+void NpuCore::Pushed(std::uint32_t command, Tick start, Tick end) {
+  states_.times[command].start = start;
+  states_.times[command].first = start;
+  CompleteAt(command, end);
+}
+
+void NpuCore::Streamed(std::uint32_t command, Tick start, Tick stream_end, Tick complete) {
+  states_.times[command].start = start;
+  states_.times[command].first = stream_end;
+  CompleteAt(command, complete);
+}
+
+void NpuCore::EntranceFree(std::uint32_t array) { TryStart(kArrays + 2U * array + 1); }
 
 void NpuCore::CompleteAt(std::uint32_t command, Tick when) {
   events_.Schedule(when, &Call<&NpuCore::Complete>, this, command);

@@ -16,7 +16,8 @@
 #include "sim/contract/machine_spec.h"
 #include "sim/contract/program.h"
 #include "sim/contract/record.h"
-#include "sim/core/event_queue.h"
+#include "sim/contract/system_model.h"
+#include "sim/core/domain.h"
 
 namespace siliscope {
 
@@ -36,7 +37,9 @@ struct CommandStates {
   std::uint64_t completed = 0;
 };
 
-class NpuCore : public sc_core::sc_module, private DmaEngine::Listener {
+class NpuCore : public sc_core::sc_module,
+                private DmaEngine::Listener,
+                private SystolicArray::Listener {
  public:
   /// Told when a command completes that another core may wait for.
   class Chip {
@@ -46,7 +49,8 @@ class NpuCore : public sc_core::sc_module, private DmaEngine::Listener {
   };
 
   NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine, std::uint16_t index,
-          const Program& program, CommandStates& states, EventQueue& events, Chip& chip);
+          const Program& program, CommandStates& states, Domain& domain, Chip& chip,
+          const ZoomRequest& zoom);
 
   /// Begins scalar issue; call once, at time 0.
   void Start();
@@ -76,13 +80,18 @@ class NpuCore : public sc_core::sc_module, private DmaEngine::Listener {
   bool StartHead(std::uint32_t queue, std::uint32_t command);
   bool RetryLater(std::uint32_t queue, Tick when);
   void StartCopy(std::uint32_t queue, std::uint32_t command);
-  void StartMatmul(std::uint32_t command);
+  bool StartPush(std::uint32_t queue, std::uint32_t command);
+  bool StartMatmul(std::uint32_t queue, std::uint32_t command);
   void CompleteAt(std::uint32_t command, Tick when);
   void Complete(std::uint32_t command);
   void CopyStarted(std::uint32_t command, Tick first_data) override;
   void CopyDone(std::uint32_t command) override;
   void EngineFree() override;
+  void Pushed(std::uint32_t command, Tick start, Tick end) override;
+  void Streamed(std::uint32_t command, Tick start, Tick stream_end, Tick complete) override;
+  void EntranceFree(std::uint32_t array) override;
   void BuildScratchpads();
+  void BuildArrays(Domain& domain, const ZoomRequest& zoom);
   Scratchpad& InputPad() { return *scratchpads_.front(); }
   Scratchpad& WeightPad() { return *scratchpads_[scratchpads_.size() > 1 ? 1 : 0]; }
   Scratchpad& OutputPad() { return *scratchpads_.back(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A systolic array in a core: its timing at tile zoom, its operands and results through the ports
-// of the core's scratchpads.
+// A systolic array in a core: it takes pushes and tiles, moves their operands and results through
+// the ports of the core's scratchpads, and tells the core when they are done. Here at tile zoom;
+// zoomed_array.h is the same unit at cycle zoom.
 #pragma once
 
 #include <systemc>
@@ -8,59 +9,57 @@
 #include "models/memory/scratchpad.h"
 #include "models/npu/systolic_timing.h"
 #include "sim/contract/program.h"
+#include "sim/core/time.h"
 
 namespace siliscope {
 
 class SystolicArray : public sc_core::sc_module {
  public:
+  /// Told what becomes of commands, at once or when it has happened; `end` may lie in the future.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void Pushed(std::uint32_t command, Tick start, Tick end) = 0;
+    virtual void Streamed(std::uint32_t command, Tick start, Tick stream_end, Tick complete) = 0;
+    /// A tile that was told to wait (kNever) may be able to enter now.
+    virtual void EntranceFree(std::uint32_t array) = 0;
+  };
+
   sc_core::sc_port<ScratchpadPort> streamed{"streamed"};      ///< streamed operand, results
   sc_core::sc_port<ScratchpadPort> stationary{"stationary"};  ///< pushed operand
 
-  SystolicArray(const sc_core::sc_module_name& name, const SystolicArraySpec& spec, Clock clock)
-      : sc_core::sc_module(name), spec_(spec), clock_(clock), timing_(spec, clock) {}
+  SystolicArray(const sc_core::sc_module_name& name, const SystolicArraySpec& spec, Clock clock,
+                Listener& listener);
 
   /// Whether the next push may be issued: the operand pushed before is in use.
   bool MayPush() const { return pushes_ == matmuls_; }
+  /// Takes a push at an edge of the clock. Its operand has lain in the scratchpad since `available`.
+  virtual void Push(Tick now, Tick available, std::uint32_t index, const NpuCommand& command);
+  /// When a tile whose operands are there could enter; kNever = the listener will be told.
+  virtual Tick EarliestMatmul(Tick now, const NpuCommand& command);
+  /// Takes a tile at an edge of the clock, not before its earliest time.
+  virtual void Matmul(Tick now, std::uint32_t index, const NpuCommand& command);
 
-  SystolicTiming::Push Push(Tick now, Tick available, const NpuCommand& command) {
-    ++pushes_;
-    const Tick operand_end = command.bytes > 0 ? stationary->Access(now, command.bytes, 0) : now;
-    SystolicTiming::Push push = timing_.PushOperand(now, available);
-    if (operand_end > push.end) {
-      timing_.DelayPush(operand_end);
-      push.end = operand_end;
-    }
-    return push;
-  }
-
-  /// When a tile whose operands are there could enter.
-  Tick EarliestMatmul(Tick now) const { return timing_.EarliestMatmul(now); }
-
-  SystolicTiming::Matmul Matmul(Tick now, const NpuCommand& command) {
-    if (spec_.dataflow != Dataflow::kOutputStationary) ++matmuls_;
-    const Tick operand_end = streamed->Access(now, command.bytes, command.result_bytes);
-    const double used = static_cast<double>(command.depth) * static_cast<double>(command.width);
-    macs_ += used * static_cast<double>(command.rows);
-    const SystolicTiming::Matmul m =
-        timing_.StreamRows(now, command.rows, command.rate, operand_end);
-    const Tick unstalled =
-        m.start + clock_.Cycles(SystolicTiming::StreamCycles(spec_, command.rows, command.rate));
-    if (m.stream_end > unstalled) operand_stall_ += m.stream_end - unstalled;
-    return m;
-  }
-
-  const SystolicArraySpec& spec() const { return spec_; }
   double macs() const { return macs_; }
-  Tick operand_stall() const { return operand_stall_; }
 
- private:
+ protected:
+  using Cycle = SystolicTiming::Cycle;
+
+  Cycle EdgeFrom(Tick when) const { return clock_.EdgeFrom(when); }
+  /// Counts a push, and moves its operand out of the scratchpad; returns when the last byte left.
+  Cycle TakePush(Tick now, const NpuCommand& command);
+  /// The same for the operands and results of a tile.
+  Cycle TakeMatmul(Tick now, const NpuCommand& command);
+
   SystolicArraySpec spec_;
   Clock clock_;
   SystolicTiming timing_;
+  Listener& listener_;
+
+ private:
   std::uint64_t pushes_ = 0;
   std::uint64_t matmuls_ = 0;
   double macs_ = 0;
-  Tick operand_stall_ = 0;
 };
 
 }  // namespace siliscope

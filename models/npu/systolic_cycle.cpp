@@ -44,67 +44,74 @@ SystolicCycle::SystolicCycle(const SystolicArraySpec& spec)
   zeros_.assign(static_cast<std::size_t>(columns_), 0);
 }
 
-void SystolicCycle::Enqueue(SystolicTile tile) { queue_.push_back(std::move(tile)); }
-
 bool SystolicCycle::EntranceFree() const {
   for (const Flight& flight : in_flight_) {
     if (!flight.streaming) continue;
     if (!spec_.overlap_fill_drain) return false;  // the array must be empty
-    std::uint64_t busy = static_cast<std::uint64_t>(flight.tile.length);
+    std::uint64_t busy = static_cast<std::uint64_t>(flight.length);
     // Two results of one column may not meet on its bus.
-    if (spec_.dataflow == Dataflow::kOutputStationary) {
-      busy = std::max(busy, static_cast<std::uint64_t>(rows_));
-    }
+    if (OutputStationary()) busy = std::max(busy, static_cast<std::uint64_t>(rows_));
     if (Age(flight) < busy) return false;
   }
   return true;
 }
 
-void SystolicCycle::Admit() {
-  BeginStream();
-  if (!queue_.empty() && PushPathFree()) {
-    const bool stationary = spec_.dataflow != Dataflow::kOutputStationary;
-    Flight flight;
-    flight.tile = std::move(queue_.front());
-    queue_.pop_front();
-    flight.pushing = stationary;
-    flight.push_start = cycle_;
-    flight.push_end = cycle_;
-    flight.plane = next_plane_;
-    if (spec_.weight_double_buffer) next_plane_ ^= 1;
-    const std::int64_t results = stationary ? flight.tile.length : rows_;
-    flight.result.assign(static_cast<std::size_t>(results * columns_), 0);
-    in_flight_.push_back(std::move(flight));
-    BeginStream();
-  }
-}
-
-bool SystolicCycle::PushPathFree() const {
-  // All tiles lie ready from the beginning: only the first is still on its way from the buffer.
-  const bool pushes = spec_.dataflow != Dataflow::kOutputStationary;
-  if (pushes && cycle_ < static_cast<std::uint64_t>(spec_.push_latency_cycles)) return false;
+bool SystolicCycle::CanPush() const {
   for (const Flight& flight : in_flight_) {
     if (!flight.streaming) return false;  // the operand pushed before has not been used yet
-    if (spec_.dataflow == Dataflow::kOutputStationary) continue;
-    const bool over = Age(flight) >= static_cast<std::uint64_t>(flight.tile.length);
+    const bool over = Age(flight) >= static_cast<std::uint64_t>(flight.length);
     if (!spec_.overlap_fill_drain || (!spec_.weight_double_buffer && !over)) return false;
   }
   return true;
 }
 
-void SystolicCycle::BeginStream() {
-  if (in_flight_.empty() || in_flight_.back().streaming) return;
-  Flight& last = in_flight_.back();
-  if (last.pushing) {
-    const std::int64_t shifts =
-        (rows_ + spec_.weight_rows_per_cycle - 1) / spec_.weight_rows_per_cycle;
-    last.push_end =
-        last.push_start + static_cast<std::uint64_t>(shifts + spec_.weight_switch_cycles);
+void SystolicCycle::Push(std::vector<float> stationary) {
+  assert(CanPush());
+  const std::int64_t shifts =
+      (rows_ + spec_.weight_rows_per_cycle - 1) / spec_.weight_rows_per_cycle;
+  Flight flight;
+  flight.stationary = std::move(stationary);
+  flight.pushing = true;
+  flight.push_start = cycle_;
+  flight.push_end = cycle_ + static_cast<std::uint64_t>(shifts + spec_.weight_switch_cycles);
+  flight.plane = next_plane_;
+  if (spec_.weight_double_buffer) next_plane_ ^= 1;
+  in_flight_.push_back(std::move(flight));
+}
+
+bool SystolicCycle::OperandInPlace() const {
+  return !in_flight_.empty() && !in_flight_.back().streaming &&
+         cycle_ >= in_flight_.back().push_end;
+}
+
+bool SystolicCycle::CanStream() const {
+  return EntranceFree() && (OutputStationary() || OperandInPlace());
+}
+
+void SystolicCycle::Stream(std::int64_t length, std::vector<float> streamed, std::vector<float> top,
+                           std::vector<char> bubbles) {
+  assert(CanStream());
+  if (OutputStationary()) {
+    in_flight_.emplace_back();
+    in_flight_.back().push_start = in_flight_.back().push_end = cycle_;
   }
-  if (cycle_ >= last.push_end && EntranceFree()) {
-    last.streaming = true;
-    last.start = cycle_;
-  }
+  Flight& flight = in_flight_.back();
+  flight.length = length;
+  flight.streamed = std::move(streamed);
+  flight.top = std::move(top);
+  flight.bubbles = std::move(bubbles);
+  flight.streaming = true;
+  flight.start = cycle_;
+  flight.result.assign(
+      static_cast<std::size_t>((OutputStationary() ? rows_ : length) * columns_), 0);
+}
+
+bool SystolicCycle::Still() const {
+  if (in_flight_.empty()) return true;
+  // All of the operand has passed the last column.
+  return in_flight_.size() == 1 && !in_flight_.front().streaming &&
+         cycle_ >= in_flight_.front().push_end +
+                       static_cast<std::uint64_t>(rows_ + columns_);
 }
 
 void SystolicCycle::StepPush(const Flight& flight) {
@@ -123,7 +130,7 @@ void SystolicCycle::StepPush(const Flight& flight) {
   for (std::int64_t c = first; c <= std::min(columns_ - 1, age); ++c) {
     const std::int64_t source = rows_ - 1 - (age - c);
     plane[static_cast<std::size_t>(c)] =
-        flight.tile.stationary[static_cast<std::size_t>(source * columns_ + c)];
+        flight.stationary[static_cast<std::size_t>(source * columns_ + c)];
   }
 }
 
@@ -131,7 +138,7 @@ void SystolicCycle::TakeFromStaging(const Flight& flight, std::int64_t row) {
   const std::int64_t column = static_cast<std::int64_t>(Age(flight)) - row;
   if (column < 0 || column >= columns_) return;
   const auto at = static_cast<std::size_t>(row * columns_ + column);
-  planes_[flight.plane][at] = flight.tile.stationary[at];
+  planes_[flight.plane][at] = flight.stationary[at];
 }
 
 const float* SystolicCycle::MoveRight(std::int64_t row) {
@@ -146,8 +153,8 @@ const float* SystolicCycle::MoveRight(std::int64_t row) {
   for (const Flight& flight : in_flight_) {
     if (!flight.streaming) continue;
     const auto index = static_cast<std::int64_t>(Age(flight)) - row;
-    if (index >= 0 && index < flight.tile.length) {
-      entering = flight.tile.streamed[static_cast<std::size_t>(index * rows_ + row)];
+    if (index >= 0 && index < flight.length) {
+      entering = flight.streamed[static_cast<std::size_t>(index * rows_ + row)];
     }
   }
   ring[head] = entering;
@@ -192,7 +199,7 @@ void SystolicCycle::StepStationary() {
 
 void SystolicCycle::CollectBottomRow(Flight& flight) {
   const auto newest = static_cast<std::int64_t>(Age(flight)) - (rows_ - 1);
-  const std::int64_t first = std::max<std::int64_t>(0, newest - flight.tile.length + 1);
+  const std::int64_t first = std::max<std::int64_t>(0, newest - flight.length + 1);
   const std::int64_t last = std::min<std::int64_t>(columns_ - 1, newest);
   const float* bottom = RowOf(sums_, rows_ - 1);
   for (std::int64_t c = first; c <= last; ++c) {
@@ -213,9 +220,9 @@ void SystolicCycle::StepOutputStationary() {
       for (const Flight& flight : in_flight_) {
         if (!flight.streaming) continue;
         const auto age = static_cast<std::int64_t>(Age(flight));
-        for (std::int64_t c = std::max<std::int64_t>(0, age - flight.tile.length + 1);
+        for (std::int64_t c = std::max<std::int64_t>(0, age - flight.length + 1);
              c <= std::min<std::int64_t>(columns_ - 1, age); ++c) {
-          down[c] = flight.tile.streamed_top[static_cast<std::size_t>((age - c) * columns_ + c)];
+          down[c] = flight.top[static_cast<std::size_t>((age - c) * columns_ + c)];
         }
       }
     }
@@ -224,7 +231,7 @@ void SystolicCycle::StepOutputStationary() {
   // A sum leaves on the bus of its column in the cycle of its last product.
   for (Flight& flight : in_flight_) {
     if (!flight.streaming) continue;
-    const auto diagonal = static_cast<std::int64_t>(Age(flight)) - (flight.tile.length - 1);
+    const auto diagonal = static_cast<std::int64_t>(Age(flight)) - (flight.length - 1);
     for (std::int64_t r = std::max<std::int64_t>(0, diagonal - columns_ + 1);
          r <= std::min<std::int64_t>(rows_ - 1, diagonal); ++r) {
       const auto at = static_cast<std::size_t>(r * columns_ + diagonal - r);
@@ -236,8 +243,7 @@ void SystolicCycle::StepOutputStationary() {
 
 void SystolicCycle::Step() {
   just_done_.clear();
-  Admit();
-  if (spec_.dataflow == Dataflow::kOutputStationary) {
+  if (OutputStationary()) {
     StepOutputStationary();
   } else {
     StepStationary();
@@ -251,146 +257,55 @@ void SystolicCycle::Retire() {
     Flight& flight = in_flight_.front();
     // The last operand has passed the far corner.
     if (!flight.streaming ||
-        Age(flight) < static_cast<std::uint64_t>(flight.tile.length + rows_ + columns_ - 2)) {
+        Age(flight) < static_cast<std::uint64_t>(flight.length + rows_ + columns_ - 2)) {
       break;
     }
-    times_.push_back({flight.push_start, flight.push_end, flight.start, cycle_});
-    results_.push_back(std::move(flight.result));
-    just_done_.emplace_back(flight.start, flight.tile.length);
+    finished_.push_back(
+        {flight.push_start, flight.push_end, flight.start, cycle_, std::move(flight.result)});
+    just_done_.push_back({flight.start, flight.length, std::move(flight.bubbles)});
     in_flight_.pop_front();
   }
 }
 
-bool SystolicCycle::Active(std::int64_t row, std::int64_t column) const {
+std::optional<SystolicCycle::Finished> SystolicCycle::TakeFinished() {
+  if (finished_.empty()) return std::nullopt;
+  Finished finished = std::move(finished_.front());
+  finished_.pop_front();
+  return finished;
+}
+
+bool SystolicCycle::OnDiagonal(std::uint64_t start, std::int64_t length,
+                               const std::vector<char>& bubbles, std::int64_t diagonal) const {
+  const auto index = static_cast<std::int64_t>(cycle_ - 1 - start) - diagonal;
+  if (index < 0 || index >= length) return false;
+  return bubbles.empty() || bubbles[static_cast<std::size_t>(index)] == 0;
+}
+
+bool SystolicCycle::DiagonalActive(std::int64_t diagonal) const {
   if (cycle_ == 0) return false;
-  const auto passes = [&](std::uint64_t start, std::int64_t length) {
-    const auto index = static_cast<std::int64_t>(cycle_ - 1 - start) - row - column;
-    return index >= 0 && index < length;
+  const auto on = [&](const auto& f) {
+    return OnDiagonal(f.start, f.length, f.bubbles, diagonal);
   };
-  for (const Flight& flight : in_flight_) {
-    if (flight.streaming && passes(flight.start, flight.tile.length)) return true;
-  }
-  return std::any_of(just_done_.begin(), just_done_.end(),
-                     [&](const auto& done) { return passes(done.first, done.second); });
+  return std::any_of(in_flight_.begin(), in_flight_.end(),
+                     [&](const Flight& f) { return f.streaming && on(f); }) ||
+         std::any_of(just_done_.begin(), just_done_.end(), on);
+}
+
+bool SystolicCycle::Active(std::int64_t row, std::int64_t column) const {
+  return DiagonalActive(row + column);
 }
 
 std::int64_t SystolicCycle::ActiveCount() const {
   std::int64_t count = 0;
-  for (std::int64_t r = 0; r < rows_; ++r) {
-    for (std::int64_t c = 0; c < columns_; ++c) count += Active(r, c) ? 1 : 0;
+  for (std::int64_t d = 0; d < rows_ + columns_ - 1; ++d) {
+    const std::int64_t elements = std::min({d + 1, rows_, columns_, rows_ + columns_ - 1 - d});
+    if (DiagonalActive(d)) count += elements;
   }
   return count;
 }
 
 float SystolicCycle::Sum(std::int64_t row, std::int64_t column) const {
   return sums_[static_cast<std::size_t>(row * columns_ + column)];
-}
-
-namespace {
-
-/// One tile of the product's loops: rows and columns of the result, stretch of the contraction.
-struct Corner {
-  std::int64_t m, n, k;
-};
-
-SystolicTile CutStationaryTile(const SystolicArraySpec& spec, const std::vector<float>& a,
-                               const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                               std::int64_t n, Corner at) {
-  SystolicTile tile;
-  tile.length = m;
-  tile.stationary.assign(static_cast<std::size_t>(spec.rows * spec.columns), 0);
-  tile.streamed.assign(static_cast<std::size_t>(m * spec.rows), 0);
-  for (std::int64_t r = 0; r < std::min(spec.rows, k - at.k); ++r) {
-    for (std::int64_t c = 0; c < std::min(spec.columns, n - at.n); ++c) {
-      tile.stationary[static_cast<std::size_t>(r * spec.columns + c)] =
-          b[static_cast<std::size_t>((at.k + r) * n + at.n + c)];
-    }
-    for (std::int64_t i = 0; i < m; ++i) {
-      tile.streamed[static_cast<std::size_t>(i * spec.rows + r)] =
-          a[static_cast<std::size_t>(i * k + at.k + r)];
-    }
-  }
-  return tile;
-}
-
-SystolicTile CutOutputTile(const SystolicArraySpec& spec, const std::vector<float>& a,
-                           const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                           std::int64_t n, Corner at) {
-  SystolicTile tile;
-  tile.length = k;
-  tile.streamed.assign(static_cast<std::size_t>(k * spec.rows), 0);
-  tile.streamed_top.assign(static_cast<std::size_t>(k * spec.columns), 0);
-  for (std::int64_t t = 0; t < k; ++t) {
-    for (std::int64_t r = 0; r < std::min(spec.rows, m - at.m); ++r) {
-      tile.streamed[static_cast<std::size_t>(t * spec.rows + r)] =
-          a[static_cast<std::size_t>((at.m + r) * k + t)];
-    }
-    for (std::int64_t c = 0; c < std::min(spec.columns, n - at.n); ++c) {
-      tile.streamed_top[static_cast<std::size_t>(t * spec.columns + c)] =
-          b[static_cast<std::size_t>(t * n + at.n + c)];
-    }
-  }
-  return tile;
-}
-
-std::vector<float> Transposed(const std::vector<float>& x, std::int64_t rows,
-                              std::int64_t columns) {
-  std::vector<float> y(x.size());
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      y[static_cast<std::size_t>(c * rows + r)] = x[static_cast<std::size_t>(r * columns + c)];
-    }
-  }
-  return y;
-}
-
-}  // namespace
-
-SystolicProduct MultiplyOnArray(const SystolicArraySpec& spec, const std::vector<float>& a,
-                                const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                                std::int64_t n,
-                                const std::function<void(const SystolicCycle&)>& watch) {
-  if (spec.dataflow == Dataflow::kInputStationary) {  // (a b)^T = b^T a^T with b^T streamed
-    SystolicArraySpec exchanged = spec;
-    exchanged.dataflow = Dataflow::kWeightStationary;
-    SystolicProduct product =
-        MultiplyOnArray(exchanged, Transposed(b, k, n), Transposed(a, m, k), n, k, m, watch);
-    product.values = Transposed(product.values, n, m);
-    return product;
-  }
-  const bool output_stationary = spec.dataflow == Dataflow::kOutputStationary;
-  SystolicCycle array(spec);
-  std::vector<Corner> corners;
-  const std::int64_t m_step = output_stationary ? spec.rows : m;
-  const std::int64_t k_step = output_stationary ? k : spec.rows;
-  for (std::int64_t mm = 0; mm < m; mm += m_step) {
-    for (std::int64_t nn = 0; nn < n; nn += spec.columns) {
-      for (std::int64_t kk = 0; kk < k; kk += k_step) {
-        corners.push_back({mm, nn, kk});
-        array.Enqueue(output_stationary ? CutOutputTile(spec, a, b, m, k, n, corners.back())
-                                        : CutStationaryTile(spec, a, b, m, k, n, corners.back()));
-      }
-    }
-  }
-  while (!array.Done()) {
-    array.Step();
-    if (watch) watch(array);
-  }
-  SystolicProduct product;
-  product.cycles = array.cycle();
-  product.values.assign(static_cast<std::size_t>(m * n), 0);
-  for (std::size_t t = 0; t < corners.size(); ++t) {
-    const Corner at = corners[t];
-    const std::vector<float>& result = array.results()[t];
-    const std::int64_t rows = output_stationary ? std::min(spec.rows, m - at.m) : m;
-    for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t c = 0; c < std::min(spec.columns, n - at.n); ++c) {
-        product.values[static_cast<std::size_t>((at.m + i) * n + at.n + c)] +=
-            result[static_cast<std::size_t>(i * spec.columns + c)];
-      }
-    }
-  }
-  return product;
 }
 
 }  // namespace siliscope

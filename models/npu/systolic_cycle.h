@@ -11,40 +11,51 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <optional>
 #include <vector>
 
 #include "sim/contract/npu_spec.h"
 
 namespace siliscope {
 
-/// One tile: stationary operand (rows x columns of the array, row-major, zero-padded; not for
-/// output stationary) and streamed operands.
-struct SystolicTile {
-  std::int64_t length = 0;          ///< streamed rows (output stationary: contraction)
-  std::vector<float> stationary;    ///< [array rows][array columns]
-  std::vector<float> streamed;      ///< [length][array rows]
-  std::vector<float> streamed_top;  ///< output stationary only: [length][array columns]
-};
-
 class SystolicCycle {
  public:
   explicit SystolicCycle(const SystolicArraySpec& spec);
 
-  /// Queues a tile. Tiles run in order.
-  void Enqueue(SystolicTile tile);
+  /// Whether the next stationary operand may begin to move in this cycle: the one pushed before is
+  /// in use, and the plane it goes to is free.
+  bool CanPush() const;
+  /// Begins to push an operand, [array rows][array columns], zero-padded. Not for output stationary.
+  void Push(std::vector<float> stationary);
+  /// The operand pushed last is in place and not in use.
+  bool OperandInPlace() const;
+  /// Whether column 0 can take the first row of another tile in this cycle.
+  bool EntranceFree() const;
+  /// The same, and the operand pushed last is in place.
+  bool CanStream() const;
+  /// Begins to stream `length` rows, [length][array rows], through the operand pushed last. Output
+  /// stationary: `length` is the contraction and `top` the other operand, [length][array columns].
+  /// `bubbles`: cycles in which no row enters (1), or empty.
+  void Stream(std::int64_t length, std::vector<float> streamed, std::vector<float> top = {},
+              std::vector<char> bubbles = {});
   /// Advances one cycle.
   void Step();
-  bool Done() const { return queue_.empty() && in_flight_.empty(); }
+  /// No tile is inside.
+  bool Empty() const { return in_flight_.empty(); }
+  /// Nothing moves: empty, or a pushed operand waits.
+  bool Still() const;
+  /// Lets cycles pass in which nothing moves.
+  void Skip(std::uint64_t cycles) { cycle_ += cycles; }
 
   std::uint64_t cycle() const { return cycle_; }
-  /// Results of finished tiles, in order: [length][columns], output stationary [rows][columns].
-  const std::vector<std::vector<float>>& results() const { return results_; }
-  /// First cycle of each finished tile's stream, and the count of cycles when it was complete.
-  struct TileTimes {
+
+  /// A tile that has left. Its result is [length][columns], output stationary [rows][columns].
+  struct Finished {
     std::uint64_t push_start = 0, push_end = 0, start = 0, complete = 0;
+    std::vector<float> result;
   };
-  const std::vector<TileTimes>& tile_times() const { return times_; }
+  /// The oldest tile that has left and was not taken yet, in order.
+  std::optional<Finished> TakeFinished();
 
   /// Whether the processing element holds a valid operand in the cycle stepped last.
   bool Active(std::int64_t row, std::int64_t column) const;
@@ -55,19 +66,21 @@ class SystolicCycle {
 
  private:
   struct Flight {
-    SystolicTile tile;
-    std::uint64_t push_start = 0;
-    bool pushing = false;
-    std::uint64_t push_end = 0;
-    bool streaming = false;
-    std::uint64_t start = 0;
+    std::vector<float> stationary, streamed, top, result;
+    std::vector<char> bubbles;
+    std::int64_t length = 0;
+    std::uint64_t push_start = 0, push_end = 0, start = 0;
+    bool pushing = false, streaming = false;
     int plane = 0;
-    std::vector<float> result;
+  };
+  /// What of a tile that has left was still inside in the cycle stepped last.
+  struct Leaving {
+    std::uint64_t start;
+    std::int64_t length;
+    std::vector<char> bubbles;
   };
 
-  void Admit();
-  bool PushPathFree() const;
-  void BeginStream();
+  bool OutputStationary() const { return spec_.dataflow == Dataflow::kOutputStationary; }
   void StepPush(const Flight& flight);
   void TakeFromStaging(const Flight& flight, std::int64_t row);
   /// Moves a row's activations one column to the right; the next one enters. Returns column 0.
@@ -76,8 +89,11 @@ class SystolicCycle {
   void StepOutputStationary();
   void CollectBottomRow(Flight& flight);
   std::uint64_t Age(const Flight& flight) const { return cycle_ - flight.start; }
-  bool EntranceFree() const;
   void Retire();
+  /// Whether a valid row of a tile is on a diagonal of the array in the cycle stepped last.
+  bool OnDiagonal(std::uint64_t start, std::int64_t length, const std::vector<char>& bubbles,
+                  std::int64_t diagonal) const;
+  bool DiagonalActive(std::int64_t diagonal) const;
 
   float* RowOf(std::vector<float>& plane, std::int64_t row) {
     return plane.data() + row * columns_;
@@ -92,25 +108,12 @@ class SystolicCycle {
   std::vector<std::int64_t> head_;  ///< where column 0 of each row lies in its ring
   std::vector<float> moving_down_;  ///< output stationary: [rows][columns], moving down
   std::int64_t ring_;
-  std::deque<SystolicTile> queue_;
   std::deque<Flight> in_flight_;
-  std::vector<std::vector<float>> results_;
-  std::vector<TileTimes> times_;
+  std::deque<Finished> finished_;
   std::vector<std::size_t> left_;  ///< elements whose sums left in the last cycle
-  std::vector<std::pair<std::uint64_t, std::int64_t>> just_done_;  ///< start, length
+  std::vector<Leaving> just_done_;
   std::vector<float> zeros_;
   int next_plane_ = 0;
 };
-
-/// Multiplies a [m][k] by b [k][n] on the array, tile by tile, summing over k outside of it as the
-/// accumulators do. Returns the product and the cycles until the last result left.
-struct SystolicProduct {
-  std::vector<float> values;
-  std::uint64_t cycles = 0;
-};
-SystolicProduct MultiplyOnArray(const SystolicArraySpec& spec, const std::vector<float>& a,
-                                const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                                std::int64_t n,
-                                const std::function<void(const SystolicCycle&)>& watch = {});
 
 }  // namespace siliscope

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "models/npu/systolic_cycle.h"
+#include "models/npu/systolic_product.h"
 #include "sim/contract/array_recorder.h"
 #include "sim/core/error.h"
 

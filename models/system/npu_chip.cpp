@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "models/memory/zoomed_dram.h"
 #include "models/npu/attribution.h"
 #include "models/npu/peak.h"
+#include "models/npu/zoomed_array.h"
 #include "sim/core/error.h"
 
 namespace siliscope {
@@ -30,8 +32,9 @@ DramSpec MemoryOf(const MachineSpec& machine) {
 }  // namespace
 
 NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
-                 const Program& program)
+                 const Program& program, const SimulationOptions& options)
     : Domain(name),
+      keep_spans_(options.spans),
       machine_(machine),
       program_(program),
       graph_(program.npu),
@@ -42,7 +45,14 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       pad->bank_width_bytes = 0;
     }
   }
-  dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
+  const std::vector<std::string>& zoomed = options.zoom.units;
+  dram_zoomed_ = std::find(zoomed.begin(), zoomed.end(), "dram") != zoomed.end();
+  if (dram_zoomed_) {
+    dram_ = std::make_unique<ZoomedDram>("dram", MemoryOf(machine), static_cast<Domain&>(*this),
+                                         options.zoom.waveform);
+  } else {
+    dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
+  }
   const NpuSpec& npu = machine_.npu;
   if (npu.shared_memory.size_bytes > 0) {
     shared_ =
@@ -55,8 +65,9 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   }
   for (std::int64_t c = 0; c < npu.cores; ++c) {
     auto core = std::make_unique<NpuCore>(("core" + std::to_string(c)).c_str(), machine_,
-                                          static_cast<std::uint16_t>(c), program, states_, queue(),
-                                          static_cast<NpuCore::Chip&>(*this));
+                                          static_cast<std::uint16_t>(c), program, states_,
+                                          static_cast<Domain&>(*this),
+                                          static_cast<NpuCore::Chip&>(*this), options.zoom);
     core->dma().dram(dram_->port);
     if (shared_) core->dma().shared(shared_->port);
     if (host_) core->dma().host(host_->port);
@@ -154,15 +165,14 @@ void NpuChip::AddLevels(Record* record) const {
   LevelRecord dram;
   dram.name = "dram";
   dram.peak_bytes_per_s = dram_->spec().PeakBytesPerSecond();
-  dram.channels = std::max<std::size_t>(1, dram_->channels().size());
-  dram.busy = dram_->ideal_busy();
-  for (const DramChannel& channel : dram_->channels()) {
-    dram.busy += channel.state().busy;
-    dram.row_hits += channel.state().row_hits;
-    dram.row_misses += channel.state().row_misses;
-    dram.refresh += channel.state().refresh;
-    record->events += channel.state().stretches;
-  }
+  dram.channels =
+      dram_->spec().ideal() ? 1 : static_cast<std::uint64_t>(dram_->spec().channels);
+  const DramCounters counters = dram_->Counters();
+  dram.busy = counters.busy;
+  dram.row_hits = counters.row_hits;
+  dram.row_misses = counters.row_misses;
+  dram.refresh = counters.refresh;
+  record->events += counters.steps;
   LevelRecord shared{"shared_memory", 0, 0, 0, 0, 1, 0, 0, 0};
   LevelRecord host{"host_link", 0, 0, 0, 0, 1, 0, 0, 0};
   for (const NpuCommand& command : program_.npu.commands) {
@@ -224,17 +234,29 @@ void NpuChip::AddOperators(Record* record) const {
   }
 }
 
-Record NpuChip::Finish(const SimulationOptions& options) {
+void NpuChip::AddZooms(Record* record) const {
+  for (const auto& core : cores_) {
+    for (const auto& array : core->arrays()) {
+      const auto* zoomed = dynamic_cast<const ZoomedArray*>(array.get());
+      if (zoomed == nullptr) continue;
+      const std::string unit = std::string(zoomed->name()).substr(std::string(name()).size() + 1);
+      record->zooms.push_back({unit, zoomed->element_cycles(), zoomed->tiles_checked()});
+    }
+  }
+  if (dram_zoomed_) record->zooms.push_back({"dram", dram_->Counters().steps, 0});
+}
+
+Record NpuChip::Finish() {
   CheckAllDone();
   Record record;
   record.clock_hz = machine_.clock_hz;
   record.events = queue().events_run();
   record.operators.resize(program_.operators.size());
   for (const CommandTimes& t : states_.times) record.total = std::max(record.total, t.end);
-  keep_spans_ = options.spans;
   AddLevels(&record);
   AddUnits(&record);
   AddOperators(&record);
+  AddZooms(&record);
   const auto arrays = static_cast<Tick>(machine_.npu.cores * machine_.npu.array.count);
   record.critical_kind_units = static_cast<std::uint32_t>(arrays);
   for (OperatorRecord& op : record.operators) {

@@ -16,12 +16,13 @@ namespace siliscope {
 
 class NpuChip : public Domain, private NpuCore::Chip {
  public:
-  NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine, const Program& program);
+  NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine, const Program& program,
+          const SimulationOptions& options);
 
   /// Schedules the start of all cores.
   void Start();
   /// What happened. Throws InternalError where commands are left that nothing can complete.
-  Record Finish(const SimulationOptions& options);
+  Record Finish();
 
  private:
   void CommandDone(std::uint32_t command) override;
@@ -29,8 +30,10 @@ class NpuChip : public Domain, private NpuCore::Chip {
   void AddUnits(Record* record) const;
   void AddLevels(Record* record) const;
   void AddOperators(Record* record) const;
+  void AddZooms(Record* record) const;
 
-  bool keep_spans_ = false;
+  bool keep_spans_;
+  bool dram_zoomed_ = false;
   MachineSpec machine_;
   const Program& program_;
   CommandGraph graph_;

@@ -16,10 +16,10 @@ class NpuSystem : public SystemModel {
   explicit NpuSystem(const MachineSpec& machine) : machine_(machine) {}
 
   Record Run(const Program& program, const SimulationOptions& options) override {
-    NpuChip chip("chip", machine_, program);
+    NpuChip chip("chip", machine_, program, options);
     chip.Start();
     sc_core::sc_start();
-    return chip.Finish(options);
+    return chip.Finish();
   }
 
  private:
@@ -76,6 +76,17 @@ class NpuTileCost : public TileCost {
   MachineSpec machine_;
 };
 
+std::vector<std::string> ZoomableUnits(const MachineSpec& machine) {
+  std::vector<std::string> units;
+  if (!machine.memory.ideal()) units.emplace_back("dram");
+  for (std::int64_t c = 0; c < machine.npu.cores; ++c) {
+    for (std::int64_t a = 0; a < machine.npu.array.count; ++a) {
+      units.push_back("core" + std::to_string(c) + ".array" + std::to_string(a));
+    }
+  }
+  return units;
+}
+
 const bool kRegistered = SystemModelRegistry::Instance().Add(
     "npu", {[](const MachineSpec& machine) -> std::unique_ptr<SystemModel> {
               return std::make_unique<NpuSystem>(machine);
@@ -84,6 +95,7 @@ const bool kRegistered = SystemModelRegistry::Instance().Add(
               return std::make_unique<NpuTileCost>(machine);
             },
             &NpuChipPeak,
+            &ZoomableUnits,
             {"dram", "dma", "host_link", "launch", "scratchpad", "shared_memory", "synchronisation",
              "vector"}});
 

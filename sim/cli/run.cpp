@@ -24,6 +24,8 @@ struct RunOptions {
   std::string out = "out";
   std::vector<std::string> set, ideal;
   std::string trace = "chrome", trace_time = "ns", trace_window, trace_units;
+  std::string zoom, zoom_operators;
+  bool vcd = false;
   bool no_advice = false;
 };
 
@@ -71,7 +73,21 @@ void Run(const RunOptions& o) {
   OutputFolder out(o.out);
   std::vector<Remedy> remedies;
   if (!o.no_advice) remedies = SimulateRemedies(request);
+  request.options.zoom.units = SplitList(o.zoom);
+  request.zoom_operators = SplitList(o.zoom_operators);
+  const bool zoomed = !o.zoom.empty() || !o.zoom_operators.empty();
+  if (o.vcd && !zoomed) throw UserError("--vcd: no unit is zoomed; --zoom or --zoom-op name some");
+  std::ofstream waveform_file;
+  std::unique_ptr<Waveform> waveform;
+  if (o.vcd) {
+    waveform_file.open(out.staging() + "/waveform.vcd", std::ios::binary);
+    waveform = WaveformRegistry::Instance().Get("waveform", "vcd")(waveform_file);
+    request.options.zoom.waveform = waveform.get();
+  }
   const SimulationResult result = Simulate(request);
+  if (o.vcd && !waveform_file.flush()) {
+    throw WriteError(out.path() + "/waveform.vcd: can't be written");
+  }
   CheckRecord(result);
   const Metrics metrics = ComputeMetrics(result);
   nlohmann::ordered_json summary = SummaryJson(result, metrics);
@@ -83,7 +99,8 @@ void Run(const RunOptions& o) {
   WriteResultFiles(out, "", result, summary, CommandText());
   WriteTrace(out, o, result);
   out.Commit();
-  fmt::print("{}", SummaryText(result, metrics, remedies, out.path(), o.trace != "none"));
+  fmt::print("{}", SummaryText(result, metrics, remedies, out.path(), o.trace != "none",
+                                o.vcd));
 }
 
 }  // namespace
@@ -106,6 +123,10 @@ void AddRunCommand(CLI::App& app, int* /*exit_code*/) {
       ->check(CLI::IsMember(std::vector<std::string>{"ns", "cycles"}));
   run->add_option("--trace-window", o->trace_window, "only this time, such as 10us:20us");
   run->add_option("--trace-units", o->trace_units, "only units whose names begin so, a,b,c");
+  run->add_option("--zoom", o->zoom, "units at cycle zoom: core0.array0, dram, ... (a,b,c)");
+  run->add_option("--zoom-op", o->zoom_operators,
+                  "operators whose tiles the arrays run at cycle zoom, a,b,c");
+  run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");
   run->callback([o] { Run(*o); });
 }

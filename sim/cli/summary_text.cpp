@@ -110,7 +110,7 @@ std::string SimulationRate(const SimulationResult& result) {
 
 std::string SummaryText(const SimulationResult& result, const Metrics& m,
                         const std::vector<Remedy>& remedies, const std::string& folder,
-                        bool with_trace) {
+                        bool with_trace, bool with_waveform) {
   const Program& program = result.program;
   std::string text =
       fmt::format("{}, batch {}, {}, on {} (1 chip)   simulated in {} at {}\n", program.workload,
@@ -138,12 +138,21 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m,
                         rank, program.operators[i].name.substr(0, 34), TimeText(us),
                         m.time_us > 0 ? 100 * us / m.time_us : 0, OperatorNote(result, i));
   }
+  for (const ZoomRecord& zoom : result.record.zooms) {
+    text += fmt::format("  at cycle zoom {}: {} stepped", zoom.unit,
+                        Engineering(static_cast<double>(zoom.cycles), (zoom.unit == "dram" ? "command slots" : "element cycles")));
+    if (zoom.tiles_checked > 0) {
+      text += fmt::format(", {} tiles, each result equal to the product of its operands",
+                          Grouped(static_cast<double>(zoom.tiles_checked)));
+    }
+    text += "\n";
+  }
   const std::string help = RemedyLine(remedies);
   if (!help.empty()) text += "  would help   " + help + "\n";
   text += fmt::format(
       "  written      {}/ summary.json operators.csv units.csv memory.csv "
-      "tensors.csv links.csv roofline.csv run.yaml{}\n",
-      folder, with_trace ? " trace.json" : "");
+      "tensors.csv links.csv roofline.csv run.yaml{}{}\n",
+      folder, with_trace ? " trace.json" : "", with_waveform ? " waveform.vcd" : "");
   return text;
 }
 

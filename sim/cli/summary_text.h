@@ -12,7 +12,7 @@ namespace siliscope {
 
 std::string SummaryText(const SimulationResult& result, const Metrics& metrics,
                         const std::vector<Remedy>& remedies, const std::string& folder,
-                        bool with_trace);
+                        bool with_trace, bool with_waveform);
 
 /// Simulated work a second: "9.8 M events/s".
 std::string SimulationRate(const SimulationResult& result);

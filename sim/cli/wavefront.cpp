@@ -6,10 +6,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
 
 #include "sim/cli/command.h"
 #include "sim/config/machine_loader.h"
 #include "sim/contract/array_recorder.h"
+#include "sim/contract/waveform.h"
 #include "sim/core/error.h"
 #include "sim/run/output_folder.h"
 
@@ -23,6 +25,33 @@ struct WavefrontOptions {
   std::string vcd;
 };
 
+/// The recording as a value change dump: cycle n from the clock's edge n on.
+std::string WaveformText(const ArrayRecording& recording, const Clock& clock) {
+  std::ostringstream text;
+  const auto waveform = WaveformRegistry::Instance().Get("waveform", "vcd")(text);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> signals;
+  const ArrayFrame& first = recording.frames.front();
+  for (std::size_t r = 0; r < first.active.size(); ++r) {
+    for (std::size_t c = 0; c < first.active[r].size(); ++c) {
+      const std::string element = fmt::format("{}_{}", r, c);
+      signals.emplace_back(waveform->AddSignal("array.active_" + element, 1),
+                           waveform->AddReal("array.sum_" + element));
+    }
+  }
+  for (std::size_t t = 0; t < recording.frames.size(); ++t) {
+    const Tick now = clock.Cycles(static_cast<std::uint64_t>(t));
+    const ArrayFrame& frame = recording.frames[t];
+    std::size_t at = 0;
+    for (std::size_t r = 0; r < frame.active.size(); ++r) {
+      for (std::size_t c = 0; c < frame.active[r].size(); ++c, ++at) {
+        waveform->Set(now, signals[at].first, static_cast<std::uint64_t>(frame.active[r][c]));
+        waveform->SetReal(now, signals[at].second, static_cast<double>(frame.sums[r][c]));
+      }
+    }
+  }
+  return text.str();
+}
+
 void Wavefront(const WavefrontOptions& o) {
   const MachineSpec machine = LoadMachine(o.system, ParseOverrides(o.set));
   const ArrayRecording recording =
@@ -30,11 +59,7 @@ void Wavefront(const WavefrontOptions& o) {
   if (recording.product != recording.reference) {
     throw InternalError("the array's product is not the reference product");
   }
-  if (!o.vcd.empty()) {
-    std::ostringstream waveform;
-    ArrayTraceRegistry::Instance().Get("waveform", "vcd")(recording, machine.clock_hz, waveform);
-    WriteFileWhole(o.vcd, waveform.str());
-  }
+  if (!o.vcd.empty()) WriteFileWhole(o.vcd, WaveformText(recording, Clock(machine.clock_hz)));
   nlohmann::ordered_json json = {
       {"system", machine.name}, {"cycles", recording.cycles}, {"product", recording.product}};
   for (const ArrayFrame& frame : recording.frames) {

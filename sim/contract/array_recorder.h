@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <ostream>
 #include <vector>
 
 #include "sim/contract/machine_spec.h"
@@ -28,9 +27,5 @@ struct ArrayRecording {
 using ArrayRecorder = ArrayRecording (*)(const MachineSpec& machine, std::int64_t m, std::int64_t k,
                                          std::int64_t n);
 using ArrayRecorderRegistry = Registry<ArrayRecorder>;
-
-/// Writes a recording as a waveform, by format.
-using ArrayTrace = void (*)(const ArrayRecording& recording, double clock_hz, std::ostream& out);
-using ArrayTraceRegistry = Registry<ArrayTrace>;
 
 }  // namespace siliscope

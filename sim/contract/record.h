@@ -96,6 +96,13 @@ struct CounterSample {
   double bytes = 0;
 };
 
+/// What a unit at cycle zoom did.
+struct ZoomRecord {
+  std::string unit;
+  std::uint64_t cycles = 0;         ///< element cycles or command slots that were stepped
+  std::uint64_t tiles_checked = 0;  ///< results compared with the product of their operands
+};
+
 struct Record {
   Tick total = 0;
   double clock_hz = 0;
@@ -109,6 +116,7 @@ struct Record {
   std::vector<std::vector<CounterSample>> level_samples;  ///< beside `levels`
   std::uint64_t events = 0;  ///< tile events and memory bursts that were simulated
   std::uint32_t critical_kind_units = 0;
+  std::vector<ZoomRecord> zooms;
 };
 
 }  // namespace siliscope

@@ -10,14 +10,21 @@
 #include "sim/contract/program.h"
 #include "sim/contract/record.h"
 #include "sim/contract/tile_cost.h"
+#include "sim/contract/waveform.h"
 #include "sim/core/registry.h"
 
 namespace siliscope {
 
+/// What to simulate at cycle zoom, every cycle with real values, in place of the tile zoom.
+struct ZoomRequest {
+  std::vector<std::string> units;  ///< "core0.array0", "dram", ...; of the model's ZoomableUnits
+  std::vector<char> operators;     ///< by index: 1 = only the commands of these; empty = of all
+  Waveform* waveform = nullptr;    ///< where the zoomed units write their signals, or null
+};
+
 struct SimulationOptions {
   bool spans = false;             ///< keep every span and command time, for traces
-  std::vector<std::string> zoom;  ///< units at cycle zoom ("core0.array0")
-  std::string vcd_path;           ///< waveform of the zoomed units; "" = none
+  ZoomRequest zoom;
 };
 
 /// One chip or system. One instance a process: SystemC's elaboration is global.
@@ -35,6 +42,8 @@ struct SystemModelKind {
   std::unique_ptr<TileCost> (*make_tile_cost)(const MachineSpec& spec);
   /// Dense peak in operations a second by data type, from the unit's own numbers.
   double (*peak_operations_per_s)(const MachineSpec& spec, const std::string& dtype);
+  /// Units that can run at cycle zoom.
+  std::vector<std::string> (*zoomable_units)(const MachineSpec& spec);
   /// Resources that `--ideal` can name.
   std::vector<std::string> ideal_resources;
 };

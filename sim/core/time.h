@@ -36,6 +36,12 @@ class Clock {
     return static_cast<Tick>(cycles * 1e12 / static_cast<double>(hertz_) + 0.5);
   }
 
+  /// The first edge of the clock that is not before `when`, as a count of cycles since time 0.
+  std::uint64_t EdgeFrom(Tick when) const {
+    const auto edge = static_cast<std::uint64_t>(Wide{when} * hertz_ / kTicksPerSecond);
+    return Cycles(edge) < when ? edge + 1 : edge;
+  }
+
   /// How many cycles a span is, rounded to the nearest.
   std::uint64_t CyclesIn(Tick span) const {
     return static_cast<std::uint64_t>((Wide{span} * hertz_ + kTicksPerSecond / 2) /

@@ -18,6 +18,39 @@ double Seconds(std::chrono::steady_clock::time_point since) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
 }
 
+/// Checks the units and operators that are to be zoomed, and finds the operators' indices.
+ZoomRequest ResolveZoom(const SimulationRequest& request, const MachineSpec& machine,
+                        const Program& program) {
+  ZoomRequest zoom = request.options.zoom;
+  const std::vector<std::string> units = KindOf(machine).zoomable_units(machine);
+  for (const std::string& unit : zoom.units) {
+    if (std::find(units.begin(), units.end(), unit) == units.end()) {
+      throw UserError("--zoom " + unit + ": " + machine.name + " has no such unit to zoom" +
+                      Suggestion(unit, units));
+    }
+  }
+  if (request.zoom_operators.empty()) return zoom;
+  if (zoom.units.empty()) {  // every processing array
+    for (const std::string& unit : units) {
+      if (unit != "dram") zoom.units.push_back(unit);
+    }
+  }
+  zoom.operators.assign(program.operators.size(), 0);
+  std::vector<std::string> names;
+  for (const OperatorInfo& op : program.operators) names.push_back(op.name);
+  for (const std::string& wanted : request.zoom_operators) {
+    const auto at = std::find(names.begin(), names.end(), wanted);
+    if (at == names.end()) {
+      throw UserError("--zoom-op " + wanted + ": no such operator of " + program.workload +
+                      Suggestion(wanted, names));
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {  // one of each invocation
+      if (names[i] == wanted) zoom.operators[i] = 1;
+    }
+  }
+  return zoom;
+}
+
 }  // namespace
 
 MachineSpec MachineOf(const SimulationRequest& request) {
@@ -50,7 +83,9 @@ SimulationResult Simulate(const SimulationRequest& request) {
   result.compile_seconds = Seconds(start);
   const auto run = std::chrono::steady_clock::now();
   const auto model = KindOf(result.machine).make_model(result.machine);
-  result.record = model->Run(result.program, request.options);
+  SimulationOptions options = request.options;
+  options.zoom = ResolveZoom(request, result.machine, result.program);
+  result.record = model->Run(result.program, options);
   result.simulate_seconds = Seconds(run);
   return result;
 }

@@ -16,18 +16,14 @@ void SystolicCycleZoom(benchmark::State& state) {
   SystolicArraySpec spec;
   spec.rows = spec.columns = state.range(0);
   SystolicCycle array(spec);
-  SystolicTile tile;
-  tile.length = 1024;
-  tile.stationary.assign(static_cast<std::size_t>(spec.rows * spec.columns), 1);
-  tile.streamed.assign(static_cast<std::size_t>(tile.length * spec.rows), 1);
+  constexpr std::int64_t kLength = 1024;
+  const std::vector<float> stationary(static_cast<std::size_t>(spec.rows * spec.columns), 1);
+  const std::vector<float> streamed(static_cast<std::size_t>(kLength * spec.rows), 1);
   for (auto _ : state) {
-    if (array.Done()) {
-      state.PauseTiming();
-      array = SystolicCycle(spec);
-      for (int i = 0; i < 4; ++i) array.Enqueue(tile);
-      state.ResumeTiming();
-    }
+    if (array.CanPush()) array.Push(stationary);
+    if (array.CanStream()) array.Stream(kLength, streamed);
     array.Step();
+    array.TakeFinished();
   }
   state.SetItemsProcessed(state.iterations() * spec.rows * spec.columns);
 }

@@ -29,13 +29,13 @@ std::uint64_t FoldCycles(std::int64_t rows, std::int64_t columns, Dataflow dataf
   spec.weight_double_buffer = false;
   spec.overlap_fill_drain = false;
   SystolicCycle array(spec);
-  SystolicTile tile;
-  tile.length = length;
-  tile.stationary.assign(static_cast<std::size_t>(rows * columns), 1);
-  tile.streamed.assign(static_cast<std::size_t>(length * rows), 1);
-  tile.streamed_top.assign(static_cast<std::size_t>(length * columns), 1);
-  array.Enqueue(tile);
-  while (!array.Done()) array.Step();
+  const auto ones = [](std::int64_t count) {
+    return std::vector<float>(static_cast<std::size_t>(count), 1);
+  };
+  if (dataflow != Dataflow::kOutputStationary) array.Push(ones(rows * columns));
+  while (!array.CanStream()) array.Step();
+  array.Stream(length, ones(length * rows), ones(length * columns));
+  while (!array.Empty()) array.Step();
   return cycles = array.cycle();
 }
 

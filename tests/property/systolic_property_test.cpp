@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "models/npu/systolic_cycle.h"
+#include "models/npu/systolic_product.h"
 #include "models/npu/systolic_timing.h"
 
 namespace siliscope {
@@ -36,14 +36,14 @@ std::uint64_t TileZoomCycles(SystolicArraySpec spec, std::int64_t m, std::int64_
     spec.dataflow = Dataflow::kWeightStationary;
     std::swap(m, n);
   }
-  SystolicTiming timing(spec, Clock(1e12));  // a cycle is a tick
+  SystolicTiming timing(spec);
   const bool output = spec.dataflow == Dataflow::kOutputStationary;
-  Tick end = 0, started = 0;
+  std::uint64_t end = 0, started = 0;
   const std::int64_t m_tiles = output ? (m + spec.rows - 1) / spec.rows : 1;
   const std::int64_t k_tiles = output ? 1 : (k + spec.rows - 1) / spec.rows;
   for (std::int64_t t = 0; t < m_tiles * k_tiles * ((n + spec.columns - 1) / spec.columns); ++t) {
     // The next push waits until the operand pushed before is in use.
-    if (!output) timing.PushOperand(started, 0);
+    if (!output) timing.PushOperand(started, 0, 0);
     const auto matmul = timing.StreamRows(0, output ? k : m, 1.0, 0);
     started = matmul.start;
     end = std::max(end, matmul.complete);
@@ -75,13 +75,9 @@ TEST(SystolicCycle, ThreeByThreeTakesSevenCycles) {
 
 TEST(SystolicCycle, OperandsMoveInADiagonalWave) {
   SystolicCycle array(Spec(3, 3, Dataflow::kOutputStationary, false, false));
-  SystolicTile tile;
-  tile.length = 3;
-  tile.streamed.assign(9, 1);
-  tile.streamed_top.assign(9, 1);
-  array.Enqueue(tile);
+  array.Stream(3, std::vector<float>(9, 1), std::vector<float>(9, 1));
   std::vector<std::int64_t> active;
-  while (!array.Done()) {
+  while (!array.Empty()) {
     array.Step();
     active.push_back(array.ActiveCount());
   }
