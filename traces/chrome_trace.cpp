@@ -158,14 +158,16 @@ class ChromeTrace {
 
   void WriteCommand(const Span& span, Tick end) {
     const NpuCommand& c = program_.npu.commands[span.command];
+    const bool zoomed =
+        !record_.command_zoomed.empty() && record_.command_zoomed[span.command] != 0;
     Next();
     fmt::format_to(std::back_inserter(buffer_),
                    "{{\"ph\":\"X\",\"name\":{},\"cat\":\"{}\",\"pid\":{},\"tid\":{},\"ts\":{},"
                    "\"dur\":{},\"args\":{{\"operator\":{},\"command\":{},\"bytes\":{},\"rows\":{},"
-                   "\"depth\":{},\"width\":{}}}}}",
+                   "\"depth\":{},\"width\":{}{}}}}}",
                    names_[span.op], CommandName(c.opcode), kUnitProcess, span.unit,
                    Stamp(span.begin), Stamp(end) - Stamp(span.begin), span.op, span.command,
-                   c.bytes, c.rows, c.depth, c.width);
+                   c.bytes, c.rows, c.depth, c.width, zoomed ? ",\"zoom\":\"cycle\"" : "");
   }
 
   void WriteWait(const Span& span) {

@@ -103,6 +103,8 @@ void DramCycle::Grant(std::size_t index, Tick now, Tick data) {
   any_column_ = true;
   last_write_ = b.write;
   end_ = std::max(end_, bus_free_);
+  transfers_.push_back({data, b.write});
+  while (transfers_.front().begin + burst_ <= now) transfers_.pop_front();
   counters_.busy += burst_;
   if (!bank.fresh) ++counters_.row_hits;
   bank.fresh = false;
@@ -143,6 +145,12 @@ bool DramCycle::TryRow(Tick now) {
     return true;
   }
   return false;
+}
+
+DramCycle::Bus DramCycle::BusAt(Tick now) {
+  while (!transfers_.empty() && transfers_.front().begin + burst_ <= now) transfers_.pop_front();
+  if (transfers_.empty() || transfers_.front().begin > now) return Bus::kIdle;
+  return transfers_.front().write ? Bus::kWrite : Bus::kRead;
 }
 
 void DramCycle::Step(Tick now) {

@@ -42,8 +42,10 @@ class DramCycle {
   std::size_t queued_bursts() const { return queue_.size(); }
   std::int64_t open_row(std::size_t bank) const { return banks_[bank].open_row; }
   std::size_t banks() const { return banks_.size(); }
-  bool DataMoves(Tick now) const { return now < bus_free_ && now + burst_ >= bus_free_; }
-  bool last_write() const { return last_write_; }
+  /// What the data bus carries.
+  enum class Bus { kIdle, kRead, kWrite };
+  Bus BusAt(Tick now);
+  bool BusIdleFrom(Tick now) const { return now >= bus_free_; }
 
  private:
   struct Burst {
@@ -77,6 +79,11 @@ class DramCycle {
   std::vector<std::uint32_t> free_requests_;
   std::vector<Completed> completed_;
   DramCounters counters_;
+  struct Transfer {
+    Tick begin;
+    bool write;
+  };
+  std::deque<Transfer> transfers_;  ///< bursts whose data has not passed yet
   std::vector<Bank> banks_;
   std::deque<Tick> activates_;
   std::vector<Tick> group_column_;

@@ -104,18 +104,18 @@ void ZoomedDram::AddSignals() {
 }
 
 void ZoomedDram::WriteWaveform(std::size_t c, Tick now) {
-  const DramCycle& channel = channels_[c];
+  DramCycle& channel = channels_[c];
   const Signals& signals = signals_[c];
-  const bool data = channel.DataMoves(now);
-  waveform_->Set(now, signals.data, data ? 1 : 0);
-  waveform_->Set(now, signals.write, data && channel.last_write() ? 1 : 0);
+  const DramCycle::Bus bus = channel.BusAt(now);
+  waveform_->Set(now, signals.data, bus == DramCycle::Bus::kIdle ? 0 : 1);
+  waveform_->Set(now, signals.write, bus == DramCycle::Bus::kWrite ? 1 : 0);
   waveform_->Set(now, signals.queued, channel.queued_bursts());
   for (std::size_t b = 0; b < signals.open_rows.size(); ++b) {
     // A closed bank shows all ones.
     waveform_->Set(now, signals.open_rows[b],
                    static_cast<std::uint64_t>(channel.open_row(b)) & 0xffffffffU);
   }
-  watched_[c] = !channel.Idle() || data ? 1 : 0;
+  watched_[c] = !channel.Idle() || !channel.BusIdleFrom(now) ? 1 : 0;
 }
 
 }  // namespace siliscope

@@ -81,14 +81,15 @@ void NpuCore::BuildArrays(Domain& domain, const ZoomRequest& zoom) {
   auto& listener = static_cast<SystolicArray::Listener&>(*this);
   for (std::int64_t a = 0; a < spec_.array.count; ++a) {
     const std::string name = "array" + std::to_string(a);
+    const auto priority = static_cast<std::uint16_t>(1 + index_ * spec_.array.count + a);
     const std::string unit = "core" + std::to_string(index_) + "." + name;
     if (std::find(zoom.units.begin(), zoom.units.end(), unit) != zoom.units.end()) {
       arrays_.push_back(std::make_unique<ZoomedArray>(name.c_str(), static_cast<std::uint32_t>(a),
-                                                      spec_.array, clock_, listener, domain,
-                                                      highest_rate, zoom));
+                                                      spec_.array, clock_, listener, priority,
+                                                      domain, highest_rate, zoom));
     } else {
       arrays_.push_back(
-          std::make_unique<SystolicArray>(name.c_str(), spec_.array, clock_, listener));
+          std::make_unique<SystolicArray>(name.c_str(), spec_.array, clock_, listener, priority));
     }
     arrays_.back()->streamed(InputPad().port);
     arrays_.back()->stationary(WeightPad().port);
@@ -175,7 +176,7 @@ bool NpuCore::RetryLater(std::uint32_t queue, Tick when) {
   Queue& q = queues_[queue];
   if (q.retry_at > when || q.retry_at <= events_.now()) {
     q.retry_at = when;
-    events_.Schedule(when, &Call<&NpuCore::TryStart>, this, queue);
+    events_.Schedule(when, &Call<&NpuCore::TryStart>, this, queue, PriorityOf(queue));
   }
   return false;
 }
@@ -263,7 +264,8 @@ void NpuCore::Streamed(std::uint32_t command, Tick start, Tick stream_end, Tick 
 void NpuCore::EntranceFree(std::uint32_t array) { TryStart(kArrays + 2U * array + 1); }
 
 void NpuCore::CompleteAt(std::uint32_t command, Tick when) {
-  events_.Schedule(when, &Call<&NpuCore::Complete>, this, command);
+  const std::uint32_t queue = QueueOf(program_.npu.commands[command]);
+  events_.Schedule(when, &Call<&NpuCore::Complete>, this, command, PriorityOf(queue));
 }
 
 void NpuCore::Complete(std::uint32_t command) {

@@ -70,6 +70,10 @@ class NpuCore : public sc_core::sc_module,
  private:
   enum FixedQueue : std::uint32_t { kLoadQueue, kStoreQueue, kVectorQueue, kScalarQueue, kArrays };
 
+  std::uint16_t PriorityOf(std::uint32_t queue) const {
+    return queue < kArrays ? 0 : arrays_[(queue - kArrays) / 2]->priority();
+  }
+
   struct Queue {
     std::deque<std::uint32_t> waiting;
     Tick retry_at = kNever;

@@ -4,8 +4,13 @@
 namespace siliscope {
 
 SystolicArray::SystolicArray(const sc_core::sc_module_name& name, const SystolicArraySpec& spec,
-                             Clock clock, Listener& listener)
-    : sc_core::sc_module(name), spec_(spec), clock_(clock), timing_(spec), listener_(listener) {}
+                             Clock clock, Listener& listener, std::uint16_t priority)
+    : sc_core::sc_module(name),
+      spec_(spec),
+      clock_(clock),
+      timing_(spec),
+      listener_(listener),
+      priority_(priority) {}
 
 SystolicArray::Cycle SystolicArray::TakePush(Tick now, const NpuCommand& command) {
   ++pushes_;

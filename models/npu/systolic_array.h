@@ -29,7 +29,7 @@ class SystolicArray : public sc_core::sc_module {
   sc_core::sc_port<ScratchpadPort> stationary{"stationary"};  ///< pushed operand
 
   SystolicArray(const sc_core::sc_module_name& name, const SystolicArraySpec& spec, Clock clock,
-                Listener& listener);
+                Listener& listener, std::uint16_t priority);
 
   /// Whether the next push may be issued: the operand pushed before is in use.
   bool MayPush() const { return pushes_ == matmuls_; }
@@ -41,6 +41,8 @@ class SystolicArray : public sc_core::sc_module {
   virtual void Matmul(Tick now, std::uint32_t index, const NpuCommand& command);
 
   double macs() const { return macs_; }
+  /// Of its events among those of the same time, so that both zooms share ports in one order.
+  std::uint16_t priority() const { return priority_; }
 
  protected:
   using Cycle = SystolicTiming::Cycle;
@@ -55,6 +57,7 @@ class SystolicArray : public sc_core::sc_module {
   Clock clock_;
   SystolicTiming timing_;
   Listener& listener_;
+  std::uint16_t priority_;
 
  private:
   std::uint64_t pushes_ = 0;

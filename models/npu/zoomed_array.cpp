@@ -24,8 +24,8 @@ float Operand(std::uint32_t seed, std::int64_t row, std::int64_t column) {
 
 ZoomedArray::ZoomedArray(const sc_core::sc_module_name& name, std::uint32_t index,
                          const SystolicArraySpec& spec, Clock clock, Listener& listener,
-                         Domain& chip, double highest_rate, const ZoomRequest& zoom)
-    : SystolicArray(name, spec, clock, listener),
+                         std::uint16_t priority, Domain& chip, double highest_rate, const ZoomRequest& zoom)
+    : SystolicArray(name, spec, clock, listener, priority),
       index_(index),
       chip_(chip),
       zoom_(zoom),
@@ -62,9 +62,14 @@ void ZoomedArray::AdvanceTo(Cycle cycle_wanted) {
 }
 
 void ZoomedArray::Step() {
-  settled_ = lanes_.front().Still();
-  for (SystolicCycle& lane : lanes_) lane.Step();
-  element_cycles_ += static_cast<std::uint64_t>(spec_.rows * spec_.columns) * lanes_.size();
+  const bool still = lanes_.front().Still();
+  if (still && settled_) {
+    for (SystolicCycle& lane : lanes_) lane.Skip(1);
+  } else {
+    for (SystolicCycle& lane : lanes_) lane.Step();
+    element_cycles_ += static_cast<std::uint64_t>(spec_.rows * spec_.columns) * lanes_.size();
+  }
+  settled_ = still;
   CheckFinished();
   ProceedWithPush();
   if (waited_for_ && lanes_.front().EntranceFree()) {
@@ -217,7 +222,7 @@ void ZoomedArray::CheckFinished() {
 void ZoomedArray::Tell(const Note& note) {
   notes_.push_back(note);
   const auto deliver = [](void* self, std::uint64_t) { static_cast<ZoomedArray*>(self)->Deliver(); };
-  chip_.PostFromOutside(clock_.Cycles(cycle()), deliver, this, 0);
+  chip_.PostFromOutside(clock_.Cycles(cycle()), deliver, this, 0, priority_);
 }
 
 void ZoomedArray::Deliver() {

@@ -23,8 +23,8 @@ class ZoomedArray : public SystolicArray {
   /// `highest_rate`: of the data types that will come, relative to one multiply-accumulate an
   /// element and cycle.
   ZoomedArray(const sc_core::sc_module_name& name, std::uint32_t index,
-              const SystolicArraySpec& spec, Clock clock, Listener& listener, Domain& chip,
-              double highest_rate, const ZoomRequest& zoom);
+              const SystolicArraySpec& spec, Clock clock, Listener& listener,
+              std::uint16_t priority, Domain& chip, double highest_rate, const ZoomRequest& zoom);
 
   void Push(Tick now, Tick available, std::uint32_t index, const NpuCommand& command) override;
   Tick EarliestMatmul(Tick now, const NpuCommand& command) override;

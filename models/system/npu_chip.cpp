@@ -35,6 +35,7 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
                  const Program& program, const SimulationOptions& options)
     : Domain(name),
       keep_spans_(options.spans),
+      zoom_(options.zoom),
       machine_(machine),
       program_(program),
       graph_(program.npu),
@@ -45,11 +46,9 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       pad->bank_width_bytes = 0;
     }
   }
-  const std::vector<std::string>& zoomed = options.zoom.units;
-  dram_zoomed_ = std::find(zoomed.begin(), zoomed.end(), "dram") != zoomed.end();
-  if (dram_zoomed_) {
+  if (Zoomed("dram")) {
     dram_ = std::make_unique<ZoomedDram>("dram", MemoryOf(machine), static_cast<Domain&>(*this),
-                                         options.zoom.waveform);
+                                         zoom_.waveform);
   } else {
     dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
   }
@@ -67,12 +66,16 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     auto core = std::make_unique<NpuCore>(("core" + std::to_string(c)).c_str(), machine_,
                                           static_cast<std::uint16_t>(c), program, states_,
                                           static_cast<Domain&>(*this),
-                                          static_cast<NpuCore::Chip&>(*this), options.zoom);
+                                          static_cast<NpuCore::Chip&>(*this), zoom_);
     core->dma().dram(dram_->port);
     if (shared_) core->dma().shared(shared_->port);
     if (host_) core->dma().host(host_->port);
     cores_.push_back(std::move(core));
   }
+}
+
+bool NpuChip::Zoomed(const std::string& unit) const {
+  return std::find(zoom_.units.begin(), zoom_.units.end(), unit) != zoom_.units.end();
 }
 
 void NpuChip::Start() {
@@ -243,7 +246,20 @@ void NpuChip::AddZooms(Record* record) const {
       record->zooms.push_back({unit, zoomed->element_cycles(), zoomed->tiles_checked()});
     }
   }
-  if (dram_zoomed_) record->zooms.push_back({"dram", dram_->Counters().steps, 0});
+  if (Zoomed("dram")) record->zooms.push_back({"dram", dram_->Counters().steps, 0});
+  if (record->zooms.empty()) return;
+  const auto& commands = program_.npu.commands;
+  record->command_zoomed.assign(commands.size(), 0);
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const NpuCommand& c = commands[i];
+    const bool of_operator = zoom_.operators.empty() || zoom_.operators[c.op] != 0;
+    const bool on_array = c.opcode == NpuOpcode::kPush || c.opcode == NpuOpcode::kMatmul;
+    const bool copy = c.opcode == NpuOpcode::kLoad || c.opcode == NpuOpcode::kStore;
+    const bool zoomed =
+        on_array ? of_operator && Zoomed(fmt::format("core{}.array{}", c.core, c.array))
+                 : copy && c.space == MemorySpace::kDram && Zoomed("dram");
+    record->command_zoomed[i] = zoomed ? 1 : 0;
+  }
 }
 
 Record NpuChip::Finish() {

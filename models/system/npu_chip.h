@@ -25,6 +25,7 @@ class NpuChip : public Domain, private NpuCore::Chip {
   Record Finish();
 
  private:
+  bool Zoomed(const std::string& unit) const;
   void CommandDone(std::uint32_t command) override;
   void CheckAllDone() const;
   void AddUnits(Record* record) const;
@@ -33,7 +34,7 @@ class NpuChip : public Domain, private NpuCore::Chip {
   void AddZooms(Record* record) const;
 
   bool keep_spans_;
-  bool dram_zoomed_ = false;
+  ZoomRequest zoom_;
   MachineSpec machine_;
   const Program& program_;
   CommandGraph graph_;

@@ -94,7 +94,8 @@ MachineSpec LoadMachine(const std::string& name_or_file, const std::vector<Overr
                       Suggestion(name_or_file, names));
     }
     file = "systolic-128x128";
-    all = {{"name", name_or_file}, {"array.rows", rows}, {"array.columns", columns}};
+    all = {{"name", name_or_file}, {"array.rows", rows}, {"array.columns", columns},
+           {"mapping.output_block_rows", rows}};
   }
   all.insert(all.end(), overrides.begin(), overrides.end());
   return ParseMachine(YamlDocument::FromFile(RootFolder() + "/configs/chips/" + file + ".yaml"),
@@ -137,10 +138,10 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
         "unified_buffer: stands beside input_buffer, weight_buffer or output_buffer; give one "
         "kind");
   }
-  const auto& rates = npu.array.macs_per_cycle;
-  if (rates.empty()) fail("array.macs_per_cycle: names no data type");
+  const auto& rates = npu.array.macs_per_element;
+  if (rates.empty()) fail("array.macs_per_element: names no data type");
   if (rates.find(std::string(DataTypeName(spec.default_dtype))) == rates.end()) {
-    fail("default_dtype: array.macs_per_cycle has no rate for " +
+    fail("default_dtype: array.macs_per_element has no rate for " +
          std::string(DataTypeName(spec.default_dtype)));
   }
   for (const auto& [from, to] : spec.converted_dtypes) {

@@ -33,8 +33,9 @@ void VisitArray(FieldVisitor& v, SystolicArraySpec& s) {
       "cycles from a stationary operand's buffer to the array; hidden where it lies ready early");
   v.Integer("row_granule", s.row_granule, {1, 1024}, kOptional,
             "streamed rows are padded to a multiple of this");
-  v.Table("macs_per_cycle", s.macs_per_cycle, Dimension::kPlain, kRequired,
-          "multiply-accumulates a cycle and array, by operand types (int8, int8xint16, bf16)");
+  v.Table("macs_per_element", s.macs_per_element, Dimension::kPlain, kRequired,
+          "multiply-accumulates of a processing element in a cycle, by operand types (int8, int8xint16, "
+          "bf16)");
 }
 
 void VisitScratchpad(FieldVisitor& v, const char* key, ScratchpadSpec& s, const char* meaning) {

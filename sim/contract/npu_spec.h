@@ -23,8 +23,8 @@ struct SystolicArraySpec {
   std::int64_t weight_switch_cycles = 0;
   std::int64_t push_latency_cycles = 0;
   std::int64_t row_granule = 1;
-  /// Multiply-accumulates a cycle and array by operand types ("int8", "int8xint16", "bf16").
-  std::map<std::string, double> macs_per_cycle;
+  /// Multiply-accumulates of an element in a cycle by operand types ("int8", "int8xint16", "bf16").
+  std::map<std::string, double> macs_per_element;
 };
 
 struct ScratchpadSpec {

@@ -6,8 +6,8 @@ namespace siliscope {
 Domain::Domain(const sc_core::sc_module_name& name) : sc_core::sc_module(name) { SC_METHOD(Drain); }
 
 void Domain::PostFromOutside(Tick when, EventQueue::Callback callback, void* context,
-                             std::uint64_t argument) {
-  queue_.Schedule(when, callback, context, argument);
+                             std::uint64_t argument, std::uint16_t priority) {
+  queue_.Schedule(when, callback, context, argument, priority);
   wake_.notify(sc_core::SC_ZERO_TIME);
 }
 

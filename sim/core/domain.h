@@ -20,7 +20,7 @@ class Domain : public sc_core::sc_module {
 
   /// Schedules from outside of this domain's own events (another chip, a link): wakes the process.
   void PostFromOutside(Tick when, EventQueue::Callback callback, void* context,
-                       std::uint64_t argument);
+                       std::uint64_t argument, std::uint16_t priority = 0);
 
  private:
   void Drain();

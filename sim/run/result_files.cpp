@@ -169,7 +169,7 @@ std::string RooflineCsv(const SimulationResult& result) {
       CsvLine({"kind", "name", "level", "dtype", "flop", "bytes", "intensity_flop_per_byte",
                "performance_flop_per_s", "roof_flop_per_s", "bandwidth_bytes_per_s"});
   const std::string& dtype = result.program.dtype;
-  for (const auto& [type, rate] : result.machine.npu.array.macs_per_cycle) {
+  for (const auto& [type, rate] : result.machine.npu.array.macs_per_element) {
     text += CsvLine({"roof", "compute " + type, "", type, "", "", "", "",
                      NumberText(ComputedPeakOperations(result.machine, type)), ""});
   }

@@ -22,14 +22,10 @@ std::vector<Variant> VariantsOf(const MachineSpec& machine) {
   const SystolicArraySpec& array = machine.npu.array;
   std::vector<Variant> variants;
   if (array.rows >= 8 && array.columns >= 8 && array.rows % 2 == 0 && array.columns % 2 == 0) {
-    Variant v{fmt::format("array {}x{} x{}", array.rows / 2, array.columns / 2, array.count * 4),
+    variants.push_back({fmt::format("array {}x{} x{}", array.rows / 2, array.columns / 2, array.count * 4),
               {{"array.rows", std::to_string(array.rows / 2)},
                {"array.columns", std::to_string(array.columns / 2)},
-               {"array.count", std::to_string(array.count * 4)}}};
-    for (const auto& [type, macs] : array.macs_per_cycle) {
-      v.overrides.emplace_back("array.macs_per_cycle." + type, fmt::format("{}", macs / 4));
-    }
-    variants.push_back(std::move(v));
+               {"array.count", std::to_string(array.count * 4)}}});
   }
   if (!machine.memory.ideal()) {
     variants.push_back(

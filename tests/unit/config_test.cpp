@@ -24,7 +24,7 @@ const char* const kGood = R"(name: mine
 kind: npu
 clock: 700 MHz
 default_dtype: int8
-array: {rows: 8, columns: 8, macs_per_cycle: {int8: 64}}
+array: {rows: 8, columns: 8, macs_per_element: {int8: 1}}
 unified_buffer: {size: 1 MiB, bank_width: 64 B}
 vector_unit: {lanes: 8}
 memory: {kind: ddr3-2133, channels: 2}

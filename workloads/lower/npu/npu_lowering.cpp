@@ -36,7 +36,7 @@ NpuLowering::NpuLowering(const Graph& graph, const MachineSpec& machine, const T
     runs_as = converted->second;
     program_.notes.push_back(dtype + " runs as " + runs_as + " on " + machine.name);
   }
-  const auto& rates = machine.npu.array.macs_per_cycle;
+  const auto& rates = machine.npu.array.macs_per_element;
   const auto rate = rates.find(runs_as);
   if (rate == rates.end()) {
     std::vector<std::string> names;
@@ -45,7 +45,7 @@ NpuLowering::NpuLowering(const Graph& graph, const MachineSpec& machine, const T
     throw UserError(machine.name + " has no rate for data type \"" + dtype + "\"" +
                     Suggestion(dtype, names));
   }
-  rate_ = rate->second / static_cast<double>(machine.npu.array.rows * machine.npu.array.columns);
+  rate_ = rate->second;
   const std::size_t x = runs_as.find('x');
   if (!ParseDataType(runs_as.substr(0, x), &weight_type_) ||
       !ParseDataType(x == std::string::npos ? runs_as : runs_as.substr(x + 1), &activation_type_)) {
