@@ -18,7 +18,7 @@ SystolicArray::Cycle SystolicArray::TakePush(Tick now, const NpuCommand& command
 }
 
 SystolicArray::Cycle SystolicArray::TakeMatmul(Tick now, const NpuCommand& command) {
-  if (spec_.dataflow != Dataflow::kOutputStationary) ++matmuls_;
+  if (!command.output_stationary) ++matmuls_;
   macs_ += static_cast<double>(command.depth) * static_cast<double>(command.width) *
            static_cast<double>(command.rows);
   return EdgeFrom(streamed->Access(now, command.bytes, command.result_bytes));
@@ -31,14 +31,15 @@ void SystolicArray::Push(Tick now, Tick available, std::uint32_t index, const Np
   listener_.Pushed(index, clock_.Cycles(push.start), clock_.Cycles(push.end));
 }
 
-Tick SystolicArray::EarliestMatmul(Tick now, const NpuCommand& /*command*/) {
-  return clock_.Cycles(timing_.EarliestMatmul(EdgeFrom(now)));
+Tick SystolicArray::EarliestMatmul(Tick now, const NpuCommand& command) {
+  return clock_.Cycles(timing_.EarliestMatmul(EdgeFrom(now), command.output_stationary));
 }
 
 void SystolicArray::Matmul(Tick now, std::uint32_t index, const NpuCommand& command) {
   const Cycle operand_end = TakeMatmul(now, command);
   const SystolicTiming::Matmul m =
-      timing_.StreamRows(EdgeFrom(now), command.rows, command.rate, operand_end);
+      timing_.StreamRows(EdgeFrom(now), command.rows, command.rate,
+                                                          operand_end, command.output_stationary);
   listener_.Streamed(index, clock_.Cycles(m.start), clock_.Cycles(m.stream_end),
                      clock_.Cycles(m.complete));
 }

@@ -50,7 +50,7 @@ bool SystolicCycle::EntranceFree() const {
     if (!spec_.overlap_fill_drain) return false;  // the array must be empty
     std::uint64_t busy = static_cast<std::uint64_t>(flight.length);
     // Two results of one column may not meet on its bus.
-    if (OutputStationary()) busy = std::max(busy, static_cast<std::uint64_t>(rows_));
+    if (flight.output_stationary) busy = std::max(busy, static_cast<std::uint64_t>(rows_));
     if (Age(flight) < busy) return false;
   }
   return true;
@@ -84,14 +84,16 @@ bool SystolicCycle::OperandInPlace() const {
          cycle_ >= in_flight_.back().push_end;
 }
 
-bool SystolicCycle::CanStream() const {
-  return EntranceFree() && (OutputStationary() || OperandInPlace());
+bool SystolicCycle::CanStream(bool output_stationary) const {
+  return EntranceFree() && (output_stationary || OperandInPlace());
 }
 
 void SystolicCycle::Stream(std::int64_t length, std::vector<float> streamed, std::vector<float> top,
                            std::vector<char> bubbles) {
-  assert(CanStream());
-  if (OutputStationary()) {
+  const bool output_stationary = !top.empty();
+  assert(CanStream(output_stationary));
+  if (output_stationary) {
+    if (in_flight_.empty()) std::fill(sums_.begin(), sums_.end(), 0.0F);
     in_flight_.emplace_back();
     in_flight_.back().push_start = in_flight_.back().push_end = cycle_;
   }
@@ -101,9 +103,10 @@ void SystolicCycle::Stream(std::int64_t length, std::vector<float> streamed, std
   flight.top = std::move(top);
   flight.bubbles = std::move(bubbles);
   flight.streaming = true;
+  flight.output_stationary = output_stationary;
   flight.start = cycle_;
   flight.result.assign(
-      static_cast<std::size_t>((OutputStationary() ? rows_ : length) * columns_), 0);
+      static_cast<std::size_t>((output_stationary ? rows_ : length) * columns_), 0);
 }
 
 bool SystolicCycle::Still() const {
@@ -243,7 +246,7 @@ void SystolicCycle::StepOutputStationary() {
 
 void SystolicCycle::Step() {
   just_done_.clear();
-  if (OutputStationary()) {
+  if (!in_flight_.empty() && in_flight_.front().output_stationary) {
     StepOutputStationary();
   } else {
     StepStationary();

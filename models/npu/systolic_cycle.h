@@ -25,16 +25,17 @@ class SystolicCycle {
   /// Whether the next stationary operand may begin to move in this cycle: the one pushed before is
   /// in use, and the plane it goes to is free.
   bool CanPush() const;
-  /// Begins to push an operand, [array rows][array columns], zero-padded. Not for output stationary.
+  /// Begins to push an operand, [array rows][array columns], zero-padded.
   void Push(std::vector<float> stationary);
   /// The operand pushed last is in place and not in use.
   bool OperandInPlace() const;
   /// Whether column 0 can take the first row of another tile in this cycle.
   bool EntranceFree() const;
-  /// The same, and the operand pushed last is in place.
-  bool CanStream() const;
-  /// Begins to stream `length` rows, [length][array rows], through the operand pushed last. Output
-  /// stationary: `length` is the contraction and `top` the other operand, [length][array columns].
+  /// The same, and the operand pushed last is in place where the tile needs one.
+  bool CanStream(bool output_stationary) const;
+  /// Begins to stream `length` rows, [length][array rows], through the operand pushed last. With
+  /// `top`, the other operand, [length][array columns], the tile is output stationary: nothing is
+  /// pushed, and `length` is the contraction. The array must be empty when this changes.
   /// `bubbles`: cycles in which no row enters (1), or empty.
   void Stream(std::int64_t length, std::vector<float> streamed, std::vector<float> top = {},
               std::vector<char> bubbles = {});
@@ -70,7 +71,7 @@ class SystolicCycle {
     std::vector<char> bubbles;
     std::int64_t length = 0;
     std::uint64_t push_start = 0, push_end = 0, start = 0;
-    bool pushing = false, streaming = false;
+    bool pushing = false, streaming = false, output_stationary = false;
     int plane = 0;
   };
   /// What of a tile that has left was still inside in the cycle stepped last.
@@ -80,7 +81,6 @@ class SystolicCycle {
     std::vector<char> bubbles;
   };
 
-  bool OutputStationary() const { return spec_.dataflow == Dataflow::kOutputStationary; }
   void StepPush(const Flight& flight);
   void TakeFromStaging(const Flight& flight, std::int64_t row);
   /// Moves a row's activations one column to the right; the next one enters. Returns column 0.

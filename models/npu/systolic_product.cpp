@@ -78,7 +78,7 @@ std::vector<std::vector<float>> RunTiles(const SystolicArraySpec& spec, std::deq
   std::deque<Tile> pushed;
   const bool pushes = spec.dataflow != Dataflow::kOutputStationary;
   const auto stream = [&](std::deque<Tile>& from) {
-    if (from.empty() || !array.CanStream()) return;
+    if (from.empty() || !array.CanStream(!pushes)) return;
     array.Stream(from.front().length, std::move(from.front().streamed), std::move(from.front().top));
     from.pop_front();
   };

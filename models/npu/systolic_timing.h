@@ -66,11 +66,13 @@ class SystolicTiming {
     return {start, end};
   }
 
-  /// Streams a tile through the operand pushed last, not before `ready`; its operands take until
-  /// `operand_end` to leave the scratchpad.
-  Matmul StreamRows(Cycle ready, std::int64_t rows, double rate, Cycle operand_end) {
+  /// Streams a tile, not before `ready`, through the operand pushed last (output stationary: there
+  /// is none, and `rows` is the contraction); its operands take until `operand_end` to leave the
+  /// scratchpad. The array is empty when its dataflow changes.
+  Matmul StreamRows(Cycle ready, std::int64_t rows, double rate, Cycle operand_end,
+                    bool output_stationary) {
     Matmul m;
-    m.start = EarliestMatmul(ready);
+    m.start = EarliestMatmul(ready, output_stationary);
     m.stream_end = std::max(m.start + StreamCycles(spec_, rows, rate), operand_end);
     m.complete = m.stream_end + DrainCycles(spec_);
     if (!spec_.overlap_fill_drain) {
@@ -79,7 +81,7 @@ class SystolicTiming {
       return m;
     }
     entrance_free_ = m.stream_end;
-    if (OutputStationary()) {
+    if (output_stationary) {
       entrance_free_ = std::max(entrance_free_, m.start + static_cast<Cycle>(spec_.rows));
     }
     // With two planes the shadow is free once this tile has started; with one, once it has ended.
@@ -88,13 +90,11 @@ class SystolicTiming {
   }
 
   /// When a tile whose operands are ready could enter.
-  Cycle EarliestMatmul(Cycle ready) const {
-    return std::max({ready, entrance_free_, OutputStationary() ? Cycle{0} : pushed_});
+  Cycle EarliestMatmul(Cycle ready, bool output_stationary) const {
+    return std::max({ready, entrance_free_, output_stationary ? Cycle{0} : pushed_});
   }
 
  private:
-  bool OutputStationary() const { return spec_.dataflow == Dataflow::kOutputStationary; }
-
   SystolicArraySpec spec_;
   Cycle push_free_ = 0;      ///< the push path
   Cycle plane_free_ = 0;     ///< the plane the next push goes to

@@ -135,10 +135,10 @@ void ZoomedArray::BeginZoomedPush() {
 
 Tick ZoomedArray::EarliestMatmul(Tick now, const NpuCommand& command) {
   AdvanceTo(EdgeFrom(now));
-  const Cycle others_done = timing_.EarliestMatmul(cycle());
+  const Cycle others_done = timing_.EarliestMatmul(cycle(), command.output_stationary);
   if (others_done > cycle()) return clock_.Cycles(others_done);
   const SystolicCycle& lane = lanes_.front();
-  if (Zoomed(command) ? lane.CanStream() : lane.EntranceFree()) return now;
+  if (Zoomed(command) ? lane.CanStream(command.output_stationary) : lane.EntranceFree()) return now;
   waited_for_ = true;
   return kNever;
 }
@@ -170,13 +170,13 @@ std::vector<double> ZoomedArray::StreamLane(std::size_t lane, std::int64_t lengt
   std::vector<float> rows(static_cast<std::size_t>(length * spec_.rows), 0), top;
   std::vector<char> bubbles(static_cast<std::size_t>(length), 1);
   std::vector<double> row_sums(
-      static_cast<std::size_t>(OutputStationary() ? spec_.rows : length), 0);
-  if (OutputStationary()) top.assign(static_cast<std::size_t>(length * spec_.columns), 0);
+      static_cast<std::size_t>(command.output_stationary ? spec_.rows : length), 0);
+  if (command.output_stationary) top.assign(static_cast<std::size_t>(length * spec_.columns), 0);
   for (std::int64_t i = first; i < command.rows; i += lanes) {
     const std::int64_t at = i / lanes * length / slots;  // evenly, as the ports supply them
     bubbles[static_cast<std::size_t>(at)] = 0;
     double top_sum = 0;
-    for (std::int64_t c = 0; OutputStationary() && c < command.width; ++c) {
+    for (std::int64_t c = 0; command.output_stationary && c < command.width; ++c) {
       const float value = Operand(index + 1, i, c);
       top[static_cast<std::size_t>(at * spec_.columns + c)] = value;
       top_sum += value;
@@ -184,7 +184,7 @@ std::vector<double> ZoomedArray::StreamLane(std::size_t lane, std::int64_t lengt
     for (std::int64_t r = 0; r < command.depth; ++r) {
       const float value = Operand(index, i, r);
       rows[static_cast<std::size_t>(at * spec_.rows + r)] = value;
-      if (OutputStationary()) {
+      if (command.output_stationary) {
         row_sums[static_cast<std::size_t>(r)] += value * top_sum;
       } else {
         row_sums[static_cast<std::size_t>(at)] +=

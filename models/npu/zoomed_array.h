@@ -60,7 +60,6 @@ class ZoomedArray : public SystolicArray {
     return zoom_.operators.empty() || zoom_.operators[command.op] != 0;
   }
   Cycle cycle() const { return lanes_.front().cycle(); }
-  bool OutputStationary() const { return spec_.dataflow == Dataflow::kOutputStationary; }
 
   void OnClock();
   /// Steps to the beginning of a cycle.

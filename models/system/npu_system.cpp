@@ -30,24 +30,25 @@ class NpuTileCost : public TileCost {
  public:
   explicit NpuTileCost(const MachineSpec& machine) : machine_(machine) {}
 
-  double MatmulIntervalCycles(std::int64_t rows, double rate) const override {
+  double MatmulIntervalCycles(std::int64_t rows, double rate,
+                              bool output_stationary) const override {
     const SystolicArraySpec& array = machine_.npu.array;
     const auto stream = SystolicTiming::StreamCycles(array, rows, rate);
-    if (array.dataflow == Dataflow::kOutputStationary) {
+    if (output_stationary) {
       const auto least = static_cast<std::uint64_t>(array.rows);
       return static_cast<double>(array.overlap_fill_drain
                                      ? std::max(stream, least)
                                      : stream + SystolicTiming::DrainCycles(array));
     }
     const auto push = SystolicTiming::PushCycles(array);
-    if (!array.overlap_fill_drain) return MatmulAloneCycles(rows, rate);
+    if (!array.overlap_fill_drain) return MatmulAloneCycles(rows, rate, false);
     return static_cast<double>(array.weight_double_buffer ? std::max(stream, push) : stream + push);
   }
 
-  double MatmulAloneCycles(std::int64_t rows, double rate) const override {
+  double MatmulAloneCycles(std::int64_t rows, double rate,
+                           bool output_stationary) const override {
     const SystolicArraySpec& array = machine_.npu.array;
-    const bool pushes = array.dataflow != Dataflow::kOutputStationary;
-    return static_cast<double>((pushes ? SystolicTiming::PushCycles(array) : 0) +
+    return static_cast<double>((output_stationary ? 0 : SystolicTiming::PushCycles(array)) +
                                SystolicTiming::StreamCycles(array, rows, rate) +
                                SystolicTiming::DrainCycles(array));
   }

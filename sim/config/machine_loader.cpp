@@ -138,6 +138,9 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
         "unified_buffer: stands beside input_buffer, weight_buffer or output_buffer; give one "
         "kind");
   }
+  if (npu.weight_fifo_tiles > 0 && npu.array.dataflow != Dataflow::kWeightStationary) {
+    fail("array.dataflow: a weight FIFO feeds a weight_stationary array only");
+  }
   const auto& rates = npu.array.macs_per_element;
   if (rates.empty()) fail("array.macs_per_element: names no data type");
   if (rates.find(std::string(DataTypeName(spec.default_dtype))) == rates.end()) {

@@ -17,8 +17,9 @@ void VisitArray(FieldVisitor& v, SystolicArraySpec& s) {
   v.Integer("columns", s.columns, {1, 4096}, kRequired, "processing elements along a row");
   v.Integer("count", s.count, {1, 1024}, kOptional, "arrays in each core");
   int dataflow = static_cast<int>(s.dataflow);
-  v.Choice("dataflow", dataflow, {"weight_stationary", "output_stationary", "input_stationary"},
-           kOptional, "which operand stays in the processing elements");
+  v.Choice("dataflow", dataflow,
+           {"weight_stationary", "output_stationary", "input_stationary", "searched"}, kOptional,
+           "which operand stays in the processing elements; searched: the fastest of each product");
   s.dataflow = static_cast<Dataflow>(dataflow);
   v.Flag("weight_double_buffer", s.weight_double_buffer, kOptional,
          "a second plane of stationary operands is filled while the first computes");
@@ -123,6 +124,17 @@ void VisitMapping(FieldVisitor& v, NpuMappingSpec& s) {
          "a product of one row may run on the vector unit, without the array");
   v.Integer("output_block_rows", s.output_block_rows, {1, 1 << 20}, kOptional,
             "rows of a result that leave while the next are computed");
+  int order = static_cast<int>(s.loop_order);
+  v.Choice("loop_order", order, {"searched", "mnk", "nmk", "kmn", "knm"}, kOptional,
+           "loops over the blocks of a matrix product, outermost first; with k outermost partial "
+           "sums pass through memory");
+  s.loop_order = static_cast<LoopOrder>(order);
+  constexpr Range kBlock{0, 1 << 30};
+  v.Integer("block_m", s.block_m, kBlock, kOptional,
+            "streamed rows of a block; with any of the three, operands pass through block by block, "
+            "0 = searched");
+  v.Integer("block_n", s.block_n, kBlock, kOptional, "columns of a block, 0 = searched");
+  v.Integer("block_k", s.block_k, kBlock, kOptional, "contraction of a block, 0 = searched");
   v.Integer("images_at_a_time", s.images_at_a_time, {0, 1 << 20}, kOptional,
             "a larger batch runs as several invocations; 0 = the whole batch at once");
   v.Bytes("parameter_cache", s.parameter_cache_bytes, kNotNegative, kOptional,

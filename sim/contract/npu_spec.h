@@ -10,7 +10,9 @@
 
 namespace siliscope {
 
-enum class Dataflow { kWeightStationary, kOutputStationary, kInputStationary };
+/// Which operand stays in the processing elements. Input stationary is weight stationary with the
+/// operands exchanged. Searched: the array can run each, and every product takes the fastest.
+enum class Dataflow { kWeightStationary, kOutputStationary, kInputStationary, kSearched };
 
 struct SystolicArraySpec {
   std::int64_t rows = 0;
@@ -84,6 +86,9 @@ struct SharedMemorySpec {
   double latency_s = 0;
 };
 
+/// Order of the loops over blocks of a matrix product, outermost first.
+enum class LoopOrder { kSearched, kMnk, kNmk, kKmn, kKnm };
+
 /// How the chip's compiler maps operators: policies, not efficiencies.
 struct NpuMappingSpec {
   std::int64_t buffers = 2;
@@ -94,6 +99,8 @@ struct NpuMappingSpec {
   std::int64_t output_block_rows = 1024;
   std::int64_t images_at_a_time = 0;  ///< 0 = the whole batch
   std::int64_t parameter_cache_bytes = 0;
+  LoopOrder loop_order = LoopOrder::kSearched;
+  std::int64_t block_m = 0, block_n = 0, block_k = 0;  ///< 0 = searched
   double synchronise_s = 0;
   double launch_s = 0;
 };

@@ -69,6 +69,7 @@ struct NpuCommand {
   std::int32_t depth = 0;         ///< kPush, kMatmul: array rows in use (contraction)
   std::int32_t width = 0;         ///< kPush, kMatmul: array columns in use; kVector: columns
   bool weights = false;           ///< kLoad: the operand that will be stationary
+  bool output_stationary = false;  ///< kMatmul: no operand is pushed, the sums stay
 };
 
 /// What a vector command does to each element: functions by name, with how often each is applied.

@@ -16,9 +16,11 @@ class TileCost {
   virtual ~TileCost() = default;
 
   /// Cycles between the starts of two successive tiles that stream `rows` rows each.
-  virtual double MatmulIntervalCycles(std::int64_t rows, double rate) const = 0;
+  virtual double MatmulIntervalCycles(std::int64_t rows, double rate,
+                                      bool output_stationary) const = 0;
   /// Cycles of one tile alone: weights pushed, rows streamed, results out.
-  virtual double MatmulAloneCycles(std::int64_t rows, double rate) const = 0;
+  virtual double MatmulAloneCycles(std::int64_t rows, double rate,
+                                   bool output_stationary) const = 0;
   /// Cycles of a vector command over rows x columns elements.
   virtual double VectorCycles(const VectorWork& work, std::int64_t rows,
                               std::int64_t columns) const = 0;

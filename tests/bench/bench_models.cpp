@@ -21,7 +21,7 @@ void SystolicCycleZoom(benchmark::State& state) {
   const std::vector<float> streamed(static_cast<std::size_t>(kLength * spec.rows), 1);
   for (auto _ : state) {
     if (array.CanPush()) array.Push(stationary);
-    if (array.CanStream()) array.Stream(kLength, streamed);
+    if (array.CanStream(false)) array.Stream(kLength, streamed);
     array.Step();
     array.TakeFinished();
   }

@@ -53,6 +53,7 @@ def integral(changes):
     ("systolic-16x16", "core0.array0", ["--set", "array.overlap_fill_drain=false"]),
     ("systolic-16x16", "core0.array0", ["--set", "array.weight_double_buffer=false"]),
     ("systolic-32x32", "core0.array0", ["--set", "array.dataflow=output_stationary"]),
+    ("systolic-32x32", "core0.array0", ["--set", "array.dataflow=searched"]),
     ("systolic-32x32", "core0.array0", ["--set", "unified_buffer.banks=4"]),  # ports are slow
     ("tpu-v4", ",".join(f"core{c}.array{a}" for c in range(2) for a in range(4)), []),
 ])

@@ -32,9 +32,11 @@ std::uint64_t FoldCycles(std::int64_t rows, std::int64_t columns, Dataflow dataf
   const auto ones = [](std::int64_t count) {
     return std::vector<float>(static_cast<std::size_t>(count), 1);
   };
-  if (dataflow != Dataflow::kOutputStationary) array.Push(ones(rows * columns));
-  while (!array.CanStream()) array.Step();
-  array.Stream(length, ones(length * rows), ones(length * columns));
+  const bool output_stationary = dataflow == Dataflow::kOutputStationary;
+  if (!output_stationary) array.Push(ones(rows * columns));
+  while (!array.CanStream(output_stationary)) array.Step();
+  array.Stream(length, ones(length * rows),
+               ones(output_stationary ? length * columns : 0));
   while (!array.Empty()) array.Step();
   return cycles = array.cycle();
 }

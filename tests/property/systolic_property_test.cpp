@@ -44,7 +44,7 @@ std::uint64_t TileZoomCycles(SystolicArraySpec spec, std::int64_t m, std::int64_
   for (std::int64_t t = 0; t < m_tiles * k_tiles * ((n + spec.columns - 1) / spec.columns); ++t) {
     // The next push waits until the operand pushed before is in use.
     if (!output) timing.PushOperand(started, 0, 0);
-    const auto matmul = timing.StreamRows(0, output ? k : m, 1.0, 0);
+    const auto matmul = timing.StreamRows(0, output ? k : m, 1.0, 0, output);
     started = matmul.start;
     end = std::max(end, matmul.complete);
   }

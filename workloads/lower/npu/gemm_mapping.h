@@ -23,21 +23,30 @@ struct GemmExtents {
   bool streamed_on_chip = false;  ///< needs no copy
   bool stationary_on_chip = false;
   bool result_leaves = false;
+  Dataflow dataflow = Dataflow::kWeightStationary;  ///< not searched; input: operands exchanged
 };
 
 struct GemmMapping {
+  Dataflow dataflow = Dataflow::kWeightStationary;
   std::int64_t block_m = 0, block_n = 0, block_k = 0;
-  bool m_outer = true;             ///< block loops: m then n, else n then m; k is always innermost
+  /// Block loops, outermost first. With k outermost, sums pass through memory between its blocks.
+  LoopOrder order = LoopOrder::kMnk;
   bool streamed_resident = false;  ///< copied whole before the loops
   bool stationary_resident = false;
   bool split_rows = false;     ///< arrays share each tile's rows, else they take tiles in turn
   std::int64_t tile_rows = 0;  ///< rows of one matmul command, before splitting
-  double estimated_seconds = 0;
+  double estimated_seconds = -1;  ///< negative: does not fit
 
+  bool m_before_n() const { return order == LoopOrder::kMnk || order == LoopOrder::kKmn; }
+  bool spills_sums() const { return order == LoopOrder::kKmn || order == LoopOrder::kKnm; }
   std::string Text() const;
 };
 
-/// The mapping of least estimated time. `free_bytes` of scratchpad are there for blocks.
+/// Tiles whose partial sums can be on chip at the same time.
+std::int64_t SumPlaces(const GemmMapping& mapping, const NpuSpec& npu);
+
+/// The mapping of least estimated time, of those that the machine's `mapping` settings allow.
+/// `free_*_bytes` of scratchpad are there for blocks.
 GemmMapping SearchGemmMapping(const GemmExtents& work, const MachineSpec& machine,
                               const TileCost& cost, std::int64_t free_streamed_bytes,
                               std::int64_t free_stationary_bytes);

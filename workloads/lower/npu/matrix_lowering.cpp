@@ -97,7 +97,8 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
                              ((task.k + npu.array.rows - 1) / npu.array.rows);
   const double per_array = static_cast<double>(tiles) / static_cast<double>(npu.array.count);
   const double array_s = per_array * lowering.cost().MatmulIntervalCycles(
-                                         (task.m + npu.cores - 1) / npu.cores, lowering.rate());
+                                         (task.m + npu.cores - 1) / npu.cores, lowering.rate(),
+                                         npu.array.dataflow == Dataflow::kOutputStationary);
   if (vector_s >= array_s) return false;
   std::vector<VectorInput> inputs = {{op.inputs[0], 1, false}, {op.inputs[1], 1, true}};
   for (const TensorId operand : task.epilogue_operands) inputs.push_back({operand, 1, false});

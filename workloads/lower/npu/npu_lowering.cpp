@@ -53,6 +53,7 @@ NpuLowering::NpuLowering(const Graph& graph, const MachineSpec& machine, const T
   }
   program_.dtype = runs_as;
   fifo_pushes_.resize(static_cast<std::size_t>(machine.npu.cores));
+  array_uses_.resize(static_cast<std::size_t>(machine.npu.cores * machine.npu.array.count));
   const bool unified = machine.npu.unified.size_bytes > 0;
   for (std::int64_t c = 0; c < machine.npu.cores; ++c) {
     allocators_.emplace_back(unified ? machine.npu.unified.size_bytes
@@ -311,6 +312,30 @@ CommandId NpuLowering::LoadWeightTile(std::uint32_t op, std::int64_t core, Tenso
 
 void NpuLowering::WeightTilePushed(std::int64_t core, CommandId push) {
   fifo_pushes_[static_cast<std::size_t>(core)].push_back(push);
+}
+
+TensorHome NpuLowering::PlaceIntermediate(std::int64_t bytes) {
+  TensorHome home;
+  home.bytes = bytes;
+  home.space = SpillSpace(bytes);
+  home.address = TakeAddress(home.space, bytes);
+  return home;
+}
+
+void NpuLowering::ReleaseIntermediate(const TensorHome& home) {
+  if (home.space == MemorySpace::kShared) shared_used_ -= home.bytes;
+}
+
+CommandId NpuLowering::DataflowChange(std::int64_t core, std::int64_t array,
+                                      bool output_stationary) const {
+  const ArrayUse& use = array_uses_[static_cast<std::size_t>(core * npu().array.count + array)];
+  return use.output_stationary == output_stationary ? kNone : use.last;
+}
+
+void NpuLowering::ArrayUsed(std::int64_t core, std::int64_t array, bool output_stationary,
+                            CommandId command) {
+  array_uses_[static_cast<std::size_t>(core * npu().array.count + array)] = {command,
+                                                                             output_stationary};
 }
 
 void NpuLowering::AddReaders(TensorId id, const CommandIds& commands) {

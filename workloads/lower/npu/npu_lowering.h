@@ -83,6 +83,16 @@ class NpuLowering {
   /// The oldest tile of the FIFO has gone into the array with `push`.
   void WeightTilePushed(std::int64_t core, CommandId push);
 
+  /// Memory for an intermediate result of one operator that does not stay on chip.
+  TensorHome PlaceIntermediate(std::int64_t bytes);
+  void ReleaseIntermediate(const TensorHome& home);
+
+  /// What a push or an output-stationary tile must wait for because the array has to be empty when
+  /// its dataflow changes; kNone where it does not change.
+  CommandId DataflowChange(std::int64_t core, std::int64_t array, bool output_stationary) const;
+  /// `command` is the latest tile of the array.
+  void ArrayUsed(std::int64_t core, std::int64_t array, bool output_stationary, CommandId command);
+
   /// A copy between memory and a scratchpad; returns kNone where nothing is to be copied.
   CommandId Copy(NpuOpcode opcode, std::uint32_t op, std::int64_t core, const TensorHome& home,
                  std::int64_t offset, std::int64_t bytes, bool weights,
@@ -119,6 +129,11 @@ class NpuLowering {
   std::int64_t shared_used_ = 0;
   CommandIds stored_;                    ///< the results of an invocation are out
   std::vector<CommandIds> fifo_pushes_;  ///< of each core, in order
+  struct ArrayUse {
+    CommandId last = kNone;
+    bool output_stationary = false;
+  };
+  std::vector<ArrayUse> array_uses_;  ///< of all arrays of all cores
 };
 
 /// How one kind of operator is lowered.

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Short ways to run a simulation in a test, each in a process of its own.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "sim/run/simulation.h"
+
+namespace siliscope {
+
+inline SimulationRequest Request(const std::string& system, const std::string& workload,
+                          std::vector<Override> overrides = {},
+                          std::vector<std::string> ideal = {}) {
+  SimulationRequest request;
+  request.system = system;
+  request.overrides = std::move(overrides);
+  request.ideal = std::move(ideal);
+  WorkloadRequest work;
+  work.workload = workload;
+  request.work = work;
+  return request;
+}
+
+/// Runs in a child process, so that one test can compare several simulations.
+inline double Microseconds(const SimulationRequest& request) {
+  int ends[2];
+  if (::pipe(ends) != 0) ADD_FAILURE();
+  if (::fork() == 0) {
+    const double us = ToMicroseconds(Simulate(request).record.total);
+    if (::write(ends[1], &us, sizeof us) != sizeof us) std::_Exit(1);
+    std::_Exit(0);
+  }
+  double us = -1;
+  if (::read(ends[0], &us, sizeof us) != sizeof us) ADD_FAILURE() << "the simulation failed";
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return us;
+}
+
+}  // namespace siliscope
