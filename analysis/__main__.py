@@ -26,7 +26,7 @@ def main():
         print(f"siliscope: {error}", file=sys.stderr)
         return error.code
     except OSError as error:
-        print(f"siliscope: {error.filename}: can't be written: {error.strerror}", file=sys.stderr)
+        print(f"siliscope: {error.filename}: {error.strerror}", file=sys.stderr)
         return 74
     except KeyboardInterrupt:
         return 130

@@ -12,13 +12,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import textwrap
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import yaml
 
 from analysis.figures import attribution, roofline, timeline, wavefront
-from analysis.style import (CAUSES, FigureError, fault, legend_below, note_below, plt, save,
+from analysis.style import (CAUSES, FigureError, duration, fault, legend_below, note_below, plt, save,
                             settings)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -89,12 +91,12 @@ def draw_bars(experiment, table, _summaries):
         at = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * width
         bars = axes.bar(at, values, width * 0.92, label=label)
         axes.bar_label(bars, fmt="%.3g", fontsize=8)
-    for band in experiment.get("bands", []):
+    for i, band in enumerate(experiment.get("bands", [])):
         at = labels.index(str(band["x"]))
-        for g in range(len(groups)):
-            centre = g + (at - (len(labels) - 1) / 2) * width
-            axes.fill_between([centre - width / 2, centre + width / 2], band["low"], band["high"],
-                              color="black", alpha=0.15, zorder=4, linewidth=0)
+        centres = np.arange(len(groups)) + (at - (len(labels) - 1) / 2) * width
+        middle, half = (band["low"] + band["high"]) / 2, (band["high"] - band["low"]) / 2
+        axes.errorbar(centres + width * 0.3, [middle] * len(groups), yerr=half, fmt="none", capsize=3,
+                      ecolor="#1a202c", elinewidth=1, label="the study's range" if i == 0 else None)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_ylabel(experiment["axis"])
     axes.grid(axis="x", visible=False)
@@ -110,11 +112,14 @@ def draw_lines(experiment, table, _summaries):
         part = table[table.series == series]
         x = pd.to_numeric(part.x)
         axes.plot(x, part[experiment["metric"]], marker="o", label=f"simulated: {series}")
-        if experiment.get("arithmetic") == "peak":
-            axes.plot(x, part.peak_tops, "--", color="#718096", label="arithmetic: MACs x clock")
         if experiment.get("arithmetic") == "roofline":
             axes.plot(x, part.roofline_us, "--", label=f"arithmetic: roofline, {series}")
+    if experiment.get("arithmetic") == "peak":
+        axes.axhline(table.peak_tops.max(), linestyle="--", color="#718096",
+                     label=f"arithmetic: MACs x clock, {table.peak_tops.max():.3g} TOPS")
     axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted(set(pd.to_numeric(table.x))), sorted(set(table.x)))
+    axes.minorticks_off()
     axes.set_yscale("log" if experiment.get("log", True) else "linear")
     axes.set_xlabel(experiment["x_axis"])
     axes.set_ylabel(experiment["axis"])
@@ -129,13 +134,20 @@ def draw_roofline(experiment, table, _summaries):
     x = np.logspace(0.5, 4, 200)
     axes.plot(x, np.minimum(peak, peak * x / ridge), color="#1a202c",
               label=f"roof: {peak:g} TOPS, knee at {ridge:.0f} MAC per byte of weights")
+    for other in experiment.get("roofs", []):
+        knee = other["peak_tops"] * 1e3 / 2 / other["gb_per_s"]
+        axes.plot(x, np.minimum(other["peak_tops"], other["peak_tops"] * x / knee), "--", linewidth=1,
+                  color=other["color"], label=f"arithmetic: roof of {other['name']}")
+    palette, marks = matplotlib.colormaps["tab10"].colors, "osD^vPX*"
     for i, series in enumerate(dict.fromkeys(table.series)):
         part = table[table.series == series]
-        axes.plot(part.macs_per_weight_byte, part.nominal_tops, marker="o", color=f"C{i}",
-                  linewidth=0.8, label=f"simulated: {series}")
+        axes.plot(part.macs_per_weight_byte, part.nominal_tops, marker=marks[i % len(marks)],
+                  color=palette[i % len(palette)], markersize=6 if len(part) == 1 else 4, linewidth=0.8,
+                  markeredgecolor="white", markeredgewidth=0.4, label=f"simulated: {series}",
+                  zorder=4 if len(part) == 1 else 3)
         if part.expected.notna().any():
-            axes.plot(part.macs_per_weight_byte, part.expected, marker="x", linestyle="none",
-                      color=f"C{i}", label=f"measured: {series}")
+            axes.plot(part.macs_per_weight_byte, part.expected, marker="+", linestyle="none",
+                      markersize=10, color=palette[i % len(palette)], label=f"measured: {series}")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("multiply-accumulates per byte of weights")
@@ -147,7 +159,7 @@ def draw_roofline(experiment, table, _summaries):
 def draw_attribution(_experiment, table, _summaries):
     """Where the cycles go, a bar a run."""
     shares = [{c: row[f"{c}_pct"] for c in CAUSES} for _, row in table.iterrows()]
-    labels = [f"{row.label}  {row.time_us:.4g} us" for row in table.itertuples()]
+    labels = [f"{row.label}  {duration(row.time_us)}" for row in table.itertuples()]
     figure = attribution.draw(labels, shares, "")
     return figure, figure.axes[0]
 
@@ -181,7 +193,7 @@ def draw_one(name, path, out):
         summaries = [simulate(run, os.path.join(folder, str(i))) for i, run in enumerate(runs)]
         table = table_of(summaries)
         figure, axes = KINDS[experiment["kind"]](experiment, table, summaries)
-        axes.set_title(f"{name}  {experiment['title']}", loc="left")
+        axes.set_title(textwrap.fill(f"{name}  {experiment['title']}", 90), loc="left")
         if "note" in experiment:
             note_below(figure, experiment["note"])
         return save(figure, out, name, table)

@@ -6,7 +6,7 @@ import os
 import pandas as pd
 
 from analysis.figures import attribution, comparison, roofline, timeline
-from analysis.style import CAUSES, FigureError, save
+from analysis.style import CAUSES, FigureError, duration, save, shorten
 
 
 def read_csv(folder, name):
@@ -24,14 +24,17 @@ def operator_shares(operators, most=12):
     labels, shares = [], []
     for row in longest.itertuples():
         total = sum(getattr(row, c) for c in columns) or 1.0
-        labels.append(f"{roofline.shorten(row.name)}  {row.time_us:.3g} us")
+        labels.append(f"{shorten(row.name)}  {duration(row.time_us)}")
         shares.append({c[:-3]: 100 * getattr(row, c) / total for c in columns})
     return labels, shares
 
 
 def draw_run(folder, out, prefix=""):
     """Roofline, operators and timeline of one run."""
-    with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
+    path = os.path.join(folder, "summary.json")
+    if not os.path.exists(path):
+        raise FigureError(f"{folder}: holds no results of `run` or `compare`")
+    with open(path, encoding="utf-8") as file:
         summary = json.load(file)
     what = f"{summary['workload']}, batch {summary['batch']}, {summary['dtype']} on {summary['system']}"
     table = read_csv(folder, "roofline.csv")

@@ -33,6 +33,37 @@ class FigureError(Exception):
         self.code = code
 
 
+def text_on(colour):
+    """Black or white, whichever reads better on a colour."""
+    red, green, blue = matplotlib.colors.to_rgb(colour)
+    return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+
+
+def duration(microseconds):
+    """42500 -> "42.5 ms"."""
+    for limit, unit, scale in ((1, "ns", 1e-3), (1e3, "us", 1), (1e6, "ms", 1e3)):
+        if microseconds < limit:
+            return f"{microseconds / scale:.3g} {unit}"
+    return f"{microseconds / 1e6:.3g} s"
+
+
+def number(value):
+    """Three figures, without an exponent: 18,900 or 0.0123."""
+    if value == 0 or not abs(value) < 1e15:
+        return f"{value:g}"
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def shorten(name, length=30):
+    """The telling part of an ONNX node name: "/layer1/layer1.0/conv2/Conv" -> "layer1.0/conv2"."""
+    parts = [p for p in str(name).split("/") if p]
+    kept = [p for p, after in zip(parts, parts[1:] + [""]) if not after.startswith(p)]
+    if len(kept) > 1 and kept[-1][:1].isupper():
+        kept.pop()
+    text = "/".join(kept)
+    return text if len(text) <= length else text[:length // 3] + "…" + text[-(length - length // 3 - 1):]
+
+
 def settings(values):
     """`--set` words of a mapping, with YAML's spelling of true and false."""
     words = []

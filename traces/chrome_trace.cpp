@@ -3,8 +3,9 @@
 // for each unit, counter tracks for memory bandwidth and array use, flow arrows from producer to
 // consumer. Every slice links ONNX node, operator, command and unit in its arguments.
 //
-// Timestamps are whole nanoseconds (begin and end are rounded, the duration is their difference) or
-// whole cycles, so neighbours never overlap and slices nest.
+// The format counts in microseconds. Timestamps are whole nanoseconds (begin and end are rounded,
+// the duration is their difference), written with three decimals; or whole cycles, a cycle shown as
+// a microsecond. So neighbours never overlap and slices nest.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -61,6 +62,14 @@ class ChromeTrace {
   std::uint64_t Stamp(Tick t) const {
     return options_.time_in_cycles ? clock_.CyclesIn(t) : (t + 500) / 1000;
   }
+
+  /// A number of nanoseconds or cycles, as the format writes it.
+  std::string Written(std::uint64_t stamp) const {
+    return options_.time_in_cycles ? std::to_string(stamp)
+                                   : fmt::format("{}.{:03}", stamp / 1000, stamp % 1000);
+  }
+  std::string At(Tick t) const { return Written(Stamp(t)); }
+  std::string Length(Tick begin, Tick end) const { return Written(Stamp(end) - Stamp(begin)); }
 
   bool Shown(const std::string& unit) const {
     if (options_.units.empty()) return true;
@@ -121,8 +130,8 @@ class ChromeTrace {
                      "{{\"ph\":\"X\",\"name\":{},\"cat\":\"{}\",\"pid\":{},\"tid\":0,\"ts\":{},"
                      "\"dur\":{},\"args\":{{\"operator\":{},\"onnx_nodes\":[{}],\"shape\":{},"
                      "\"mapping\":{}}}}}",
-                     names_[i], op.kind, kOperatorProcess, Stamp(begin), Stamp(end) - Stamp(begin),
-                     i, nodes, JsonText(op.shape), JsonText(op.mapping));
+                     names_[i], op.kind, kOperatorProcess, At(begin), Length(begin, end), i, nodes,
+                     JsonText(op.shape), JsonText(op.mapping));
     }
   }
 
@@ -165,9 +174,9 @@ class ChromeTrace {
                    "{{\"ph\":\"X\",\"name\":{},\"cat\":\"{}\",\"pid\":{},\"tid\":{},\"ts\":{},"
                    "\"dur\":{},\"args\":{{\"operator\":{},\"command\":{},\"bytes\":{},\"rows\":{},"
                    "\"depth\":{},\"width\":{}{}}}}}",
-                   names_[span.op], CommandName(c.opcode), kUnitProcess, span.unit,
-                   Stamp(span.begin), Stamp(end) - Stamp(span.begin), span.op, span.command,
-                   c.bytes, c.rows, c.depth, c.width, zoomed ? ",\"zoom\":\"cycle\"" : "");
+                   names_[span.op], CommandName(c.opcode), kUnitProcess, span.unit, At(span.begin),
+                   Length(span.begin, end), span.op, span.command, c.bytes, c.rows, c.depth,
+                   c.width, zoomed ? ",\"zoom\":\"cycle\"" : "");
   }
 
   void WriteWait(const Span& span) {
@@ -175,8 +184,8 @@ class ChromeTrace {
     fmt::format_to(std::back_inserter(buffer_),
                    "{{\"ph\":\"X\",\"name\":\"waits: {}\",\"cat\":\"wait\",\"cname\":\"grey\","
                    "\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},\"args\":{{\"operator\":{}}}}}",
-                   CauseName(span.cause), kUnitProcess, span.unit, Stamp(span.begin),
-                   Stamp(span.end) - Stamp(span.begin), span.op);
+                   CauseName(span.cause), kUnitProcess, span.unit, At(span.begin),
+                   Length(span.begin, span.end), span.op);
   }
 
   /// An arrow from the last command of a producer to the first of its consumer.
@@ -210,7 +219,7 @@ class ChromeTrace {
     fmt::format_to(std::back_inserter(buffer_),
                    "{{\"ph\":\"{}\",\"name\":\"result\",\"cat\":\"flow\",\"id\":{},\"pid\":{},"
                    "\"tid\":{},\"ts\":{}{}}}",
-                   phase, id, kUnitProcess, unit, Stamp(at), *phase == 'f' ? ",\"bp\":\"e\"" : "");
+                   phase, id, kUnitProcess, unit, At(at), *phase == 'f' ? ",\"bp\":\"e\"" : "");
   }
 
   void WriteCounters() {
@@ -252,7 +261,7 @@ class ChromeTrace {
     fmt::format_to(
         std::back_inserter(buffer_),
         "{{\"ph\":\"C\",\"name\":\"{}\",\"pid\":{},\"ts\":{},\"args\":{{\"value\":{:.4g}}}}}", name,
-        kUnitProcess, Stamp(at), value);
+        kUnitProcess, At(at), value);
   }
 
   const Program& program_;

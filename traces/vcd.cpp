@@ -107,8 +107,8 @@ class VcdWriter : public Waveform {
   Tick now_ = 0;
 };
 
-const bool kRegistered = WaveformRegistry::Instance().Add(
-    "vcd", [](std::ostream& out) -> std::unique_ptr<Waveform> {
+const bool kRegistered =
+    WaveformRegistry::Instance().Add("vcd", [](std::ostream& out) -> std::unique_ptr<Waveform> {
       return std::make_unique<VcdWriter>(out);
     });
 

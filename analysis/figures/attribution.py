@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the cycles go: stacked bars of 100%, a bar a run or an operator."""
-from analysis.style import CAUSES, legend_below, plt
+from analysis.style import CAUSES, legend_below, plt, text_on
 
 
 def draw(labels, shares, title, height=0.42):
@@ -14,8 +14,9 @@ def draw(labels, shares, title, height=0.42):
         axes.barh(range(len(labels)), widths, left=left, color=colour, label=words, height=0.72,
                   edgecolor="white", linewidth=0.5)
         for i, (at, width) in enumerate(zip(left, widths)):
-            if width >= 5:
-                axes.text(at + width / 2, i, f"{width:.0f}", ha="center", va="center", fontsize=8)
+            if width >= 4:
+                axes.text(at + width / 2, i, f"{width:.0f}", ha="center", va="center", fontsize=8,
+                          color=text_on(colour))
         left = [a + b for a, b in zip(left, widths)]
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()

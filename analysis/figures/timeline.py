@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gantt chart of units from a trace: what each unit did when, and what it waited for."""
-from analysis.style import legend_below, plt
+from analysis.style import CAUSES, legend_below, plt
 
 COLOURS = {"load": "#c53030", "store": "#dd6b20", "push": "#ecc94b", "matmul": "#2f855a",
            "vector": "#3182ce", "synchronise": "#90cdf4", "launch": "#a0aec0"}
@@ -16,21 +16,22 @@ def draw(trace, title, until=None):
     figure, axes = plt.subplots(figsize=(10, 1.4 + 0.34 * len(order)))
     shown = set()
     for event in slices:
-        begin = event["ts"] / 1000
+        begin = event["ts"]
         if until is not None and begin > until:
             continue
         waits = event["cat"] == "wait"
-        colour = "#edf2f7" if waits else COLOURS.get(event["cat"], "#718096")
-        label = "waits" if waits else event["cat"]
-        axes.barh(order.index(event["tid"]), event["dur"] / 1000, left=begin, height=0.7,
-                  color=colour, label=None if label in shown else label, linewidth=0)
+        words, colour = event["cat"], COLOURS.get(event["cat"], "#718096")
+        if waits:
+            words, colour = CAUSES[event["name"].removeprefix("waits: ")]
+        label = f"waits: {words}" if waits else words
+        axes.barh(order.index(event["tid"]), event["dur"], left=begin, height=0.3 if waits else 0.7,
+                  color=colour, alpha=0.6 if waits else 1.0, label=None if label in shown else label, linewidth=0)
         shown.add(label)
     axes.set_yticks(range(len(order)), [names[t] for t in order])
     axes.invert_yaxis()
-    if until is not None:
-        axes.set_xlim(0, until)
+    axes.set_xlim(0, until)
     axes.set_xlabel("microseconds")
     axes.grid(axis="y", visible=False)
     axes.set_title(title, loc="left")
-    legend_below(figure, axes, 8)
+    legend_below(figure, axes, 6)
     return figure

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.animation import FuncAnimation, PillowWriter
 
-from analysis.style import FigureError, fault, plt, save, settings
+from analysis.style import FigureError, fault, note_below, plt, save, settings
 
 
 def simulate(experiment):
@@ -30,16 +30,18 @@ def draw(experiment, out, name):
     chosen = experiment.get("cycles", range(1, len(frames) + 1))
     figure, panels = plt.subplots(1, len(chosen), figsize=(1.5 * len(chosen) + 0.6, 2.4))
     for axes, cycle in zip(np.atleast_1d(panels), chosen):
-        paint(axes, frames[cycle - 1], record["frames"][cycle - 1]["sums"], f"T = {cycle}")
+        paint(axes, record, cycle)
     figure.suptitle(f"{name}  {experiment['title']}: {record['cycles']} cycles", x=0.01, ha="left",
                     fontweight="bold", fontsize=10)
+    if "note" in experiment:
+        note_below(figure, experiment["note"])
     rows = [{"cycle": i + 1, "active_elements": int(f.sum())} for i, f in enumerate(frames)]
     written = save(figure, out, name, pd.DataFrame(rows))
     moving, axes = plt.subplots(figsize=(3, 3.2))
 
     def show(i):
         axes.clear()
-        paint(axes, frames[i], record["frames"][i]["sums"], f"T = {i + 1}")
+        paint(axes, record, i + 1)
 
     path = os.path.join(out, f"{name}.gif")
     FuncAnimation(moving, show, frames=len(frames)).save(path, writer=PillowWriter(fps=2))
@@ -47,14 +49,21 @@ def draw(experiment, out, name):
     return written + [path]
 
 
-def paint(axes, active, sums, title):
-    """One cycle: working elements are green and show their sums."""
+def paint(axes, record, cycle):
+    """One cycle: elements at work are green and show their sums; finished results stay in grey."""
+    frame = record["frames"][cycle - 1]
+    active = np.array(frame["active"])
+    stays = record["dataflow"] == "output_stationary"
     axes.imshow(active, cmap="Greens", vmin=0, vmax=1.6)
     if active.shape[0] <= 8:
         for r in range(active.shape[0]):
             for c in range(active.shape[1]):
-                axes.text(c, r, f"{sums[r][c]:g}", ha="center", va="center", fontsize=7)
+                text, colour = f"{frame['sums'][r][c]:g}", "black"
+                later = any(f["active"][r][c] for f in record["frames"][cycle - 1:])
+                if stays and not later:
+                    text, colour = f"{record['product'][r * record['n'] + c]:g}", "#718096"
+                axes.text(c, r, text, ha="center", va="center", fontsize=7, color=colour)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(f"T = {cycle}", fontsize=9)

@@ -28,7 +28,8 @@ class Dram : public sc_core::sc_module, public MemoryPort {
   virtual DramCounters Counters() const;
 
  protected:
-  /// Cuts a request: piece(channel, address in the channel, bytes) once for each channel it touches.
+  /// Cuts a request: piece(channel, address in the channel, bytes) once for each channel it
+  /// touches.
   template <typename Piece>
   void ForEachChannel(const MemoryRequest& request, Piece piece) const {
     const auto channels = static_cast<std::int64_t>(spec_.channels);

@@ -94,8 +94,10 @@ DramCounters ZoomedDram::Counters() const {
 void ZoomedDram::AddSignals() {
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     const std::string scope = fmt::format("{}.channel{}.", name(), c);
-    Signals signals{waveform_->AddSignal(scope + "data", 1), waveform_->AddSignal(scope + "write", 1),
-                    waveform_->AddSignal(scope + "queued_bursts", 32), {}};
+    Signals signals{waveform_->AddSignal(scope + "data", 1),
+                    waveform_->AddSignal(scope + "write", 1),
+                    waveform_->AddSignal(scope + "queued_bursts", 32),
+                    {}};
     for (std::size_t b = 0; b < channels_[c].banks(); ++b) {
       signals.open_rows.push_back(waveform_->AddSignal(fmt::format("{}open_row_{}", scope, b), 32));
     }

@@ -85,7 +85,8 @@ void DmaEngine::RequestChunk(std::uint32_t slot) {
   const MemoryRequest request{when, command.address + copy.requested, bytes, write};
   copy.requested += bytes;
   ++chunks_;
-  const std::uint32_t chunk = NewChunk({slot, bytes, write || (command.weights && weights_bypass_)});
+  const std::uint32_t chunk =
+      NewChunk({slot, bytes, write || (command.weights && weights_bypass_)});
   Memory(command.space).Request(request, *this, chunk);
 }
 

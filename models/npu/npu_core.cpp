@@ -41,8 +41,8 @@ CommandStates::CommandStates(const NpuProgram& program)
 }
 
 NpuCore::NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine,
-                 std::uint16_t index, const Program& program, CommandStates& states,
-                 Domain& domain, Chip& chip, const ZoomRequest& zoom)
+                 std::uint16_t index, const Program& program, CommandStates& states, Domain& domain,
+                 Chip& chip, const ZoomRequest& zoom)
     : sc_core::sc_module(name),
       spec_(machine.npu),
       program_(program),

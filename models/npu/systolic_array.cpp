@@ -37,9 +37,8 @@ Tick SystolicArray::EarliestMatmul(Tick now, const NpuCommand& command) {
 
 void SystolicArray::Matmul(Tick now, std::uint32_t index, const NpuCommand& command) {
   const Cycle operand_end = TakeMatmul(now, command);
-  const SystolicTiming::Matmul m =
-      timing_.StreamRows(EdgeFrom(now), command.rows, command.rate,
-                                                          operand_end, command.output_stationary);
+  const SystolicTiming::Matmul m = timing_.StreamRows(EdgeFrom(now), command.rows, command.rate,
+                                                      operand_end, command.output_stationary);
   listener_.Streamed(index, clock_.Cycles(m.start), clock_.Cycles(m.stream_end),
                      clock_.Cycles(m.complete));
 }

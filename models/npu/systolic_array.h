@@ -33,7 +33,8 @@ class SystolicArray : public sc_core::sc_module {
 
   /// Whether the next push may be issued: the operand pushed before is in use.
   bool MayPush() const { return pushes_ == matmuls_; }
-  /// Takes a push at an edge of the clock. Its operand has lain in the scratchpad since `available`.
+  /// Takes a push at an edge of the clock. Its operand has lain in the scratchpad since
+  /// `available`.
   virtual void Push(Tick now, Tick available, std::uint32_t index, const NpuCommand& command);
   /// When a tile whose operands are there could enter; kNever = the listener will be told.
   virtual Tick EarliestMatmul(Tick now, const NpuCommand& command);

@@ -105,16 +105,15 @@ void SystolicCycle::Stream(std::int64_t length, std::vector<float> streamed, std
   flight.streaming = true;
   flight.output_stationary = output_stationary;
   flight.start = cycle_;
-  flight.result.assign(
-      static_cast<std::size_t>((output_stationary ? rows_ : length) * columns_), 0);
+  flight.result.assign(static_cast<std::size_t>((output_stationary ? rows_ : length) * columns_),
+                       0);
 }
 
 bool SystolicCycle::Still() const {
   if (in_flight_.empty()) return true;
   // All of the operand has passed the last column.
   return in_flight_.size() == 1 && !in_flight_.front().streaming &&
-         cycle_ >= in_flight_.front().push_end +
-                       static_cast<std::uint64_t>(rows_ + columns_);
+         cycle_ >= in_flight_.front().push_end + static_cast<std::uint64_t>(rows_ + columns_);
 }
 
 void SystolicCycle::StepPush(const Flight& flight) {
@@ -286,9 +285,7 @@ bool SystolicCycle::OnDiagonal(std::uint64_t start, std::int64_t length,
 
 bool SystolicCycle::DiagonalActive(std::int64_t diagonal) const {
   if (cycle_ == 0) return false;
-  const auto on = [&](const auto& f) {
-    return OnDiagonal(f.start, f.length, f.bubbles, diagonal);
-  };
+  const auto on = [&](const auto& f) { return OnDiagonal(f.start, f.length, f.bubbles, diagonal); };
   return std::any_of(in_flight_.begin(), in_flight_.end(),
                      [&](const Flight& f) { return f.streaming && on(f); }) ||
          std::any_of(just_done_.begin(), just_done_.end(), on);

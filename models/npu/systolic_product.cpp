@@ -19,8 +19,8 @@ struct Corner {
 };
 
 Tile CutStationaryTile(const SystolicArraySpec& spec, const std::vector<float>& a,
-                               const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                               std::int64_t n, Corner at) {
+                       const std::vector<float>& b, std::int64_t m, std::int64_t k, std::int64_t n,
+                       Corner at) {
   Tile tile;
   tile.length = m;
   tile.stationary.assign(static_cast<std::size_t>(spec.rows * spec.columns), 0);
@@ -39,8 +39,8 @@ Tile CutStationaryTile(const SystolicArraySpec& spec, const std::vector<float>& 
 }
 
 Tile CutOutputTile(const SystolicArraySpec& spec, const std::vector<float>& a,
-                           const std::vector<float>& b, std::int64_t m, std::int64_t k,
-                           std::int64_t n, Corner at) {
+                   const std::vector<float>& b, std::int64_t m, std::int64_t k, std::int64_t n,
+                   Corner at) {
   Tile tile;
   tile.length = k;
   tile.streamed.assign(static_cast<std::size_t>(k * spec.rows), 0);
@@ -79,7 +79,8 @@ std::vector<std::vector<float>> RunTiles(const SystolicArraySpec& spec, std::deq
   const bool pushes = spec.dataflow != Dataflow::kOutputStationary;
   const auto stream = [&](std::deque<Tile>& from) {
     if (from.empty() || !array.CanStream(!pushes)) return;
-    array.Stream(from.front().length, std::move(from.front().streamed), std::move(from.front().top));
+    array.Stream(from.front().length, std::move(from.front().streamed),
+                 std::move(from.front().top));
     from.pop_front();
   };
   // All tiles lie ready from the beginning: only the first is still on its way from the buffer.
@@ -124,7 +125,7 @@ SystolicProduct MultiplyOnArray(const SystolicArraySpec& spec, const std::vector
       for (std::int64_t kk = 0; kk < k; kk += k_step) {
         corners.push_back({mm, nn, kk});
         tiles.push_back(output_stationary ? CutOutputTile(spec, a, b, m, k, n, corners.back())
-                                        : CutStationaryTile(spec, a, b, m, k, n, corners.back()));
+                                          : CutStationaryTile(spec, a, b, m, k, n, corners.back()));
       }
     }
   }

@@ -44,6 +44,8 @@ ArrayRecording Record(const MachineSpec& machine, std::int64_t m, std::int64_t k
       }
     }
   }
+  recording.a = std::move(a);
+  recording.b = std::move(b);
   return recording;
 }
 

@@ -24,7 +24,8 @@ float Operand(std::uint32_t seed, std::int64_t row, std::int64_t column) {
 
 ZoomedArray::ZoomedArray(const sc_core::sc_module_name& name, std::uint32_t index,
                          const SystolicArraySpec& spec, Clock clock, Listener& listener,
-                         std::uint16_t priority, Domain& chip, double highest_rate, const ZoomRequest& zoom)
+                         std::uint16_t priority, Domain& chip, double highest_rate,
+                         const ZoomRequest& zoom)
     : SystolicArray(name, spec, clock, listener, priority),
       index_(index),
       chip_(chip),
@@ -154,8 +155,7 @@ void ZoomedArray::Matmul(Tick now, std::uint32_t index, const NpuCommand& comman
   const Cycle length = std::max(stream, operand_end > cycle() ? operand_end - cycle() : 0);
   Inside tile{index, cycle(), cycle() + length, {}};
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-    tile.row_sums.push_back(
-        StreamLane(lane, static_cast<std::int64_t>(length), index, command));
+    tile.row_sums.push_back(StreamLane(lane, static_cast<std::int64_t>(length), index, command));
   }
   inside_.push_back(std::move(tile));
   ProceedWithPush();
@@ -221,7 +221,9 @@ void ZoomedArray::CheckFinished() {
 
 void ZoomedArray::Tell(const Note& note) {
   notes_.push_back(note);
-  const auto deliver = [](void* self, std::uint64_t) { static_cast<ZoomedArray*>(self)->Deliver(); };
+  const auto deliver = [](void* self, std::uint64_t) {
+    static_cast<ZoomedArray*>(self)->Deliver();
+  };
   chip_.PostFromOutside(clock_.Cycles(cycle()), deliver, this, 0, priority_);
 }
 
@@ -250,7 +252,8 @@ void ZoomedArray::AddSignals() {
   if (spec_.rows * spec_.columns > kMostWatchedElements) return;
   for (std::int64_t r = 0; r < spec_.rows; ++r) {
     for (std::int64_t c = 0; c < spec_.columns; ++c) {
-      signals_.elements.push_back(waveform_->AddSignal(fmt::format("{}active_{}_{}", scope, r, c), 1));
+      signals_.elements.push_back(
+          waveform_->AddSignal(fmt::format("{}active_{}_{}", scope, r, c), 1));
       signals_.sums.push_back(waveform_->AddReal(fmt::format("{}sum_{}_{}", scope, r, c)));
     }
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "models/memory/zoomed_dram.h"
 #include "models/npu/attribution.h"
@@ -63,10 +64,9 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
                                        npu.host_link.latency_s, IsIdeal(machine, "host_link"));
   }
   for (std::int64_t c = 0; c < npu.cores; ++c) {
-    auto core = std::make_unique<NpuCore>(("core" + std::to_string(c)).c_str(), machine_,
-                                          static_cast<std::uint16_t>(c), program, states_,
-                                          static_cast<Domain&>(*this),
-                                          static_cast<NpuCore::Chip&>(*this), zoom_);
+    auto core = std::make_unique<NpuCore>(
+        ("core" + std::to_string(c)).c_str(), machine_, static_cast<std::uint16_t>(c), program,
+        states_, static_cast<Domain&>(*this), static_cast<NpuCore::Chip&>(*this), zoom_);
     core->dma().dram(dram_->port);
     if (shared_) core->dma().shared(shared_->port);
     if (host_) core->dma().host(host_->port);
@@ -168,8 +168,7 @@ void NpuChip::AddLevels(Record* record) const {
   LevelRecord dram;
   dram.name = "dram";
   dram.peak_bytes_per_s = dram_->spec().PeakBytesPerSecond();
-  dram.channels =
-      dram_->spec().ideal() ? 1 : static_cast<std::uint64_t>(dram_->spec().channels);
+  dram.channels = dram_->spec().ideal() ? 1 : static_cast<std::uint64_t>(dram_->spec().channels);
   const DramCounters counters = dram_->Counters();
   dram.busy = counters.busy;
   dram.row_hits = counters.row_hits;
@@ -237,6 +236,23 @@ void NpuChip::AddOperators(Record* record) const {
   }
 }
 
+void NpuChip::AddActiveTimes(Record* record) const {
+  // The union of each operator's commands: in order of their start, what sticks out is added.
+  std::vector<std::uint32_t> order(states_.times.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return states_.times[a].start < states_.times[b].start;
+  });
+  std::vector<Tick> until(record->operators.size(), 0);
+  for (const std::uint32_t i : order) {
+    const std::uint32_t op = program_.npu.commands[i].op;
+    const Tick begin = std::max(states_.times[i].start, until[op]);
+    if (states_.times[i].end <= begin) continue;
+    record->operators[op].active += states_.times[i].end - begin;
+    until[op] = states_.times[i].end;
+  }
+}
+
 void NpuChip::AddZooms(Record* record) const {
   for (const auto& core : cores_) {
     for (const auto& array : core->arrays()) {
@@ -255,9 +271,9 @@ void NpuChip::AddZooms(Record* record) const {
     const bool of_operator = zoom_.operators.empty() || zoom_.operators[c.op] != 0;
     const bool on_array = c.opcode == NpuOpcode::kPush || c.opcode == NpuOpcode::kMatmul;
     const bool copy = c.opcode == NpuOpcode::kLoad || c.opcode == NpuOpcode::kStore;
-    const bool zoomed =
-        on_array ? of_operator && Zoomed(fmt::format("core{}.array{}", c.core, c.array))
-                 : copy && c.space == MemorySpace::kDram && Zoomed("dram");
+    const bool zoomed = on_array
+                            ? of_operator && Zoomed(fmt::format("core{}.array{}", c.core, c.array))
+                            : copy && c.space == MemorySpace::kDram && Zoomed("dram");
     record->command_zoomed[i] = zoomed ? 1 : 0;
   }
 }
@@ -272,6 +288,7 @@ Record NpuChip::Finish() {
   AddLevels(&record);
   AddUnits(&record);
   AddOperators(&record);
+  AddActiveTimes(&record);
   AddZooms(&record);
   const auto arrays = static_cast<Tick>(machine_.npu.cores * machine_.npu.array.count);
   record.critical_kind_units = static_cast<std::uint32_t>(arrays);

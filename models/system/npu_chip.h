@@ -31,6 +31,7 @@ class NpuChip : public Domain, private NpuCore::Chip {
   void AddUnits(Record* record) const;
   void AddLevels(Record* record) const;
   void AddOperators(Record* record) const;
+  void AddActiveTimes(Record* record) const;
   void AddZooms(Record* record) const;
 
   bool keep_spans_;

@@ -45,8 +45,7 @@ class NpuTileCost : public TileCost {
     return static_cast<double>(array.weight_double_buffer ? std::max(stream, push) : stream + push);
   }
 
-  double MatmulAloneCycles(std::int64_t rows, double rate,
-                           bool output_stationary) const override {
+  double MatmulAloneCycles(std::int64_t rows, double rate, bool output_stationary) const override {
     const SystolicArraySpec& array = machine_.npu.array;
     return static_cast<double>((output_stationary ? 0 : SystolicTiming::PushCycles(array)) +
                                SystolicTiming::StreamCycles(array, rows, rate) +
@@ -77,6 +76,17 @@ class NpuTileCost : public TileCost {
   MachineSpec machine_;
 };
 
+std::vector<std::string> PaidResources(const MachineSpec& machine) {
+  const NpuSpec& npu = machine.npu;
+  std::vector<std::string> paid = {"dma", "scratchpad", "vector"};
+  if (machine.memory.PeakBytesPerSecond() > 0) paid.emplace_back("dram");
+  if (npu.host_link.bandwidth_bytes_per_s > 0) paid.emplace_back("host_link");
+  if (npu.mapping.launch_s > 0) paid.emplace_back("launch");
+  if (npu.shared_memory.size_bytes > 0) paid.emplace_back("shared_memory");
+  if (npu.mapping.synchronise_s > 0) paid.emplace_back("synchronisation");
+  return paid;
+}
+
 std::vector<std::string> ZoomableUnits(const MachineSpec& machine) {
   std::vector<std::string> units;
   if (!machine.memory.ideal()) units.emplace_back("dram");
@@ -98,7 +108,8 @@ const bool kRegistered = SystemModelRegistry::Instance().Add(
             &NpuChipPeak,
             &ZoomableUnits,
             {"dram", "dma", "host_link", "launch", "scratchpad", "shared_memory", "synchronisation",
-             "vector"}});
+             "vector"},
+            &PaidResources});
 
 }  // namespace
 }  // namespace siliscope

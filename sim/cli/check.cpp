@@ -2,6 +2,7 @@
 // siliscope check: are these YAML and ONNX files good? Nothing is run.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -24,10 +25,27 @@ bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+bool IsSystem(const std::string& name) {
+  const std::vector<std::string> names = ListMachines();
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 void CheckOne(const CheckOptions& o, const std::string& file) {
-  if (EndsWith(file, ".yaml") || EndsWith(file, ".yml")) {
+  const bool yaml = EndsWith(file, ".yaml") || EndsWith(file, ".yml");
+  if (yaml) {
+    const YamlDocument document = YamlDocument::FromFile(file);
+    if (IsMemoryDocument(document)) {
+      const DramTiming timing = ReadDramTiming(document);
+      const double bytes_per_s =
+          timing.data_rate_t_per_s * static_cast<double>(timing.bus_bits) / 8;
+      fmt::print("{}: good: a memory device of {} a channel\n", file,
+                 Engineering(bytes_per_s, "B/s"));
+      return;
+    }
+  }
+  if (yaml || IsSystem(file)) {
     const MachineSpec machine = LoadMachine(file, {});
-    fmt::print("{}: good: {}, {} cores, {} array(s) of {}x{} each, {}\n", file, machine.name,
+    fmt::print("{}: good: {}, {} core(s), {} array(s) of {}x{} each, {}\n", file, machine.name,
                machine.npu.cores, machine.npu.array.count, machine.npu.array.rows,
                machine.npu.array.columns,
                Engineering(ComputedPeakOperations(machine,
@@ -60,7 +78,10 @@ int Check(const CheckOptions& o) {
 void AddCheckCommand(CLI::App& app, int* exit_code) {
   auto o = std::make_shared<CheckOptions>();
   CLI::App* check = app.add_subcommand("check", "validate YAML or ONNX files without running");
-  check->add_option("files", o->files, "chip YAML, ONNX files or names of workloads")->required();
+  check
+      ->add_option("files", o->files,
+                   "YAML of chips or memories, ONNX files, or names of systems and workloads")
+      ->required();
   AddWorkloadOptions(*check, &o->workload);
   check->add_flag("--print", o->print, "print the network in the readable text form");
   check->callback([o, exit_code] { *exit_code = Check(*o); });

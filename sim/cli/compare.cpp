@@ -108,10 +108,22 @@ std::string ComparisonCsv(const std::vector<Point>& points) {
   return text;
 }
 
+/// The largest part of the arrays' time, in words.
+std::string BoundWords(const nlohmann::ordered_json& summary) {
+  const auto& shares = summary.at("array_time_pct");
+  for (std::size_t c = 0; c < kCauses; ++c) {
+    const std::string name(CauseName(static_cast<Cause>(c)));
+    if (summary.at("bound") != name) continue;
+    return fmt::format("{} {:.0f}%", CauseWords(static_cast<Cause>(c)),
+                       shares.at(name).get<double>());
+  }
+  return "";
+}
+
 void PrintTable(const std::vector<Point>& points) {
-  fmt::print("{:<18} {:<14} {:>5} {:<6} {:>10} {:>11} {:>8} {:>6} {:>7} {:>10}  {}\n", "workload",
-             "system", "batch", "dtype", "time", "samples/s", "TOPS", "util", "GB/s", "samples/J",
-             "most time goes to");
+  fmt::print("{:<18} {:<14} {:>5} {:<6} {:>10} {:>11} {:>8} {:>6} {:>7} {:>11}  {}\n", "workload",
+             "system", "batch", "dtype", "time", "samples/s", "TOPS", "util", "GB/s", "samples/s/W",
+             "most of the arrays' time");
   for (const Point& p : points) {
     if (!p.error.empty()) {
       fmt::print("{:<18} {:<14} failed: {}\n", p.workload, p.system, p.error);
@@ -120,13 +132,13 @@ void PrintTable(const std::vector<Point>& points) {
     const auto& s = p.summary;
     const double tdp = s.at("tdp_w").get<double>(), rate = s.at("samples_per_s").get<double>();
     fmt::print(
-        "{:<18} {:<14} {:>5} {:<6} {:>10} {:>11.5g} {:>8.4g} {:>5.1f}% {:>7.4g} {:>10}  {}\n",
+        "{:<18} {:<14} {:>5} {:<6} {:>10} {:>11.5g} {:>8.4g} {:>5.1f}% {:>7.4g} {:>11}  {}\n",
         std::filesystem::path(p.workload).stem().string(), s.at("system").get<std::string>(),
         s.at("batch").get<std::int64_t>(), s.at("dtype").get<std::string>(),
         Engineering(s.at("time_us").get<double>() * 1e-6, "s"), rate,
         s.at("nominal_tops").get<double>(), s.at("compute_util_pct").get<double>(),
         s.at("dram_gb_per_s").get<double>(), tdp > 0 ? fmt::format("{:.4g}", rate / tdp) : "-",
-        s.at("bound").get<std::string>());
+        BoundWords(s));
   }
 }
 
@@ -185,6 +197,12 @@ int Compare(const CompareOptions& o) {
   out.Commit();
   PrintTable(points);
   PrintMeans(points, systems, workloads.size());
+  fmt::print(
+      "TOPS: 10^12 operations a second, a multiply-accumulate counts as two. util: TOPS / "
+      "published "
+      "peak.\nGB/s: off-chip memory. samples/s/W: per watt of thermal design power. {}\n",
+      o.workload.request.dtype.empty() ? "Each chip runs in its own data type; --dtype sets one."
+                                       : "");
   fmt::print("written: {}/ comparison.csv summary.json, and a folder for each run\n", out.path());
   return code;
 }

@@ -3,6 +3,8 @@
 // from.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <memory>
 
 #include "sim/cli/command.h"
@@ -26,6 +28,54 @@ const std::vector<NamedText>& ExitCodes() {
       {"74", "a file could not be written"},
       {"130", "interrupted; nothing half-written is left"}};
   return kCodes;
+}
+
+/// Words of the field that a newcomer meets in the output.
+const std::vector<NamedText>& Terms() {
+  static const std::vector<NamedText> kTerms = {
+      {"systolic array",
+       "a grid of processing elements; rows of one operand stream through while the other stays, "
+       "and "
+       "each element multiplies, adds and passes on"},
+      {"MAC", "multiply-accumulate: one multiplication and one addition, two operations"},
+      {"TOPS", "10^12 operations a second; a multiply-accumulate counts as two"},
+      {"util", "compute_util_pct: operations of the network a second / the chip's published peak"},
+      {"batch", "samples (images, sequences, rows) that go through the network together"},
+      {"sample", "one image, sequence or row of the batch"},
+      {"roofline",
+       "the limit min(peak, intensity x bandwidth); a point below it lost time to something else"},
+      {"ridge",
+       "operations a byte at which the roofline turns: below it memory sets the limit, above it "
+       "the "
+       "arrays do"},
+      {"intensity",
+       "arithmetic intensity: operations a byte moved; MAC/B counts multiply-accumulates"},
+      {"tile", "a piece of an operator as large as the array, or what one command works on"},
+      {"scratchpad", "on-chip memory that the compiler fills by copies; it is no cache"},
+      {"bf16", "16-bit floating point with the exponent of fp32"},
+      {"geometric mean", "the n-th root of a product of n values: it treats ratios alike"}};
+  return kTerms;
+}
+
+/// A chip of configs/chips.
+bool ExplainSystem(const std::string& name, std::vector<std::string>* names) {
+  const std::vector<std::string> machines = ListMachines();
+  names->insert(names->end(), machines.begin(), machines.end());
+  if (std::find(machines.begin(), machines.end(), name) == machines.end()) return false;
+  const MachineSpec m = LoadMachine(name, {});
+  fmt::print("{} (chip): {}\n  {} core(s) with {} systolic array(s) of {}x{} each, {:.4g} MHz\n",
+             name, m.description, m.npu.cores, m.npu.array.count, m.npu.array.rows,
+             m.npu.array.columns, m.clock_hz / 1e6);
+  for (const auto& [path, source] : m.sources) {
+    fmt::print("  {}: {}\n", path.empty() ? "source" : path, source);
+  }
+  return true;
+}
+
+std::string Lowered(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
 }
 
 bool ExplainKey(const std::string& name, std::vector<std::string>* names) {
@@ -62,8 +112,10 @@ void Explain(const std::string& name) {
   for (std::size_t c = 0; c < kCauses; ++c) {
     const auto cause = static_cast<Cause>(c);
     names.emplace_back(CauseName(cause));
-    if (CauseName(cause) != name) continue;
-    fmt::print("{} (cause of a unit's time): {}\n", CauseName(cause), CauseMeaning(cause));
+    names.emplace_back(CauseWords(cause));
+    if (CauseName(cause) != name && CauseWords(cause) != name) continue;
+    fmt::print("{} ({}_us, {}_pct; where a unit's time goes): {}\n", CauseWords(cause),
+               CauseName(cause), CauseName(cause), CauseMeaning(cause));
     found = true;
   }
   for (const NamedText& op :
@@ -78,11 +130,19 @@ void Explain(const std::string& name) {
     fmt::print("{} (exit code): {}\n", code.name, code.text);
     found = true;
   }
+  for (const NamedText& term : Terms()) {
+    names.push_back(term.name);
+    if (Lowered(term.name) != Lowered(name)) continue;
+    fmt::print("{}: {}\n", term.name, term.text);
+    found = true;
+  }
+  found = ExplainSystem(name, &names) || found;
   if (!found) {
     throw UserError(
         "nothing is called \"" + name.substr(0, 80) + "\"" +
         (NearestName(name, names).empty()
-             ? "; keys of chip files, metrics, causes, operators and exit codes are explained"
+             ? "; keys of chip files, chips, metrics, causes, operators, terms and exit codes are "
+               "explained"
              : Suggestion(name, names)));
   }
 }
@@ -93,7 +153,9 @@ void AddExplainCommand(CLI::App& app) {
   auto name = std::make_shared<std::string>();
   CLI::App* explain = app.add_subcommand(
       "explain", "what a key, metric, cause, operator or exit code means, with unit and sources");
-  explain->add_option("name", *name, "array.rows, array_util_pct, memory_bandwidth, conv, 4, ...")
+  explain
+      ->add_option("name", *name,
+                   "array.rows, tpu-v1, array_util_pct, \"tile edges\", conv, ridge, 4, ...")
       ->required();
   explain->callback([name] { Explain(*name); });
 }

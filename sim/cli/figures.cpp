@@ -19,7 +19,7 @@ namespace {
 
 struct FiguresOptions {
   std::vector<std::string> ids;
-  std::string out = "out/figures";
+  std::string out = "figures";
   std::string of;
 };
 

@@ -41,8 +41,11 @@ int Ops(const OpsOptions& o) {
   const auto rows = SimulateRows(table, ParseOverrides(o.set), o.ideal,
                                  [&](std::size_t done) { progress.Done(done); });
   WriteFileWhole(o.out, OperatorResultsCsv(table, rows, false));
-  const auto failed = static_cast<std::size_t>(std::count_if(
-      rows.begin(), rows.end(), [](const OperatorRow& r) { return !r.error.empty(); }));
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].error.empty()) continue;
+    if (++failed <= 3) fmt::print("{}: row {}: {}\n", o.list, i + 1, rows[i].error);
+  }
   fmt::print("{} operators simulated, {} failed; written: {}\n", rows.size() - failed, failed,
              o.out);
   return static_cast<int>(failed > 0 ? ExitCode::kSomeRowsFailed : ExitCode::kDone);

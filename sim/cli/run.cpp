@@ -71,8 +71,8 @@ void Run(const RunOptions& o) {
   request.options.spans = o.trace != "none";
   TraceOptionsOf(o);  // complains before anything runs
   OutputFolder out(o.out);
-  std::vector<Remedy> remedies;
-  if (!o.no_advice) remedies = SimulateRemedies(request);
+  Advice advice;
+  if (!o.no_advice) advice = SimulateAdvice(request);
   request.options.zoom.units = SplitList(o.zoom);
   request.zoom_operators = SplitList(o.zoom_operators);
   const bool zoomed = !o.zoom.empty() || !o.zoom_operators.empty();
@@ -91,7 +91,7 @@ void Run(const RunOptions& o) {
   CheckRecord(result);
   const Metrics metrics = ComputeMetrics(result);
   nlohmann::ordered_json summary = SummaryJson(result, metrics);
-  for (Remedy& remedy : remedies) {
+  for (Remedy& remedy : advice.remedies) {
     remedy.factor = metrics.samples_per_s > 0 ? remedy.factor / metrics.samples_per_s : 0;
     summary["would_help"].push_back(
         {{"change", remedy.text}, {"factor", remedy.factor}, {"options", remedy.options}});
@@ -99,8 +99,11 @@ void Run(const RunOptions& o) {
   WriteResultFiles(out, "", result, summary, CommandText());
   WriteTrace(out, o, result);
   out.Commit();
-  fmt::print("{}", SummaryText(result, metrics, remedies, out.path(), o.trace != "none",
-                                o.vcd));
+  std::vector<std::string> changes = o.set;
+  for (const std::string& resource : o.ideal) changes.push_back("ideal " + resource);
+  fmt::print("{}", SummaryText(result, metrics, advice, changes, out.path(),
+                               std::string(o.trace != "none" ? " trace.json" : "") +
+                                   (o.vcd ? " waveform.vcd" : "")));
 }
 
 }  // namespace

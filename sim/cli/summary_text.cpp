@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "sim/core/quantity.h"
@@ -19,31 +20,6 @@ std::string Grouped(double value) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
   return digits;
-}
-
-/// Words for a cause as the summary says it.
-std::string CauseWords(Cause cause) {
-  switch (cause) {
-    case Cause::kCompute:
-      return "array active";
-    case Cause::kQuantisation:
-      return "tile edges";
-    case Cause::kMemoryBandwidth:
-      return "waiting for memory bandwidth";
-    case Cause::kMemoryLatency:
-      return "waiting for memory latency";
-    case Cause::kDependency:
-      return "waiting for the vector unit";
-    case Cause::kFillDrain:
-      return "fill, drain and weight push";
-    case Cause::kCommunication:
-      return "waiting for the host";
-    default: {
-      std::string words(CauseName(cause));
-      std::replace(words.begin(), words.end(), '_', ' ');
-      return words;
-    }
-  }
 }
 
 std::string CauseList(const Metrics& m) {
@@ -88,13 +64,73 @@ std::string OperatorNote(const SimulationResult& result, std::size_t index) {
   return note;
 }
 
+/// " with array.rows=64, clock=1 GHz": what `--set` has changed.
+std::string ChangesText(const std::vector<std::string>& changes) {
+  std::string text;
+  for (const std::string& change : changes) text += (text.empty() ? " with " : ", ") + change;
+  return text;
+}
+
+/// The off-chip memory; or, where nothing goes through one, the link that the weights come over.
+std::string MemoryLine(const SimulationResult& result, const Metrics& m) {
+  const double intensity = m.macs_per_weight_byte;
+  if (m.dram_peak_gb_per_s > 0) {
+    const char* verdict = intensity <= 0 ? ""
+                          : intensity < m.ridge_macs_per_byte
+                              ? " (below: memory sets the limit)"
+                              : " (above: the arrays set the limit)";
+    return fmt::format(
+        "  memory       {:.3g} GB/s of {:.4g}  {:.0f}%   {} MAC/B of weights, ridge {}{}\n",
+        m.dram_gb_per_s, m.dram_peak_gb_per_s, 100 * m.dram_gb_per_s / m.dram_peak_gb_per_s,
+        Grouped(intensity), Grouped(m.ridge_macs_per_byte), verdict);
+  }
+  for (const LevelRecord& level : result.record.levels) {
+    if (level.name != "host_link" || m.dram_bytes > 0) continue;
+    const double seconds = m.time_us * 1e-6;
+    return fmt::format(
+        "  memory       none off the chip; host link {:.3g} GB/s of {:.4g}   {} MAC/B of weights\n",
+        static_cast<double>(level.read_bytes + level.write_bytes) / seconds / 1e9,
+        level.peak_bytes_per_s / 1e9, Grouped(intensity));
+  }
+  return fmt::format("  memory       {:.3g} GB/s of an ideal memory   {} MAC/B of weights\n",
+                     m.dram_gb_per_s, Grouped(intensity));
+}
+
+/// What the changes of `--set` did: microseconds of each cause, before and after.
+std::string BaselineText(const SimulationResult& result, const Metrics& m,
+                         const std::optional<Baseline>& baseline) {
+  if (!baseline) return "";
+  const bool slower = m.time_us > baseline->time_us;
+  const double ratio = slower ? m.time_us / baseline->time_us : baseline->time_us / m.time_us;
+  std::string text = fmt::format(
+      "  unchanged    {} takes {}: this is {}; peak {:.4g} -> {:.4g} TOPS\n", result.machine.name,
+      TimeText(baseline->time_us),
+      ratio < 1.005 ? "as fast"
+                    : fmt::format("{:.3g} times {}", ratio, slower ? "slower" : "faster"),
+      baseline->peak_tops, m.peak_tops);
+  std::vector<std::pair<double, std::string>> changes;
+  for (std::size_t c = 0; c < kCauses; ++c) {
+    const double before = baseline->time_us * baseline->cause_pct[c] / 100;
+    const double after = m.time_us * m.cause_pct[c] / 100;
+    if (std::abs(after - before) < 0.01 * std::max(baseline->time_us, m.time_us)) continue;
+    changes.emplace_back(-std::abs(after - before),
+                         fmt::format("{} {} -> {}", CauseWords(static_cast<Cause>(c)),
+                                     TimeText(before), TimeText(after)));
+  }
+  std::sort(changes.begin(), changes.end());
+  for (std::size_t i = 0; i < std::min<std::size_t>(4, changes.size()); ++i) {
+    text += fmt::format("               {}\n", changes[i].second);
+  }
+  return text;
+}
+
 std::string RemedyLine(std::vector<Remedy> remedies) {
   std::stable_sort(remedies.begin(), remedies.end(),
                    [](const Remedy& a, const Remedy& b) { return a.factor > b.factor; });
   std::string text;
   for (const Remedy& remedy : remedies) {
-    if (remedy.factor < 1.015) continue;
-    text += fmt::format("{}{}: {:.2g} times faster", text.empty() ? "" : "    ", remedy.text,
+    if (remedy.factor < 1.02) continue;
+    text += fmt::format("{}{}: {:.3g} times faster", text.empty() ? "" : "    ", remedy.text,
                         remedy.factor);
     if (remedy.factor >= 10) break;
   }
@@ -108,28 +144,20 @@ std::string SimulationRate(const SimulationResult& result) {
   return Engineering(static_cast<double>(result.record.events) / seconds, "events/s");
 }
 
-std::string SummaryText(const SimulationResult& result, const Metrics& m,
-                        const std::vector<Remedy>& remedies, const std::string& folder,
-                        bool with_trace, bool with_waveform) {
+std::string SummaryText(const SimulationResult& result, const Metrics& m, const Advice& advice,
+                        const std::vector<std::string>& changes, const std::string& folder,
+                        const std::string& more_files) {
   const Program& program = result.program;
   std::string text =
-      fmt::format("{}, batch {}, {}, on {} (1 chip)   simulated in {} at {}\n", program.workload,
-                  program.batch, program.dtype, result.machine.name,
+      fmt::format("{}, batch {}, {}, on {}{} (1 chip)   simulated in {} at {}\n", program.workload,
+                  program.batch, program.dtype, result.machine.name, ChangesText(changes),
                   Engineering(result.simulate_seconds, "s"), SimulationRate(result));
   for (const std::string& note : program.notes) text += "  note         " + note + "\n";
   text += fmt::format("  time         {:<12} {} samples/s\n", TimeText(m.time_us),
                       Grouped(m.samples_per_s));
   text += fmt::format("  compute      {:.3g} TOPS of {:.4g}  {:.0f}%   {}\n", m.nominal_tops,
                       m.peak_tops, m.compute_util_pct, CauseList(m));
-  if (m.dram_peak_gb_per_s > 0) {
-    text += fmt::format(
-        "  memory       {:.3g} GB/s of {:.4g}  {:.0f}%   {} MAC/B of weights, ridge {}\n",
-        m.dram_gb_per_s, m.dram_peak_gb_per_s, 100 * m.dram_gb_per_s / m.dram_peak_gb_per_s,
-        Grouped(m.macs_per_weight_byte), Grouped(m.ridge_macs_per_byte));
-  } else {
-    text += fmt::format("  memory       {:.3g} GB/s of an ideal memory   {} MAC/B of weights\n",
-                        m.dram_gb_per_s, Grouped(m.macs_per_weight_byte));
-  }
+  text += MemoryLine(result, m);
   int rank = 0;
   for (const std::size_t i : OperatorsByTime(result.record)) {
     if (++rank > 3) break;
@@ -140,19 +168,21 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m,
   }
   for (const ZoomRecord& zoom : result.record.zooms) {
     text += fmt::format("  at cycle zoom {}: {} stepped", zoom.unit,
-                        Engineering(static_cast<double>(zoom.cycles), (zoom.unit == "dram" ? "command slots" : "element cycles")));
+                        Engineering(static_cast<double>(zoom.cycles),
+                                    (zoom.unit == "dram" ? "command slots" : "element cycles")));
     if (zoom.tiles_checked > 0) {
       text += fmt::format(", {} tiles, each result equal to the product of its operands",
                           Grouped(static_cast<double>(zoom.tiles_checked)));
     }
     text += "\n";
   }
-  const std::string help = RemedyLine(remedies);
+  text += BaselineText(result, m, advice.baseline);
+  const std::string help = RemedyLine(advice.remedies);
   if (!help.empty()) text += "  would help   " + help + "\n";
   text += fmt::format(
       "  written      {}/ summary.json operators.csv units.csv memory.csv "
-      "tensors.csv links.csv roofline.csv run.yaml{}{}\n",
-      folder, with_trace ? " trace.json" : "", with_waveform ? " waveform.vcd" : "");
+      "tensors.csv links.csv roofline.csv run.yaml{}\n",
+      folder, more_files);
   return text;
 }
 

@@ -10,9 +10,10 @@
 
 namespace siliscope {
 
+/// `changes`: what `--set` and `--ideal` changed. `more_files`: written beside the usual ones.
 std::string SummaryText(const SimulationResult& result, const Metrics& metrics,
-                        const std::vector<Remedy>& remedies, const std::string& folder,
-                        bool with_trace, bool with_waveform);
+                        const Advice& advice, const std::vector<std::string>& changes,
+                        const std::string& folder, const std::string& more_files);
 
 /// Simulated work a second: "9.8 M events/s".
 std::string SimulationRate(const SimulationResult& result);

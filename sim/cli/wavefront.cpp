@@ -18,6 +18,9 @@
 namespace siliscope {
 namespace {
 
+const char* const kDataflows[] = {"weight_stationary", "output_stationary", "input_stationary",
+                                  "searched"};
+
 struct WavefrontOptions {
   std::string system;
   std::vector<std::string> set;
@@ -61,7 +64,18 @@ void Wavefront(const WavefrontOptions& o) {
   }
   if (!o.vcd.empty()) WriteFileWhole(o.vcd, WaveformText(recording, Clock(machine.clock_hz)));
   nlohmann::ordered_json json = {
-      {"system", machine.name}, {"cycles", recording.cycles}, {"product", recording.product}};
+      {"system", machine.name},
+      {"dataflow", kDataflows[static_cast<int>(machine.npu.array.dataflow)]},
+      {"m", o.m},
+      {"k", o.k},
+      {"n", o.n},
+      {"a", recording.a},
+      {"b", recording.b},
+      {"cycles", recording.cycles},
+      {"product", recording.product},
+      {"meaning",
+       "frames: a cycle each; active: 1 = the processing element holds a valid operand; sums: its "
+       "partial sum; a (m x k), b (k x n) and product (m x n) row by row"}};
   for (const ArrayFrame& frame : recording.frames) {
     json["frames"].push_back({{"active", frame.active}, {"sums", frame.sums}});
   }

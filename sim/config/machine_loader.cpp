@@ -36,15 +36,7 @@ DramTiming LoadDramTiming(const std::string& kind, const std::string& place) {
     throw UserError(place + ": memory.kind: \"" + kind + "\" is not a kind of memory" +
                     Suggestion(kind, allowed));
   }
-  const YamlDocument document =
-      YamlDocument::FromFile(RootFolder() + "/configs/memory/" + kind + ".yaml");
-  YamlReader reader(document, nullptr);
-  std::string name;
-  reader.Text("name", name, Need::kRequired, "");
-  DramTiming timing;
-  VisitDramTiming(reader, timing);
-  reader.Finish();
-  return timing;
+  return ReadDramTiming(YamlDocument::FromFile(RootFolder() + "/configs/memory/" + kind + ".yaml"));
 }
 
 void ReadMemory(YamlReader& reader, const YamlDocument& document, DramSpec& memory) {
@@ -94,12 +86,26 @@ MachineSpec LoadMachine(const std::string& name_or_file, const std::vector<Overr
                       Suggestion(name_or_file, names));
     }
     file = "systolic-128x128";
-    all = {{"name", name_or_file}, {"array.rows", rows}, {"array.columns", columns},
-           {"mapping.output_block_rows", rows}};
+    all = {{"name", name_or_file}, {"array.rows", rows}, {"array.columns", columns}};
   }
   all.insert(all.end(), overrides.begin(), overrides.end());
   return ParseMachine(YamlDocument::FromFile(RootFolder() + "/configs/chips/" + file + ".yaml"),
                       all);
+}
+
+bool IsMemoryDocument(const YamlDocument& document) {
+  return document.root().IsMap() && !document.root()["kind"].IsDefined() &&
+         document.root()["burst_length"].IsDefined();
+}
+
+DramTiming ReadDramTiming(const YamlDocument& document) {
+  YamlReader reader(document, nullptr);
+  std::string name;
+  reader.Text("name", name, Need::kRequired, "");
+  DramTiming timing;
+  VisitDramTiming(reader, timing);
+  reader.Finish();
+  return timing;
 }
 
 MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& overrides) {

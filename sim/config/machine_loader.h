@@ -21,6 +21,10 @@ MachineSpec LoadMachine(const std::string& name_or_file, const std::vector<Overr
 /// Reads a chip from YAML text, as LoadMachine does from a file.
 MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& overrides);
 
+/// Whether a YAML file describes a memory device (configs/memory), and what it says of it.
+bool IsMemoryDocument(const YamlDocument& document);
+DramTiming ReadDramTiming(const YamlDocument& document);
+
 /// The chips that configs/chips holds, by name.
 std::vector<std::string> ListMachines();
 

@@ -35,7 +35,8 @@ void VisitArray(FieldVisitor& v, SystolicArraySpec& s) {
   v.Integer("row_granule", s.row_granule, {1, 1024}, kOptional,
             "streamed rows are padded to a multiple of this");
   v.Table("macs_per_element", s.macs_per_element, Dimension::kPlain, kRequired,
-          "multiply-accumulates of a processing element in a cycle, by operand types (int8, int8xint16, "
+          "multiply-accumulates of a processing element in a cycle, by operand types (int8, "
+          "int8xint16, "
           "bf16)");
 }
 
@@ -122,17 +123,18 @@ void VisitMapping(FieldVisitor& v, NpuMappingSpec& s) {
          "convolution windows are formed on the way into the array; else they are written out");
   v.Flag("vector_gemv", s.vector_gemv, kOptional,
          "a product of one row may run on the vector unit, without the array");
-  v.Integer("output_block_rows", s.output_block_rows, {1, 1 << 20}, kOptional,
-            "rows of a result that leave while the next are computed");
+  v.Integer("output_block_rows", s.output_block_rows, {0, 1 << 20}, kOptional,
+            "rows of a result that leave while the next are computed; 0 = as the array has");
   int order = static_cast<int>(s.loop_order);
   v.Choice("loop_order", order, {"searched", "mnk", "nmk", "kmn", "knm"}, kOptional,
            "loops over the blocks of a matrix product, outermost first; with k outermost partial "
            "sums pass through memory");
   s.loop_order = static_cast<LoopOrder>(order);
   constexpr Range kBlock{0, 1 << 30};
-  v.Integer("block_m", s.block_m, kBlock, kOptional,
-            "streamed rows of a block; with any of the three, operands pass through block by block, "
-            "0 = searched");
+  v.Integer(
+      "block_m", s.block_m, kBlock, kOptional,
+      "streamed rows of a block; with any of the three, operands pass through block by block, "
+      "0 = searched");
   v.Integer("block_n", s.block_n, kBlock, kOptional, "columns of a block, 0 = searched");
   v.Integer("block_k", s.block_k, kBlock, kOptional, "contraction of a block, 0 = searched");
   v.Integer("images_at_a_time", s.images_at_a_time, {0, 1 << 20}, kOptional,

@@ -19,6 +19,7 @@ struct ArrayFrame {
 struct ArrayRecording {
   std::uint64_t cycles = 0;
   std::vector<ArrayFrame> frames;  ///< a cycle each
+  std::vector<float> a, b;         ///< operands, [m][k] and [k][n]
   std::vector<float> product;      ///< [m][n]
   std::vector<float> reference;    ///< the same product, computed without the array
 };

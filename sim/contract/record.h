@@ -30,6 +30,8 @@ inline constexpr std::size_t kCauses = 11;
 
 /// "compute", "memory_bandwidth", ... as in column names.
 std::string_view CauseName(Cause cause);
+/// As texts and figures say it: "tile edges", "waiting for memory bandwidth", ...
+std::string_view CauseWords(Cause cause);
 /// One line of what the cause means, for `siliscope explain`.
 std::string_view CauseMeaning(Cause cause);
 
@@ -72,6 +74,7 @@ struct LevelRecord {
 struct OperatorRecord {
   Tick begin = kNever;  ///< first command starts
   Tick end = 0;         ///< last command completes
+  Tick active = 0;      ///< time in which at least one of its commands runs
   Tick exclusive = 0;   ///< time that passed on the critical unit while it was this operator's turn
   CauseTimes times{};   ///< of the critical unit kind, summed over its units
   std::int64_t dram_read_bytes = 0;

@@ -23,7 +23,7 @@ struct ZoomRequest {
 };
 
 struct SimulationOptions {
-  bool spans = false;             ///< keep every span and command time, for traces
+  bool spans = false;  ///< keep every span and command time, for traces
   ZoomRequest zoom;
 };
 
@@ -44,8 +44,9 @@ struct SystemModelKind {
   double (*peak_operations_per_s)(const MachineSpec& spec, const std::string& dtype);
   /// Units that can run at cycle zoom.
   std::vector<std::string> (*zoomable_units)(const MachineSpec& spec);
-  /// Resources that `--ideal` can name.
+  /// Resources that `--ideal` can name, and those of them that this machine pays for.
   std::vector<std::string> ideal_resources;
+  std::vector<std::string> (*paid_resources)(const MachineSpec& spec);
 };
 
 using SystemModelRegistry = Registry<SystemModelKind>;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The event queue of one chip: plain callbacks in order of (time, priority, sequence), so that
-// equal times run in the same order on every machine and at every zoom. (SystemC's own heap orders equal times arbitrarily; on
-// a tile model that alone moves results by 2%.) No std::function and no allocation per event.
+// equal times run in the same order on every machine and at every zoom. (SystemC's own heap orders
+// equal times arbitrarily; on a tile model that alone moves results by 2%.) No std::function and no
+// allocation per event.
 #pragma once
 
 #include <boost/heap/d_ary_heap.hpp>

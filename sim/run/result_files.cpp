@@ -181,7 +181,9 @@ std::string RooflineCsv(const SimulationResult& result) {
   const double peak = ComputedPeakOperations(result.machine, dtype);
   for (std::size_t i = 0; i < result.program.operators.size(); ++i) {
     const OperatorRecord& r = result.record.operators[i];
-    const double seconds = ToSeconds(r.end - std::min(r.begin, r.end));
+    // Its turn on the arrays; or the time in which its own commands ran, where copies that ran
+    // ahead make that longer: so no point lies above a roof.
+    const double seconds = ToSeconds(std::max(r.exclusive, r.active));
     if (r.executed_flops <= 0 || seconds <= 0) continue;
     const std::pair<const char*, std::int64_t> levels[] = {
         {"dram", r.dram_read_bytes + r.dram_write_bytes},

@@ -84,6 +84,12 @@ SimulationResult Simulate(const SimulationRequest& request) {
   SimulationResult result;
   result.machine = MachineOf(request);
   result.program = CompileRequest(request, result.machine);
+  const std::vector<std::string> paid = KindOf(result.machine).paid_resources(result.machine);
+  for (const std::string& resource : request.ideal) {
+    if (std::find(paid.begin(), paid.end(), resource) != paid.end()) continue;
+    result.program.notes.push_back(
+        "--ideal " + resource + " changes nothing: " + result.machine.name + " has no such cost");
+  }
   result.compile_seconds = Seconds(start);
   const auto run = std::chrono::steady_clock::now();
   const auto model = KindOf(result.machine).make_model(result.machine);

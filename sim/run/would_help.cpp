@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 
 #include "sim/run/metrics.h"
 #include "sim/run/worker_pool.h"
@@ -22,10 +23,11 @@ std::vector<Variant> VariantsOf(const MachineSpec& machine) {
   const SystolicArraySpec& array = machine.npu.array;
   std::vector<Variant> variants;
   if (array.rows >= 8 && array.columns >= 8 && array.rows % 2 == 0 && array.columns % 2 == 0) {
-    variants.push_back({fmt::format("array {}x{} x{}", array.rows / 2, array.columns / 2, array.count * 4),
-              {{"array.rows", std::to_string(array.rows / 2)},
-               {"array.columns", std::to_string(array.columns / 2)},
-               {"array.count", std::to_string(array.count * 4)}}});
+    variants.push_back(
+        {fmt::format("array {}x{} x{}", array.rows / 2, array.columns / 2, array.count * 4),
+         {{"array.rows", std::to_string(array.rows / 2)},
+          {"array.columns", std::to_string(array.columns / 2)},
+          {"array.count", std::to_string(array.count * 4)}}});
   }
   if (!machine.memory.ideal()) {
     variants.push_back(
@@ -43,41 +45,68 @@ std::vector<Variant> VariantsOf(const MachineSpec& machine) {
   return variants;
 }
 
+/// What a worker hands back: samples a second, time, peak, shares of causes.
+std::string Numbers(const Metrics& m) {
+  std::string text = fmt::format("{} {} {}", m.samples_per_s, m.time_us, m.peak_tops);
+  for (const double share : m.cause_pct) text += fmt::format(" {}", share);
+  return text;
+}
+
+Baseline ReadBaseline(const std::string& numbers) {
+  std::istringstream in(numbers);
+  Baseline baseline;
+  double samples_per_s = 0;
+  in >> samples_per_s >> baseline.time_us >> baseline.peak_tops;
+  for (double& share : baseline.cause_pct) in >> share;
+  return baseline;
+}
+
+Remedy RemedyOf(const Variant& variant, double samples_per_s, std::int64_t batch) {
+  Remedy remedy{variant.text, samples_per_s, {}};
+  for (const auto& [key, value] : variant.overrides) {
+    remedy.options.push_back(fmt::format("--set '{}={}'", key, value));
+  }
+  if (variant.batch_factor > 1) {
+    remedy.text = "batch " + std::to_string(batch * variant.batch_factor);
+    remedy.options.push_back("--batch " + std::to_string(batch * variant.batch_factor));
+  }
+  return remedy;
+}
+
 }  // namespace
 
-std::vector<Remedy> SimulateRemedies(const SimulationRequest& request) {
+Advice SimulateAdvice(const SimulationRequest& request) {
+  const MachineSpec machine = MachineOf(request);
   const auto* workload = std::get_if<WorkloadRequest>(&request.work);
   if (workload == nullptr) return {};
-  const MachineSpec machine = MachineOf(request);
   const std::int64_t batch = std::max<std::int64_t>(
       1, workload->batch > 0 ? workload->batch : CompileRequest(request, machine).batch);
   const std::vector<Variant> variants = VariantsOf(machine);
+  const bool changed = !request.overrides.empty() || !request.ideal.empty();
   const auto jobs = RunJobs(
-      variants.size(),
+      variants.size() + (changed ? 1 : 0),
       [&](std::size_t i) {
-        SimulationRequest changed = request;
-        changed.options = {};
-        for (const Override& o : variants[i].overrides) changed.overrides.push_back(o);
-        auto& work = std::get<WorkloadRequest>(changed.work);
+        SimulationRequest variant = request;
+        variant.options = {};
+        if (i == variants.size()) {
+          variant.overrides.clear();
+          variant.ideal.clear();
+          return Numbers(ComputeMetrics(Simulate(variant)));
+        }
+        for (const Override& o : variants[i].overrides) variant.overrides.push_back(o);
+        auto& work = std::get<WorkloadRequest>(variant.work);
         if (variants[i].batch_factor > 1) work.batch = batch * variants[i].batch_factor;
-        const SimulationResult result = Simulate(changed);
-        return fmt::format("{}", ComputeMetrics(result).samples_per_s);
+        return Numbers(ComputeMetrics(Simulate(variant)));
       },
       [](std::size_t) {});
-  std::vector<Remedy> remedies;
+  Advice advice;
   for (std::size_t i = 0; i < variants.size(); ++i) {
     if (jobs[i].exit_code != 0) continue;  // does not fit, or can't be rewritten: no remedy
-    Remedy remedy{variants[i].text, std::strtod(jobs[i].output.c_str(), nullptr), {}};
-    for (const auto& [key, value] : variants[i].overrides) {
-      remedy.options.push_back(fmt::format("--set '{}={}'", key, value));
-    }
-    if (variants[i].batch_factor > 1) {
-      remedy.text = "batch " + std::to_string(batch * variants[i].batch_factor);
-      remedy.options.push_back("--batch " + std::to_string(batch * variants[i].batch_factor));
-    }
-    remedies.push_back(std::move(remedy));
+    const double samples_per_s = std::strtod(jobs[i].output.c_str(), nullptr);
+    advice.remedies.push_back(RemedyOf(variants[i], samples_per_s, batch));
   }
-  return remedies;
+  if (changed && jobs.back().exit_code == 0) advice.baseline = ReadBaseline(jobs.back().output);
+  return advice;
 }
 
 }  // namespace siliscope

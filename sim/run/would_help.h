@@ -3,6 +3,8 @@
 // simulated, not estimated.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,20 @@ struct Remedy {
   std::vector<std::string> options;  ///< what to add to the command to run it
 };
 
-/// Simulates the variants in worker processes; call it before the run's own simulation. Returns
-/// them with `factor` as samples a second, to be divided by the run's own.
-std::vector<Remedy> SimulateRemedies(const SimulationRequest& request);
+/// The same run on the chip as its file says, without `--set` and `--ideal`.
+struct Baseline {
+  double time_us = 0;
+  double peak_tops = 0;
+  std::array<double, kCauses> cause_pct{};  ///< of the arrays' time
+};
+
+struct Advice {
+  std::vector<Remedy> remedies;
+  std::optional<Baseline> baseline;  ///< where something was changed
+};
+
+/// Simulates the variants in worker processes; call it before the run's own simulation. Remedies
+/// carry samples a second as their `factor`, to be divided by the run's own.
+Advice SimulateAdvice(const SimulationRequest& request);
 
 }  // namespace siliscope

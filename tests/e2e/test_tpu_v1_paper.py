@@ -54,3 +54,16 @@ def test_a_600_by_600_matrix_takes_nine_tiles_or_four(tmp_path):
     large = simulate("gemm:m=96;n=600;k=600", tmp_path / "r", *ideal, "--set", "array.rows=512", "--set",
                      "array.columns=512")["time_us"]
     assert abs(small / 18 - 1) < 0.1 and abs(large / 32 - 1) < 0.1
+
+
+def test_batches_move_along_the_roofline(tmp_path):
+    """Below the ridge (1,350 MAC a byte) every weight is fetched once whatever the batch is."""
+    batches = [1, 4, 16, 64, 256, 1024]
+    runs = [simulate("mlp0", tmp_path / "r", "--batch", str(b)) for b in batches]
+    for batch, run in zip(batches, runs):
+        assert abs(run["macs_per_weight_byte"] / batch - 1) < 0.01
+        roof = min(run["peak_tops"], 2 * run["macs_per_weight_byte"] * run["dram_peak_gb_per_s"] / 1e3)
+        assert 0.4 * roof < run["nominal_tops"] <= roof
+    steps = [after["nominal_tops"] / before["nominal_tops"] for before, after in zip(runs, runs[1:])]
+    assert all(3.3 < step < 4.01 for step in steps[:3])  # along the slope
+    assert steps[4] < steps[2]  # the roof bends

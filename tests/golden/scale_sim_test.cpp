@@ -35,8 +35,7 @@ std::uint64_t FoldCycles(std::int64_t rows, std::int64_t columns, Dataflow dataf
   const bool output_stationary = dataflow == Dataflow::kOutputStationary;
   if (!output_stationary) array.Push(ones(rows * columns));
   while (!array.CanStream(output_stationary)) array.Step();
-  array.Stream(length, ones(length * rows),
-               ones(output_stationary ? length * columns : 0));
+  array.Stream(length, ones(length * rows), ones(output_stationary ? length * columns : 0));
   while (!array.Empty()) array.Step();
   return cycles = array.cycle();
 }

@@ -23,8 +23,8 @@ TEST(Mapping, SearchedDataflowIsAsFastAsTheBestOfThem) {
     const auto with = [&](const char* dataflow) {
       return Microseconds(Request("systolic-64x64", work, {{"array.dataflow", dataflow}}));
     };
-    const double best = std::min(
-        {with("weight_stationary"), with("output_stationary"), with("input_stationary")});
+    const double best =
+        std::min({with("weight_stationary"), with("output_stationary"), with("input_stationary")});
     EXPECT_LT(with("searched"), 1.05 * best) << work;
   }
 }
@@ -42,8 +42,10 @@ TEST(Mapping, DepthwiseAndDenseLayersTakeDifferentDataflows) {
 
 /// Few accumulators and little bandwidth: sums that spill cost less than weights that come again.
 std::vector<Override> FewAccumulators(const char* order) {
-  return {{"mapping.output_block_rows", "64"}, {"accumulators.rows", "256"},
-          {"unified_buffer.size", "8 MiB"},    {"memory.channels", "2"},
+  return {{"mapping.output_block_rows", "64"},
+          {"accumulators.rows", "256"},
+          {"unified_buffer.size", "8 MiB"},
+          {"memory.channels", "2"},
           {"mapping.loop_order", order}};
 }
 
@@ -61,10 +63,11 @@ TEST(Mapping, PartialSumsSpillWhereThatIsFaster) {
 }
 
 TEST(Mapping, BlocksCanBeFixed) {
-  const SimulationRequest request =
-      Request("systolic-64x64", "gemm:m=512;n=512;k=512",
-              {{"mapping.block_m", "128"}, {"mapping.block_n", "256"}, {"mapping.block_k", "64"},
-               {"mapping.loop_order", "nmk"}});
+  const SimulationRequest request = Request("systolic-64x64", "gemm:m=512;n=512;k=512",
+                                            {{"mapping.block_m", "128"},
+                                             {"mapping.block_n", "256"},
+                                             {"mapping.block_k", "64"},
+                                             {"mapping.loop_order", "nmk"}});
   const Program program = CompileRequest(request, MachineOf(request));
   EXPECT_NE(program.operators[0].mapping.find("blocks 128x256x64 n outer"), std::string::npos)
       << program.operators[0].mapping;

@@ -14,8 +14,8 @@
 namespace siliscope {
 
 inline SimulationRequest Request(const std::string& system, const std::string& workload,
-                          std::vector<Override> overrides = {},
-                          std::vector<std::string> ideal = {}) {
+                                 std::vector<Override> overrides = {},
+                                 std::vector<std::string> ideal = {}) {
   SimulationRequest request;
   request.system = system;
   request.overrides = std::move(overrides);

@@ -77,9 +77,8 @@ class Search {
       return static_cast<double>(bytes) <= fraction * static_cast<double>(pad.size_bytes) &&
              bytes <= free;
     };
-    base.stationary_resident =
-        fifo_ || work_.stationary_on_chip ||
-        fits(work_.stationary_bytes, StationaryPad(), free_stationary_);
+    base.stationary_resident = fifo_ || work_.stationary_on_chip ||
+                               fits(work_.stationary_bytes, StationaryPad(), free_stationary_);
     left_ = free_streamed_;
     if (Unified() && base.stationary_resident && !fifo_ && !work_.stationary_on_chip) {
       left_ -= work_.stationary_bytes;
@@ -131,7 +130,8 @@ class Search {
   std::int64_t TileRows() const {
     const std::int64_t accumulators = machine_.npu.accumulators.rows;
     if (OutputStationary()) return std::min(work_.m, machine_.npu.array.rows);
-    std::int64_t most = wanted_.output_block_rows;
+    std::int64_t most =
+        wanted_.output_block_rows > 0 ? wanted_.output_block_rows : machine_.npu.array.rows;
     if (accumulators > 0) most = std::min(most, std::max<std::int64_t>(accumulators / 2, 1));
     return CeilDivide(work_.m, CeilDivide(work_.m, most));
   }
@@ -155,11 +155,10 @@ class Search {
              machine_.clock_hz;
     }
     const std::int64_t tiles = outputs * CeilDivide(work_.k, machine_.npu.array.rows);
-    const double cycles = mapping.split_rows
-                              ? static_cast<double>(tiles) *
-                                    IntervalCycles(CeilDivide(mapping.tile_rows, arrays))
-                              : static_cast<double>(CeilDivide(tiles, arrays)) *
-                                    IntervalCycles(mapping.tile_rows);
+    const double cycles =
+        mapping.split_rows
+            ? static_cast<double>(tiles) * IntervalCycles(CeilDivide(mapping.tile_rows, arrays))
+            : static_cast<double>(CeilDivide(tiles, arrays)) * IntervalCycles(mapping.tile_rows);
     return cycles / machine_.clock_hz;
   }
 
@@ -167,8 +166,8 @@ class Search {
   double BlockBytes(std::int64_t bytes, std::int64_t block, std::int64_t whole,
                     std::int64_t block_k) const {
     return static_cast<double>(bytes) / static_cast<double>(work_.groups) *
-           static_cast<double>(block) / static_cast<double>(whole) *
-           static_cast<double>(block_k) / static_cast<double>(work_.k);
+           static_cast<double>(block) / static_cast<double>(whole) * static_cast<double>(block_k) /
+           static_cast<double>(work_.k);
   }
 
   /// Whether the blocks, and the sums that wait for their next stretch of k, fit on chip.
@@ -239,8 +238,8 @@ class Search {
     const double latency = cost_.CopySeconds(0);
     const double copies = (seconds(streamed + stationary + out + spilled) - latency) / steps;
     const bool copied = streamed + stationary > 0;
-    const double round = ((copied ? latency : 0) + copies + compute) /
-                         static_cast<double>(wanted_.buffers);
+    const double round =
+        ((copied ? latency : 0) + copies + compute) / static_cast<double>(wanted_.buffers);
     g->estimated_seconds = seconds(before) + seconds(first) + seconds(last) +
                            std::max(steps * std::max({compute, copies, round}), SpillSeconds(*g));
   }
@@ -248,8 +247,7 @@ class Search {
   /// Each place for sums takes in the old ones, adds a stretch of k, and gives them out again.
   double SpillSeconds(const GemmMapping& g) const {
     if (!g.spills_sums()) return 0;
-    const double tiles = static_cast<double>(work_.groups *
-                                             CeilDivide(work_.m, g.tile_rows) *
+    const double tiles = static_cast<double>(work_.groups * CeilDivide(work_.m, g.tile_rows) *
                                              CeilDivide(work_.n, machine_.npu.array.columns) *
                                              CeilDivide(work_.k, g.block_k));
     const std::int64_t bytes = g.tile_rows * std::min(work_.n, machine_.npu.array.columns) * 4;
@@ -273,12 +271,11 @@ std::string GemmMapping::Text() const {
                                            "input stationary"};
   static const char* const kOrders[] = {"", "m outer", "n outer", "k then m outer, sums spilled",
                                         "k then n outer, sums spilled"};
-  return fmt::format("{}, blocks {}x{}x{} {}, tile rows {}{}, streamed {}, stationary {}",
-                     kDataflows[static_cast<std::size_t>(dataflow)], block_m, block_n, block_k,
-                     kOrders[static_cast<std::size_t>(order)], tile_rows,
-                     split_rows ? " split over arrays" : "",
-                     streamed_resident ? "resident" : "blockwise",
-                     stationary_resident ? "resident" : "blockwise");
+  return fmt::format(
+      "{}, blocks {}x{}x{} {}, tile rows {}{}, streamed {}, stationary {}",
+      kDataflows[static_cast<std::size_t>(dataflow)], block_m, block_n, block_k,
+      kOrders[static_cast<std::size_t>(order)], tile_rows, split_rows ? " split over arrays" : "",
+      streamed_resident ? "resident" : "blockwise", stationary_resident ? "resident" : "blockwise");
 }
 
 std::int64_t SumPlaces(const GemmMapping& mapping, const NpuSpec& npu) {
@@ -286,8 +283,8 @@ std::int64_t SumPlaces(const GemmMapping& mapping, const NpuSpec& npu) {
     return std::max<std::int64_t>(1, npu.accumulators.rows / mapping.tile_rows) * npu.array.count;
   }
   const ScratchpadSpec& pad = npu.unified.size_bytes > 0 ? npu.unified : npu.output;
-  return std::clamp<std::int64_t>(
-      pad.size_bytes / 16 / (mapping.tile_rows * npu.array.columns * 4), 2, 256);
+  return std::clamp<std::int64_t>(pad.size_bytes / 16 / (mapping.tile_rows * npu.array.columns * 4),
+                                  2, 256);
 }
 
 GemmMapping SearchGemmMapping(const GemmExtents& work, const MachineSpec& machine,

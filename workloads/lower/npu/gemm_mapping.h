@@ -33,8 +33,8 @@ struct GemmMapping {
   LoopOrder order = LoopOrder::kMnk;
   bool streamed_resident = false;  ///< copied whole before the loops
   bool stationary_resident = false;
-  bool split_rows = false;     ///< arrays share each tile's rows, else they take tiles in turn
-  std::int64_t tile_rows = 0;  ///< rows of one matmul command, before splitting
+  bool split_rows = false;        ///< arrays share each tile's rows, else they take tiles in turn
+  std::int64_t tile_rows = 0;     ///< rows of one matmul command, before splitting
   double estimated_seconds = -1;  ///< negative: does not fit
 
   bool m_before_n() const { return order == LoopOrder::kMnk || order == LoopOrder::kKmn; }

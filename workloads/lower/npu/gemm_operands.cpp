@@ -28,9 +28,9 @@ GemmOperands::ResidentCopy GemmOperands::PlaceOperand(TensorId id, std::int64_t 
 void GemmOperands::LoadParts(const ResidentCopy& copy, std::int64_t first, std::int64_t last) {
   for (std::int64_t p = first; p < last; ++p) {
     const std::int64_t from = copy.bytes * p / copy.parts, to = copy.bytes * (p + 1) / copy.parts;
-    copy.loads->push_back(share_.lowering.Copy(
-        NpuOpcode::kLoad, share_.task.op, share_.core, share_.lowering.home(copy.tensor),
-        copy.begin + from, to - from, copy.weights, copy.dependencies));
+    copy.loads->push_back(share_.lowering.Copy(NpuOpcode::kLoad, share_.task.op, share_.core,
+                                               share_.lowering.home(copy.tensor), copy.begin + from,
+                                               to - from, copy.weights, copy.dependencies));
   }
 }
 
@@ -83,18 +83,17 @@ void GemmOperands::LoadBlocks(const BlockStep& s) {
   const GemmMapping& mapping = share_.mapping;
   const double groups = static_cast<double>(e.groups);
   const auto part = [](std::int64_t whole, std::int64_t block, std::int64_t index) {
-    return static_cast<double>(GemmShare::Extent(whole, block, index)) /
-           static_cast<double>(whole);
+    return static_cast<double>(GemmShare::Extent(whole, block, index)) / static_cast<double>(whole);
   };
   const double part_k = part(e.k, mapping.block_k, s.k);
   if (StreamedInBlocks() && streamed_.Find(StreamedBlock(s)) == nullptr) {
-    const double bytes = static_cast<double>(e.streamed_bytes) / groups * part_k *
-                         part(e.m, mapping.block_m, s.m);
+    const double bytes =
+        static_cast<double>(e.streamed_bytes) / groups * part_k * part(e.m, mapping.block_m, s.m);
     LoadBlock(&streamed_, StreamedBlock(s), share_.task.streamed, bytes, false);
   }
   if (StationaryInBlocks() && stationary_.Find(StationaryBlock(s)) == nullptr) {
-    const double bytes = static_cast<double>(e.stationary_bytes) / groups * part_k *
-                         part(e.n, mapping.block_n, s.n);
+    const double bytes =
+        static_cast<double>(e.stationary_bytes) / groups * part_k * part(e.n, mapping.block_n, s.n);
     LoadBlock(&stationary_, StationaryBlock(s), share_.task.stationary, bytes, true);
   }
 }

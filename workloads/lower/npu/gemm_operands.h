@@ -40,9 +40,7 @@ class GemmOperands {
   using LastUser = std::map<std::pair<CommandIds*, std::int64_t>, CommandId>;
 
   bool StreamedInBlocks() const { return !share_.mapping.streamed_resident; }
-  bool StationaryInBlocks() const {
-    return !share_.mapping.stationary_resident && !share_.fifo();
-  }
+  bool StationaryInBlocks() const { return !share_.mapping.stationary_resident && !share_.fifo(); }
   void LoadResident();
   ResidentCopy PlaceOperand(TensorId id, std::int64_t bytes, std::int64_t parts, bool weights,
                             ScratchpadAllocator& allocator, std::vector<CommandId>* loads);

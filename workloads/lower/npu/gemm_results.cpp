@@ -21,9 +21,9 @@ GemmResults::GemmResults(const GemmShare& share) : share_(share) {
     spill.functions = {{"move", 1}};
     spill.store_bytes_per_element = 4;
     spill_work_ = builder.AddVectorWork(spill);
-    partial_sums_ = share.lowering.PlaceIntermediate(share.extents.groups * share.MTiles() *
-                                                     mapping.tile_rows * share.NTiles() *
-                                                     share.Columns() * 4);
+    partial_sums_ =
+        share.lowering.PlaceIntermediate(share.extents.groups * share.MTiles() * mapping.tile_rows *
+                                         share.NTiles() * share.Columns() * 4);
   }
 }
 
@@ -95,7 +95,8 @@ void GemmResults::StoreRows(std::int64_t rows, std::int64_t columns) {
                        static_cast<double>(rows) / static_cast<double>(e.m) *
                        static_cast<double>(columns) / static_cast<double>(e.n);
   const auto whole = std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes + 0.5));
-  const auto begin = static_cast<std::int64_t>(share_.begin * static_cast<double>(task.result_bytes));
+  const auto begin =
+      static_cast<std::int64_t>(share_.begin * static_cast<double>(task.result_bytes));
   const std::int64_t offset = std::clamp<std::int64_t>(
       begin + stored_, 0, std::max<std::int64_t>(0, task.result_bytes - whole));
   stored_ += whole;

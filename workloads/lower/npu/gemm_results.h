@@ -40,7 +40,7 @@ class GemmResults {
   std::vector<CommandId> leaving_;  ///< what frees each block of results on its way out
   std::size_t next_leaving_ = 0;
   std::uint16_t epilogue_work_ = 0, spill_work_ = 0;
-  TensorHome partial_sums_;                     ///< in memory, where sums spill
+  TensorHome partial_sums_;                    ///< in memory, where sums spill
   std::map<std::int64_t, CommandId> spilled_;  ///< by offset: the store of a tile's sums
   CommandIds finals_;
   CommandId last_vector_ = kNone;
