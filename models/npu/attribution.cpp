@@ -99,8 +99,8 @@ class Attribution {
       if (from < end) {
         const NpuCommand& command = Command(index);
         const Tick issued = std::clamp(states_.times[index].ready, from, end);
-        Charge(command.op, index, Cause::kSynchronisation, from, issued, false);
-        Charge(command.op, index, WaitCause(command), issued, end, false);
+        Charge(command.op, index, states_.issue_cause[index], from, issued, false);
+        Charge(command.op, index, Seen(WaitCause(command)), issued, end, false);
       }
       end = std::min(end, from);
       if (blocker == kNone) return;
@@ -129,7 +129,7 @@ class Attribution {
   void ChargeRunning(std::uint32_t index, Tick begin, Tick end) {
     const NpuCommand& command = Command(index);
     if (command.opcode != NpuOpcode::kLoad && command.opcode != NpuOpcode::kStore) {
-      Charge(command.op, index, RunCause(command.opcode), begin, end, false);
+      Charge(command.op, index, Seen(RunCause(command.opcode)), begin, end, false);
       return;
     }
     const bool host = command.space == MemorySpace::kHost;
@@ -138,6 +138,11 @@ class Attribution {
            false);
     Charge(command.op, index, host ? Cause::kCommunication : Cause::kMemoryBandwidth, first, end,
            false);
+  }
+
+  /// What the arrays' fill and drain is to a unit that waits for their results.
+  Cause Seen(Cause cause) const {
+    return !matrix_ && cause == Cause::kFillDrain ? Cause::kDependency : cause;
   }
 
   /// Why a command that could run waits for its unit.

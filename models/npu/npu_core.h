@@ -34,6 +34,7 @@ struct CommandStates {
   std::vector<CommandTimes> times;
   std::vector<std::uint32_t> pending;  ///< dependencies that are not complete
   std::vector<std::uint32_t> blocker;  ///< the one that completed last, pushes left out
+  std::vector<Cause> issue_cause;      ///< why scalar issue was late, if it was
   std::uint64_t completed = 0;
 };
 
@@ -80,6 +81,7 @@ class NpuCore : public sc_core::sc_module,
   };
 
   void Issue();
+  Cause IssueCause(std::uint32_t full_queue) const;
   void TryStart(std::uint32_t queue);
   bool StartHead(std::uint32_t queue, std::uint32_t command);
   bool RetryLater(std::uint32_t queue, Tick when);
@@ -117,6 +119,7 @@ class NpuCore : public sc_core::sc_module,
   std::vector<std::uint32_t> own_;  ///< this core's commands in issue order
   std::size_t next_ = 0;
   Tick scalar_free_ = 0;
+  Cause issue_cause_ = Cause::kSynchronisation;  ///< of the last queue that was full
   std::vector<Queue> queues_;
   std::vector<std::unique_ptr<Scratchpad>> scratchpads_;
   std::vector<std::unique_ptr<SystolicArray>> arrays_;
