@@ -122,7 +122,7 @@ void SystolicCycle::StepPush(const Flight& flight) {
   // cycles later.
   const auto age = static_cast<std::int64_t>(cycle_ - flight.push_start);
   const std::int64_t first = std::max<std::int64_t>(0, age - rows_ + 1);
-  std::vector<float>& plane = planes_[flight.plane];
+  std::vector<float>& plane = planes_[static_cast<std::size_t>(flight.plane)];
   for (std::int64_t r = rows_ - 1; r > 0; --r) {
     const std::int64_t last = std::min<std::int64_t>(columns_ - 1, age - r);
     if (first > last) continue;
@@ -140,7 +140,7 @@ void SystolicCycle::TakeFromStaging(const Flight& flight, std::int64_t row) {
   const std::int64_t column = static_cast<std::int64_t>(Age(flight)) - row;
   if (column < 0 || column >= columns_) return;
   const auto at = static_cast<std::size_t>(row * columns_ + column);
-  planes_[flight.plane][at] = flight.stationary[at];
+  planes_[static_cast<std::size_t>(flight.plane)][at] = flight.stationary[at];
 }
 
 const float* SystolicCycle::MoveRight(std::int64_t row) {
@@ -188,7 +188,8 @@ void SystolicCycle::StepStationary() {
       }
       if (end > begin) {
         MultiplyAccumulate(RowOf(sums_, r) + begin, above + begin, moving + begin,
-                           RowOf(planes_[flight.plane], r) + begin, end - begin);
+                           RowOf(planes_[static_cast<std::size_t>(flight.plane)], r) + begin,
+                           end - begin);
       }
       end = begin;
     }

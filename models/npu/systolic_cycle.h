@@ -9,6 +9,7 @@
 // Values are fp32, exact for integers below 2^24 (int8 products of up to 1040 terms).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -102,11 +103,11 @@ class SystolicCycle {
   SystolicArraySpec spec_;
   std::int64_t rows_, columns_;
   std::uint64_t cycle_ = 0;
-  std::vector<float> sums_;         ///< [rows][columns]
-  std::vector<float> planes_[2];    ///< stationary operands
-  std::vector<float> moving_;       ///< [rows][ring]: activations, moving right
-  std::vector<std::int64_t> head_;  ///< where column 0 of each row lies in its ring
-  std::vector<float> moving_down_;  ///< output stationary: [rows][columns], moving down
+  std::vector<float> sums_;                   ///< [rows][columns]
+  std::array<std::vector<float>, 2> planes_;  ///< stationary operands
+  std::vector<float> moving_;                 ///< [rows][ring]: activations, moving right
+  std::vector<std::int64_t> head_;            ///< where column 0 of each row lies in its ring
+  std::vector<float> moving_down_;            ///< output stationary: [rows][columns], moving down
   std::int64_t ring_;
   std::deque<Flight> in_flight_;
   std::deque<Finished> finished_;

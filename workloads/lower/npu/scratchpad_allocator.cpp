@@ -2,9 +2,14 @@
 #include "workloads/lower/npu/scratchpad_allocator.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 namespace siliscope {
 namespace {
+
+constexpr std::size_t kMostHoles = 128;
+constexpr std::size_t kMostUsers = 32;
 
 CommandId Latest(const CommandIds& ids) {
   return ids.empty() ? 0 : *std::max_element(ids.begin(), ids.end());
@@ -58,6 +63,29 @@ void ScratchpadAllocator::Free(const Region& region, const CommandIds& last_user
   while (at != holes_.end() && at->begin < region.begin) ++at;
   holes_.insert(at, Hole{region.begin, region.begin + region.bytes, last_users});
   allocated_ -= region.bytes;
+  if (holes_.size() > kMostHoles) MergeOldest();
+}
+
+void ScratchpadAllocator::MergeOldest() {
+  auto best = holes_.end();
+  CommandId best_latest = kNone;
+  for (auto hole = holes_.begin(); std::next(hole) != holes_.end(); ++hole) {
+    const auto after = std::next(hole);
+    if (hole->end != after->begin) continue;
+    const CommandId latest = std::max(Latest(hole->last_users), Latest(after->last_users));
+    if (best != holes_.end() && latest >= best_latest) continue;
+    best = hole;
+    best_latest = latest;
+  }
+  if (best == holes_.end()) return;
+  const auto after = std::next(best);
+  AddDependencies(&best->last_users, after->last_users);
+  best->end = after->end;
+  holes_.erase(after);
+  // Queues run in order: the latest users are the last to complete.
+  CommandIds& users = best->last_users;
+  std::sort(users.begin(), users.end(), std::greater<>());
+  if (users.size() > kMostUsers) users.resize(kMostUsers);
 }
 
 }  // namespace siliscope

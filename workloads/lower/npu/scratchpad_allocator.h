@@ -35,6 +35,9 @@ class ScratchpadAllocator {
     std::int64_t begin, end;
     CommandIds last_users;
   };
+  /// Joins the two neighbouring holes that have been free for longest.
+  void MergeOldest();
+
   std::list<Hole> holes_;  ///< by address
   std::int64_t size_;
   std::int64_t allocated_ = 0;
