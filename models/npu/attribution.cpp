@@ -2,6 +2,8 @@
 #include "models/npu/attribution.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 namespace siliscope {
 namespace {
@@ -10,7 +12,19 @@ class Attribution {
  public:
   Attribution(const Program& program, const CommandStates& states, const NpuSpec& spec,
               bool keep_spans, Record* record)
-      : program_(program), states_(states), spec_(spec), keep_spans_(keep_spans), record_(record) {}
+      : program_(program), states_(states), spec_(spec), keep_spans_(keep_spans), record_(record) {
+    // Copies of one core, memory and direction go one after another.
+    std::map<std::tuple<int, int, int>, std::uint32_t> latest;
+    previous_copy_.assign(program.npu.commands.size(), kNone);
+    for (std::uint32_t i = 0; i < program.npu.commands.size(); ++i) {
+      const NpuCommand& c = program.npu.commands[i];
+      if (!IsCopy(c)) continue;
+      const auto lane = std::tuple(int{c.core}, static_cast<int>(c.space), static_cast<int>(c.opcode));
+      const auto [at, first] = latest.try_emplace(lane, i);
+      if (!first) previous_copy_[i] = at->second;
+      at->second = i;
+    }
+  }
 
   void Run(const UnitSchedule& schedule, std::uint32_t last_command) {
     unit_ = schedule.unit;
@@ -61,7 +75,8 @@ class Attribution {
       return;
     }
     // Work at the edge of a tile leaves processing elements without any; slow ports stretch it.
-    const double used = static_cast<double>(command.depth) * static_cast<double>(command.width) /
+    const double used = static_cast<double>(command.depth) * static_cast<double>(command.width) *
+                        static_cast<double>(command.useful) /
                         static_cast<double>(spec_.array.rows * spec_.array.columns);
     const double ideal_cycles = static_cast<double>(command.rows) / command.rate;
     const double span = static_cast<double>(end - begin);
@@ -99,8 +114,12 @@ class Attribution {
       if (from < end) {
         const NpuCommand& command = Command(index);
         const Tick issued = std::clamp(states_.times[index].ready, from, end);
-        Charge(command.op, index, states_.issue_cause[index], from, issued, false);
-        Charge(command.op, index, Seen(WaitCause(command)), issued, end, false);
+        ChargeLateIssue(index, from, issued);
+        if (IsCopy(command)) {
+          ChargeCopies(previous_copy_[index], index, issued, end);
+        } else {
+          Charge(command.op, index, Seen(WaitCause(command)), issued, end, false);
+        }
       }
       end = std::min(end, from);
       if (blocker == kNone) return;
@@ -128,7 +147,7 @@ class Attribution {
 
   void ChargeRunning(std::uint32_t index, Tick begin, Tick end) {
     const NpuCommand& command = Command(index);
-    if (command.opcode != NpuOpcode::kLoad && command.opcode != NpuOpcode::kStore) {
+    if (!IsCopy(command)) {
       Charge(command.op, index, Seen(RunCause(command.opcode)), begin, end, false);
       return;
     }
@@ -136,8 +155,39 @@ class Attribution {
     const Tick first = std::clamp(states_.times[index].first, begin, end);
     Charge(command.op, index, host ? Cause::kCommunication : Cause::kMemoryLatency, begin, first,
            false);
-    Charge(command.op, index, host ? Cause::kCommunication : Cause::kMemoryBandwidth, first, end,
-           false);
+    ChargeCopies(index, index, first, end);
+  }
+
+  /// Time in which copies moved, `last` and those before it: each from where the one before it was
+  /// complete, since the oldest goes first. What they waited for scratchpad ports is theirs.
+  void ChargeCopies(std::uint32_t last, std::uint32_t waiting, Tick begin, Tick end) {
+    while (begin < end) {
+      const std::uint32_t copy = last == kNone ? waiting : last;
+      const std::uint32_t before = last == kNone ? kNone : previous_copy_[last];
+      const Tick from = before == kNone ? begin : std::clamp(states_.times[before].end, begin, end);
+      const double at_ports = states_.times[copy].port_share;
+      const auto ports = static_cast<Tick>(static_cast<double>(end - from) * at_ports);
+      Charge(Command(copy).op, copy, WaitCause(Command(copy)), from, end - ports, false);
+      Charge(Command(copy).op, copy, Cause::kOperand, end - ports, end, false);
+      end = from;
+      last = before;
+    }
+  }
+
+  /// Scalar issue was held up by a full queue: by what the head of that queue was at.
+  void ChargeLateIssue(std::uint32_t index, Tick begin, Tick end) {
+    const std::uint32_t head = states_.issue_blocker[index];
+    if (head == kNone) {
+      Charge(Command(index).op, index, Cause::kSynchronisation, begin, end, false);
+    } else if (IsCopy(Command(head))) {
+      ChargeCopies(head, head, begin, end);
+    } else {
+      Charge(Command(head).op, head, Seen(RunCause(Command(head).opcode)), begin, end, false);
+    }
+  }
+
+  static bool IsCopy(const NpuCommand& command) {
+    return command.opcode == NpuOpcode::kLoad || command.opcode == NpuOpcode::kStore;
   }
 
   /// What the arrays' fill and drain is to a unit that waits for their results.
@@ -182,6 +232,7 @@ class Attribution {
   Record* record_;
   std::uint32_t unit_ = 0;
   bool matrix_ = false;
+  std::vector<std::uint32_t> previous_copy_;
 };
 
 }  // namespace

@@ -51,7 +51,7 @@ void DmaEngine::Begin(std::uint32_t index, const NpuCommand& command) {
   }
   const std::uint32_t slot = free_copies_.back();
   free_copies_.pop_back();
-  copies_[slot] = Copy{index, &command, 0, 0, events_.now() + latency_};
+  copies_[slot] = Copy{index, &command, 0, 0, events_.now() + latency_, 0, 0};
   ++lanes_[LaneOf(command)].active;
   events_.Schedule(events_.now() + latency_, &Call<&DmaEngine::LatencyOver>, this, slot);
 }
@@ -82,11 +82,12 @@ void DmaEngine::RequestChunk(std::uint32_t slot) {
   const bool write = command.opcode == NpuOpcode::kStore;
   Tick when = events_.now();
   if (write) when = Scratch(command).Access(when, bytes, 0);
+  copy.at_ports += when - events_.now();
   const MemoryRequest request{when, command.address + copy.requested, bytes, write};
   copy.requested += bytes;
   ++chunks_;
   const std::uint32_t chunk =
-      NewChunk({slot, bytes, write || (command.weights && weights_bypass_)});
+      NewChunk({slot, bytes, write || (command.weights && weights_bypass_), when, 0});
   Memory(command.space).Request(request, *this, chunk);
 }
 
@@ -106,6 +107,10 @@ void DmaEngine::Respond(std::uint64_t tag, const MemoryResponse& response) {
 void DmaEngine::ChunkArrived(std::uint32_t index) {
   Chunk& chunk = chunk_pool_[index];
   Copy& copy = copies_[chunk.copy];
+  if (chunk.arrived == 0) {
+    chunk.arrived = events_.now();
+    copy.in_memory += events_.now() - chunk.requested;
+  }
   if (!chunk.last_stage) {  // into the scratchpad, in the order of arrival
     chunk.last_stage = true;
     const Tick done = Scratch(*copy.what).Access(events_.now(), 0, chunk.bytes);
@@ -116,12 +121,15 @@ void DmaEngine::ChunkArrived(std::uint32_t index) {
   }
   Lane& lane = lanes_[LaneOf(*copy.what)];
   --lane.outstanding;
+  copy.at_ports += events_.now() - chunk.arrived;
   copy.moved += chunk.bytes;
   free_chunks_.push_back(index);
   if (copy.moved >= copy.what->bytes) {
     free_copies_.push_back(chunk.copy);
     --lane.active;
-    listener_.CopyDone(copy.command);
+    const double under_way = static_cast<double>(copy.in_memory + copy.at_ports);
+    listener_.CopyDone(copy.command,
+                       under_way > 0 ? static_cast<double>(copy.at_ports) / under_way : 0);
     listener_.EngineFree();
   }
   RequestChunks(&lane);

@@ -33,7 +33,8 @@ class DmaEngine : public sc_core::sc_module, private MemoryClient {
    public:
     virtual ~Listener() = default;
     virtual void CopyStarted(std::uint32_t command, Tick first_data) = 0;
-    virtual void CopyDone(std::uint32_t command) = 0;
+    /// `port_share`: of the time its chunks were under way, what they waited for scratchpad ports.
+    virtual void CopyDone(std::uint32_t command, double port_share) = 0;
     virtual void EngineFree() = 0;
   };
 
@@ -54,6 +55,7 @@ class DmaEngine : public sc_core::sc_module, private MemoryClient {
     std::int64_t requested = 0;  ///< bytes asked for
     std::int64_t moved = 0;      ///< bytes that have arrived
     Tick engine_free = 0;
+    Tick in_memory = 0, at_ports = 0;  ///< summed over chunks
   };
   /// The engines of one memory and direction.
   struct Lane {
@@ -65,6 +67,7 @@ class DmaEngine : public sc_core::sc_module, private MemoryClient {
     std::uint32_t copy = 0;
     std::int64_t bytes = 0;
     bool last_stage = false;
+    Tick requested = 0, arrived = 0;
   };
 
   static std::size_t LaneOf(const NpuCommand& command) {

@@ -35,7 +35,7 @@ CommandStates::CommandStates(const NpuProgram& program)
     : times(program.commands.size()),
       pending(program.commands.size()),
       blocker(program.commands.size(), kNone),
-      issue_cause(program.commands.size(), Cause::kSynchronisation) {
+      issue_blocker(program.commands.size(), kNone) {
   for (std::size_t i = 0; i < pending.size(); ++i) {
     pending[i] = program.dependency_begin[i + 1] - program.dependency_begin[i];
   }
@@ -94,6 +94,7 @@ void NpuCore::BuildArrays(Domain& domain, const ZoomRequest& zoom) {
     }
     arrays_.back()->streamed(InputPad().port);
     arrays_.back()->stationary(WeightPad().port);
+    arrays_.back()->results(OutputPad().port);
   }
 }
 
@@ -144,32 +145,16 @@ void NpuCore::Issue() {
     const std::uint32_t command = own_[next_];
     const std::uint32_t queue = QueueOf(program_.npu.commands[command]);
     if (static_cast<std::int64_t>(queues_[queue].waiting.size()) >= spec_.queues.depth) {
-      issue_cause_ = IssueCause(queue);
+      issue_blocker_ = queues_[queue].waiting.front();
       return;
     }
     scalar_free_ = std::max(scalar_free_, events_.now()) +
                    clock_.Cycles(static_cast<std::uint64_t>(spec_.queues.issue_cycles));
     states_.times[command].ready = scalar_free_;
-    states_.issue_cause[command] = issue_cause_;
+    states_.issue_blocker[command] = issue_blocker_;
     queues_[queue].waiting.push_back(command);
     ++next_;
     if (queues_[queue].waiting.size() == 1) TryStart(queue);
-  }
-}
-
-/// What issue waits for while a queue is full: whatever that queue's unit is at.
-Cause NpuCore::IssueCause(std::uint32_t full_queue) const {
-  const NpuCommand& head = program_.npu.commands[queues_[full_queue].waiting.front()];
-  switch (full_queue) {
-    case kLoadQueue:
-    case kStoreQueue:
-      return head.space == MemorySpace::kHost ? Cause::kCommunication : Cause::kMemoryBandwidth;
-    case kVectorQueue:
-      return Cause::kDependency;
-    case kScalarQueue:
-      return Cause::kSynchronisation;
-    default:
-      return Cause::kFillDrain;
   }
 }
 
@@ -298,7 +283,10 @@ void NpuCore::CopyStarted(std::uint32_t command, Tick first_data) {
   states_.times[command].first = first_data;
 }
 
-void NpuCore::CopyDone(std::uint32_t command) { Complete(command); }
+void NpuCore::CopyDone(std::uint32_t command, double port_share) {
+  states_.times[command].port_share = static_cast<float>(port_share);
+  Complete(command);
+}
 
 void NpuCore::EngineFree() {
   TryStart(kLoadQueue);

@@ -34,7 +34,7 @@ struct CommandStates {
   std::vector<CommandTimes> times;
   std::vector<std::uint32_t> pending;  ///< dependencies that are not complete
   std::vector<std::uint32_t> blocker;  ///< the one that completed last, pushes left out
-  std::vector<Cause> issue_cause;      ///< why scalar issue was late, if it was
+  std::vector<std::uint32_t> issue_blocker;  ///< head of the queue that held scalar issue up last
   std::uint64_t completed = 0;
 };
 
@@ -81,7 +81,6 @@ class NpuCore : public sc_core::sc_module,
   };
 
   void Issue();
-  Cause IssueCause(std::uint32_t full_queue) const;
   void TryStart(std::uint32_t queue);
   bool StartHead(std::uint32_t queue, std::uint32_t command);
   bool RetryLater(std::uint32_t queue, Tick when);
@@ -91,7 +90,7 @@ class NpuCore : public sc_core::sc_module,
   void CompleteAt(std::uint32_t command, Tick when);
   void Complete(std::uint32_t command);
   void CopyStarted(std::uint32_t command, Tick first_data) override;
-  void CopyDone(std::uint32_t command) override;
+  void CopyDone(std::uint32_t command, double port_share) override;
   void EngineFree() override;
   void Pushed(std::uint32_t command, Tick start, Tick end) override;
   void Streamed(std::uint32_t command, Tick start, Tick stream_end, Tick complete) override;
@@ -119,7 +118,7 @@ class NpuCore : public sc_core::sc_module,
   std::vector<std::uint32_t> own_;  ///< this core's commands in issue order
   std::size_t next_ = 0;
   Tick scalar_free_ = 0;
-  Cause issue_cause_ = Cause::kSynchronisation;  ///< of the last queue that was full
+  std::uint32_t issue_blocker_ = kNone;  ///< head of the last queue that was full
   std::vector<Queue> queues_;
   std::vector<std::unique_ptr<Scratchpad>> scratchpads_;
   std::vector<std::unique_ptr<SystolicArray>> arrays_;

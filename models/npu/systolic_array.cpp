@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/npu/systolic_array.h"
 
+#include <algorithm>
+
 namespace siliscope {
 
 SystolicArray::SystolicArray(const sc_core::sc_module_name& name, const SystolicArraySpec& spec,
@@ -20,8 +22,11 @@ SystolicArray::Cycle SystolicArray::TakePush(Tick now, const NpuCommand& command
 SystolicArray::Cycle SystolicArray::TakeMatmul(Tick now, const NpuCommand& command) {
   if (!command.output_stationary) ++matmuls_;
   macs_ += static_cast<double>(command.depth) * static_cast<double>(command.width) *
-           static_cast<double>(command.rows);
-  return EdgeFrom(streamed->Access(now, command.bytes, command.result_bytes));
+           static_cast<double>(command.rows) * static_cast<double>(command.useful);
+  // Sums that are added to are read from where they are written.
+  const Tick operands = streamed->Access(now, command.bytes, 0);
+  const Tick sums = results->Access(now, command.sum_bytes, command.result_bytes);
+  return EdgeFrom(std::max(operands, sums));
 }
 
 void SystolicArray::Push(Tick now, Tick available, std::uint32_t index, const NpuCommand& command) {

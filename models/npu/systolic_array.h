@@ -25,7 +25,8 @@ class SystolicArray : public sc_core::sc_module {
     virtual void EntranceFree(std::uint32_t array) = 0;
   };
 
-  sc_core::sc_port<ScratchpadPort> streamed{"streamed"};      ///< streamed operand, results
+  sc_core::sc_port<ScratchpadPort> streamed{"streamed"};      ///< streamed operand
+  sc_core::sc_port<ScratchpadPort> results{"results"};        ///< sums, read and written
   sc_core::sc_port<ScratchpadPort> stationary{"stationary"};  ///< pushed operand
 
   SystolicArray(const sc_core::sc_module_name& name, const SystolicArraySpec& spec, Clock clock,

@@ -63,6 +63,7 @@ void ZoomedArray::AdvanceTo(Cycle cycle_wanted) {
 }
 
 void ZoomedArray::Step() {
+  push_moves_ = push_.moving && !push_.done;
   const bool still = lanes_.front().Still();
   if (still && settled_) {
     for (SystolicCycle& lane : lanes_) lane.Skip(1);
@@ -262,7 +263,7 @@ void ZoomedArray::AddSignals() {
 void ZoomedArray::WriteWaveform() {
   const Tick now = clock_.Cycles(cycle());
   const SystolicCycle& lane = lanes_.front();
-  waveform_->Set(now, signals_.push, push_.moving && !push_.done ? 1 : 0);
+  waveform_->Set(now, signals_.push, push_moves_ ? 1 : 0);
   waveform_->Set(now, signals_.stream, lane.Active(0, 0) ? 1 : 0);
   waveform_->Set(now, signals_.active, static_cast<std::uint64_t>(lane.ActiveCount()));
   for (std::size_t i = 0; i < signals_.elements.size(); ++i) {

@@ -86,6 +86,7 @@ class ZoomedArray : public SystolicArray {
   std::deque<Inside> inside_;
   std::deque<Note> notes_;
   bool waited_for_ = false;  ///< a tile was told kNever
+  bool push_moves_ = false;  ///< in the cycle stepped last
   bool settled_ = true;      ///< the last step changed nothing
   sc_core::sc_event work_;
   std::uint64_t tiles_checked_ = 0, element_cycles_ = 0;

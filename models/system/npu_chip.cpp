@@ -175,8 +175,12 @@ void NpuChip::AddLevels(Record* record) const {
   dram.row_misses = counters.row_misses;
   dram.refresh = counters.refresh;
   record->events += counters.steps;
-  LevelRecord shared{"shared_memory", 0, 0, 0, 0, 1, 0, 0, 0};
-  LevelRecord host{"host_link", 0, 0, 0, 0, 1, 0, 0, 0};
+  LevelRecord shared;
+  shared.name = "shared_memory";
+  shared.duplex = true;
+  LevelRecord host;
+  host.name = "host_link";
+  host.duplex = true;
   for (const NpuCommand& command : program_.npu.commands) {
     if (command.opcode != NpuOpcode::kLoad && command.opcode != NpuOpcode::kStore) continue;
     LevelRecord& level = command.space == MemorySpace::kDram     ? dram
@@ -195,7 +199,9 @@ void NpuChip::AddLevels(Record* record) const {
     host.peak_bytes_per_s = host_->bandwidth_bytes_per_s();
     record->levels.push_back(host);
   }
-  LevelRecord pads{"scratchpad", 0, 0, 0, 0, 0, 0, 0, 0};
+  LevelRecord pads;
+  pads.name = "scratchpad";
+  pads.channels = 0;
   for (const auto& core : cores_) {
     for (const auto& pad : core->scratchpads()) {
       pads.read_bytes += pad->read_bytes();
@@ -223,16 +229,20 @@ void NpuChip::AddOperators(Record* record) const {
           break;
         case MemorySpace::kShared:
           op.shared_bytes += command.bytes;
+          if (load) op.shared_read_bytes += command.bytes;
           break;
         case MemorySpace::kHost:
           op.host_bytes += command.bytes;
+          if (load) op.host_read_bytes += command.bytes;
           break;
       }
     } else if (command.opcode == NpuOpcode::kMatmul) {
       op.executed_flops += 2.0 * static_cast<double>(command.rows) *
-                           static_cast<double>(command.depth) * static_cast<double>(command.width);
+                           static_cast<double>(command.depth) *
+                           static_cast<double>(command.width) *
+                           static_cast<double>(command.useful);
     }
-    op.scratchpad_bytes += command.bytes + command.result_bytes;
+    op.scratchpad_bytes += command.bytes + command.sum_bytes + command.result_bytes;
   }
 }
 

@@ -123,8 +123,8 @@ void VisitMapping(FieldVisitor& v, NpuMappingSpec& s) {
          "convolution windows are formed on the way into the array; else they are written out");
   v.Flag("vector_gemv", s.vector_gemv, kOptional,
          "a product of one row may run on the vector unit, without the array");
-  v.Integer("output_block_rows", s.output_block_rows, {0, 1 << 20}, kOptional,
-            "rows of a result that leave while the next are computed; 0 = as the array has");
+  v.Integer("output_block_rows", s.output_block_rows, {1, 1 << 20}, kOptional,
+            "rows of a result that leave while the next are computed");
   int order = static_cast<int>(s.loop_order);
   v.Choice("loop_order", order, {"searched", "mnk", "nmk", "kmn", "knm"}, kOptional,
            "loops over the blocks of a matrix product, outermost first; with k outermost partial "

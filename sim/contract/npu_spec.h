@@ -96,7 +96,7 @@ struct NpuMappingSpec {
   bool wait_for_whole_operand = true;
   bool im2col_in_hardware = true;
   bool vector_gemv = false;
-  std::int64_t output_block_rows = 0;  ///< 0 = rows of the array
+  std::int64_t output_block_rows = 1024;
   std::int64_t images_at_a_time = 0;   ///< 0 = the whole batch
   std::int64_t parameter_cache_bytes = 0;
   LoopOrder loop_order = LoopOrder::kSearched;

@@ -62,13 +62,15 @@ struct NpuCommand {
   std::uint16_t vector_work = 0;   ///< kVector: index into NpuProgram::vector_works
   std::uint32_t op = 0;            ///< index into Program::operators
   float rate = 1;                  ///< kMatmul: of the array's processing elements, by data type
-  std::int64_t bytes = 0;          ///< kLoad, kStore, kPush: moved; kMatmul: read from scratchpad
-  std::int64_t result_bytes = 0;   ///< kMatmul: sums written to scratchpad
+  std::int64_t bytes = 0;          ///< kLoad, kStore, kPush: moved; kMatmul: operands read from scratchpad
+  std::int64_t sum_bytes = 0;     ///< kMatmul: older sums read from scratchpad
+  std::int64_t result_bytes = 0;  ///< kMatmul: sums written to scratchpad
   std::int64_t address = 0;        ///< kLoad, kStore: in its memory space
   std::int32_t rows = 0;           ///< kMatmul: streamed rows; kVector: rows
   std::int32_t depth = 0;          ///< kPush, kMatmul: array rows in use (contraction)
   std::int32_t width = 0;          ///< kPush, kMatmul: array columns in use; kVector: columns
   bool weights = false;            ///< kLoad: the operand that will be stationary
+  float useful = 1;  ///< kMatmul: share of the elements in use that count; the rest are zeros
   bool output_stationary = false;  ///< kMatmul: no operand is pushed, the sums stay
 };
 

@@ -2,6 +2,7 @@
 // What happened in a simulation: who was busy when, and what every idle cycle was waiting for.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -63,12 +64,18 @@ struct LevelRecord {
   std::string name;  ///< "dram", "shared_memory", "scratchpad", "host_link"
   std::int64_t read_bytes = 0;
   std::int64_t write_bytes = 0;
-  double peak_bytes_per_s = 0;  ///< 0 = without limit
+  double peak_bytes_per_s = 0;  ///< 0 = without limit; of one direction where it is duplex
   Tick busy = 0;                ///< data moving, summed over channels
   std::uint64_t channels = 1;
   std::uint64_t row_hits = 0;
   std::uint64_t row_misses = 0;
   Tick refresh = 0;
+  bool duplex = false;  ///< both directions move at the same time, each at the peak
+
+  /// Of the busier direction where it is duplex, else all.
+  std::int64_t LimitingBytes() const {
+    return duplex ? std::max(read_bytes, write_bytes) : read_bytes + write_bytes;
+  }
 };
 
 struct OperatorRecord {
@@ -81,6 +88,7 @@ struct OperatorRecord {
   std::int64_t dram_write_bytes = 0;
   std::int64_t shared_bytes = 0;
   std::int64_t host_bytes = 0;
+  std::int64_t shared_read_bytes = 0, host_read_bytes = 0;  ///< the inward part
   std::int64_t scratchpad_bytes = 0;
   double executed_flops = 0;
 };
@@ -91,6 +99,7 @@ struct CommandTimes {
   Tick start = 0;  ///< unit begins
   Tick first = 0;  ///< transfers: first data
   Tick end = 0;    ///< complete
+  float port_share = 0;  ///< transfers: part of the moving that was waiting for scratchpad ports
 };
 
 /// Bytes of one level in one slice of time, for counter tracks.

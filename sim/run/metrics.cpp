@@ -134,12 +134,11 @@ void CheckRecord(const SimulationResult& result) {
     }
   }
   for (const LevelRecord& level : record.levels) {
-    const double bytes = static_cast<double>(level.read_bytes + level.write_bytes);
-    const double directions = level.name == "host_link" || level.name == "shared_memory" ? 2 : 1;
+    const double bytes = static_cast<double>(level.LimitingBytes());
     const bool ideal = std::find(result.machine.ideal.begin(), result.machine.ideal.end(),
                                  level.name) != result.machine.ideal.end();
     if (!ideal && level.peak_bytes_per_s > 0 &&
-        bytes > directions * level.peak_bytes_per_s * ToSeconds(record.total) * 1.0001 + 4096) {
+        bytes > level.peak_bytes_per_s * ToSeconds(record.total) * 1.0001 + 4096) {
       throw InternalError(level.name + " moved more bytes than its peak allows");
     }
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sim/core/error.h"
 #include "sim/run/csv.h"
 
 namespace siliscope {
@@ -133,10 +134,12 @@ std::string MemoryCsv(const SimulationResult& result) {
     const double channel_time =
         seconds * static_cast<double>(std::max<std::uint64_t>(1, level.channels));
     const double rate = seconds > 0 ? bytes / seconds : 0;
+    const double limiting = static_cast<double>(level.LimitingBytes());
+    const double limit = level.peak_bytes_per_s;
     text += CsvLine(
         {level.name, std::to_string(level.channels), Count(level.read_bytes),
          Count(level.write_bytes), NumberText(level.peak_bytes_per_s / 1e9), NumberText(rate / 1e9),
-         NumberText(level.peak_bytes_per_s > 0 ? 100 * rate / level.peak_bytes_per_s : 0),
+         NumberText(limit > 0 && seconds > 0 ? 100 * limiting / seconds / limit : 0),
          NumberText(channel_time > 0 ? 100 * ToSeconds(level.busy) / channel_time : 0),
          NumberText(channel_time > 0 ? 100 * ToSeconds(level.refresh) / channel_time : 0),
          std::to_string(level.row_hits), std::to_string(level.row_misses)});
@@ -187,8 +190,8 @@ std::string RooflineCsv(const SimulationResult& result) {
     if (r.executed_flops <= 0 || seconds <= 0) continue;
     const std::pair<const char*, std::int64_t> levels[] = {
         {"dram", r.dram_read_bytes + r.dram_write_bytes},
-        {"shared_memory", r.shared_bytes},
-        {"host_link", r.host_bytes},
+        {"shared_memory", std::max(r.shared_read_bytes, r.shared_bytes - r.shared_read_bytes)},
+        {"host_link", std::max(r.host_read_bytes, r.host_bytes - r.host_read_bytes)},
         {"scratchpad", r.scratchpad_bytes}};
     for (const auto& [level, bytes] : levels) {
       if (bytes <= 0) continue;
@@ -198,6 +201,11 @@ std::string RooflineCsv(const SimulationResult& result) {
         if (l.name == level) bandwidth = l.peak_bytes_per_s;
       }
       if (bandwidth > 0) roof = std::min(roof, intensity * bandwidth);
+      const bool ideal = std::find(result.machine.ideal.begin(), result.machine.ideal.end(),
+                                   level) != result.machine.ideal.end();
+      if (!ideal && r.executed_flops / seconds > roof * 1.001) {
+        throw InternalError(result.program.operators[i].name + " lies above the roof of " + level);
+      }
       text += CsvLine({"operator", result.program.operators[i].name, level, dtype,
                        NumberText(r.executed_flops), Count(bytes), NumberText(intensity),
                        NumberText(r.executed_flops / seconds), NumberText(roof),

@@ -29,7 +29,7 @@ class Done : public DmaEngine::Listener {
  public:
   explicit Done(EventQueue& events) : events_(events) {}
   void CopyStarted(std::uint32_t, Tick) override {}
-  void CopyDone(std::uint32_t) override { ends.push_back(events_.now()); }
+  void CopyDone(std::uint32_t, double) override { ends.push_back(events_.now()); }
   void EngineFree() override {}
   std::vector<Tick> ends;
 

@@ -12,7 +12,9 @@ VectorWork EpilogueWork(NpuLowering& lowering, const Operator& op, bool bias) {
   work.functions = {{"convert", 1}};
   const double bytes = static_cast<double>(lowering.ActivationBytes(8)) / 8;
   work.store_bytes_per_element = bytes;
-  if (lowering.npu().accumulators.rows == 0) work.load_bytes_per_element = 4;
+  if (lowering.npu().accumulators.rows == 0) {
+    work.load_bytes_per_element = static_cast<double>(lowering.npu().accumulators.width_bits) / 8;
+  }
   if (bias) {
     work.functions.emplace_back("add", 1);
     work.label = "bias+" + work.label;

@@ -158,14 +158,15 @@ class GemmEmitter {
     matmul.op = share_.task.op;
     matmul.rate = static_cast<float>(share_.extents.rate);
     matmul.output_stationary = output_stationary;
+    matmul.useful = static_cast<float>(share_.task.useful);
     matmul.rows = static_cast<std::int32_t>(output_stationary ? depth : rows);
     matmul.depth = static_cast<std::int32_t>(output_stationary ? rows : depth);
     matmul.width = static_cast<std::int32_t>(tile.columns);
     matmul.bytes = lowering_.ActivationBytes(rows * depth);
     if (output_stationary) matmul.bytes += lowering_.WeightBytes(tile.columns * depth);
-    if (share_.npu().accumulators.rows == 0 && !output_stationary) {  // sums in the scratchpad
-      matmul.result_bytes = rows * tile.columns * 4;
-      if (!fresh) matmul.bytes += matmul.result_bytes;
+    if (share_.npu().accumulators.rows == 0) {  // sums in the scratchpad
+      matmul.result_bytes = rows * tile.columns * share_.SumBytes();
+      if (!fresh && !output_stationary) matmul.sum_bytes = matmul.result_bytes;
     }
     CommandIds ready = operands_.StreamedReady(s, tile);
     if (output_stationary) {

@@ -24,6 +24,7 @@ struct GemmTask {
   std::int64_t result_bytes = 0;
   VectorWork epilogue;  ///< on each result tile
   std::vector<TensorId> epilogue_operands;
+  double useful = 1;    ///< share of a tile's elements that count, where others are zeros
   CommandIds wait_for;  ///< before anything else of this task
 };
 

@@ -122,6 +122,10 @@ class Search {
   }
   bool OutputStationary() const { return work_.dataflow == Dataflow::kOutputStationary; }
 
+  double SumBytes() const {
+    return static_cast<double>(machine_.npu.accumulators.width_bits) / 8;
+  }
+
   double IntervalCycles(std::int64_t rows) const {
     return cost_.MatmulIntervalCycles(rows, work_.rate, OutputStationary());
   }
@@ -130,8 +134,7 @@ class Search {
   std::int64_t TileRows() const {
     const std::int64_t accumulators = machine_.npu.accumulators.rows;
     if (OutputStationary()) return std::min(work_.m, machine_.npu.array.rows);
-    std::int64_t most =
-        wanted_.output_block_rows > 0 ? wanted_.output_block_rows : machine_.npu.array.rows;
+    std::int64_t most = wanted_.output_block_rows;
     if (accumulators > 0) most = std::min(most, std::max<std::int64_t>(accumulators / 2, 1));
     return CeilDivide(work_.m, CeilDivide(work_.m, most));
   }
@@ -175,11 +178,10 @@ class Search {
     const AccumulatorSpec& accumulators = machine_.npu.accumulators;
     const bool sums_wait = g.block_k < work_.k && !g.spills_sums();
     const double sums =
-        sums_wait ? 4.0 * static_cast<double>(g.block_m) * static_cast<double>(g.block_n) : 0;
+        sums_wait ? SumBytes() * static_cast<double>(g.block_m) * static_cast<double>(g.block_n) : 0;
     const double accumulator_bytes =
-        static_cast<double>(accumulators.rows * machine_.npu.array.columns *
-                            machine_.npu.array.count) *
-        static_cast<double>(accumulators.width_bits) / 8;
+        SumBytes() * static_cast<double>(accumulators.rows * machine_.npu.array.columns *
+                                         machine_.npu.array.count);
     if (accumulators.rows > 0 && sums > accumulator_bytes) return false;
     const double sums_in_pad = accumulators.rows > 0 ? 0 : sums;
     const double buffers = static_cast<double>(wanted_.buffers);
@@ -221,7 +223,7 @@ class Search {
       before += static_cast<double>(work_.stationary_bytes);
     }
     const double out = work_.result_leaves ? static_cast<double>(work_.result_bytes) : 0;
-    const double spilled = g->spills_sums() ? 2.0 * 4.0 * (k_blocks - 1) *
+    const double spilled = g->spills_sums() ? 2.0 * SumBytes() * (k_blocks - 1) *
                                                   static_cast<double>(work_.groups * work_.m) *
                                                   static_cast<double>(work_.n)
                                             : 0;
@@ -250,7 +252,8 @@ class Search {
     const double tiles = static_cast<double>(work_.groups * CeilDivide(work_.m, g.tile_rows) *
                                              CeilDivide(work_.n, machine_.npu.array.columns) *
                                              CeilDivide(work_.k, g.block_k));
-    const std::int64_t bytes = g.tile_rows * std::min(work_.n, machine_.npu.array.columns) * 4;
+    const std::int64_t bytes = g.tile_rows * std::min(work_.n, machine_.npu.array.columns) *
+                               machine_.npu.accumulators.width_bits / 8;
     const double round = 2 * cost_.CopySeconds(bytes) + ComputeSeconds(g) / tiles;
     return tiles * round / static_cast<double>(SumPlaces(g, machine_.npu));
   }
@@ -283,8 +286,9 @@ std::int64_t SumPlaces(const GemmMapping& mapping, const NpuSpec& npu) {
     return std::max<std::int64_t>(1, npu.accumulators.rows / mapping.tile_rows) * npu.array.count;
   }
   const ScratchpadSpec& pad = npu.unified.size_bytes > 0 ? npu.unified : npu.output;
-  return std::clamp<std::int64_t>(pad.size_bytes / 16 / (mapping.tile_rows * npu.array.columns * 4),
-                                  2, 256);
+  const std::int64_t tile =
+      mapping.tile_rows * npu.array.columns * npu.accumulators.width_bits / 8;
+  return std::clamp<std::int64_t>(pad.size_bytes / 16 / tile, 2, 256);
 }
 
 GemmMapping SearchGemmMapping(const GemmExtents& work, const MachineSpec& machine,

@@ -19,18 +19,18 @@ GemmResults::GemmResults(const GemmShare& share) : share_(share) {
     VectorWork spill;
     spill.label = "partial sums";
     spill.functions = {{"move", 1}};
-    spill.store_bytes_per_element = 4;
+    spill.store_bytes_per_element = static_cast<double>(share.SumBytes());
     spill_work_ = builder.AddVectorWork(spill);
     partial_sums_ =
         share.lowering.PlaceIntermediate(share.extents.groups * share.MTiles() * mapping.tile_rows *
-                                         share.NTiles() * share.Columns() * 4);
+                                         share.NTiles() * share.Columns() * share.SumBytes());
   }
 }
 
 std::int64_t GemmResults::PartialOffset(const OutputTile& tile) const {
   const std::int64_t index =
       (tile.group * share_.MTiles() + tile.m_tile) * share_.NTiles() + tile.n_tile;
-  return index * share_.mapping.tile_rows * share_.Columns() * 4;
+  return index * share_.mapping.tile_rows * share_.Columns() * share_.SumBytes();
 }
 
 CommandId GemmResults::LoadPartialSums(const OutputTile& tile) {
@@ -67,7 +67,8 @@ void GemmResults::FinishTile(const OutputTile& tile, const CommandIds& matmuls) 
   for (const TensorId operand : task.epilogue_operands) {
     AddDependencies(&dependencies, OperandTile(operand, tile));
   }
-  if (task.result != nullptr && task.result->on_chip) {
+  // The vector unit is in order: what its first tile waits for, all wait for.
+  if (task.result != nullptr && task.result->on_chip && last_vector_ == kNone) {
     AddDependencies(&dependencies,
                     task.result->regions[static_cast<std::size_t>(share_.core)].wait_for);
   }

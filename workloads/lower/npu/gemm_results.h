@@ -31,7 +31,7 @@ class GemmResults {
 
  private:
   bool Leaves() const { return share_.task.result != nullptr && !share_.task.result->on_chip; }
-  std::int64_t PartialBytes(const OutputTile& tile) const { return tile.rows * tile.columns * 4; }
+  std::int64_t PartialBytes(const OutputTile& tile) const { return tile.rows * tile.columns * share_.SumBytes(); }
   std::int64_t PartialOffset(const OutputTile& tile) const;
   CommandIds OperandTile(TensorId operand, const OutputTile& tile);
 

@@ -33,6 +33,8 @@ struct GemmShare {
   const NpuSpec& npu() const { return lowering.npu(); }
   std::int64_t Rows() const { return npu().array.rows; }
   std::int64_t Columns() const { return npu().array.columns; }
+  /// Bytes of a partial sum.
+  std::int64_t SumBytes() const { return npu().accumulators.width_bits / 8; }
   bool fifo() const { return npu().weight_fifo_tiles > 0; }
   bool output_stationary() const { return mapping.dataflow == Dataflow::kOutputStationary; }
 

@@ -154,6 +154,8 @@ void LowerConv(NpuLowering& lowering, std::uint32_t index) {
     task.groups = (group + together - 1) / together;
     task.k = k * together;
     task.n = n * together;
+    task.useful = static_cast<double>(group) /
+                  static_cast<double>(task.groups * together * together);
     // A diagonal tile is stored with its zeros.
     task.stationary_bytes = lowering.WeightBytes(task.groups * task.k * task.n);
     if (k == taps && n == 1 && LowerDepthwise(lowering, index, task, taps)) return;
