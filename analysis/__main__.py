@@ -4,6 +4,7 @@
 Called by `siliscope figures [ID...] [--of DIR] --out DIR`.
 """
 import argparse
+import os
 import sys
 
 from analysis import experiments, results
@@ -30,8 +31,11 @@ def main():
         return 74
     except KeyboardInterrupt:
         return 130
-    for name in written:
-        print(f"drawn: {name}")
+    try:
+        for name in written:
+            print(f"drawn: {name}", flush=True)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -95,7 +95,12 @@ class NetworkCompiler : public Compiler {
 
   static std::int64_t BatchOf(const Graph& graph) {
     if (graph.inputs.empty()) return 1;
-    const Shape& shape = graph.tensor(graph.inputs.front()).shape;
+    const TensorId input = graph.inputs.front();
+    const Shape& shape = graph.tensor(input).shape;
+    for (const Operator& op : graph.operators) {  // recurrent ones have time first
+      const bool recurrent = op.kind == "lstm" || op.kind == "gru" || op.kind == "rnn";
+      if (recurrent && op.inputs[0] == input && shape.size() > 1) return shape[1];
+    }
     return shape.empty() ? 1 : shape.front();
   }
 };

@@ -19,7 +19,8 @@ class Attribution {
     for (std::uint32_t i = 0; i < program.npu.commands.size(); ++i) {
       const NpuCommand& c = program.npu.commands[i];
       if (!IsCopy(c)) continue;
-      const auto lane = std::tuple(int{c.core}, static_cast<int>(c.space), static_cast<int>(c.opcode));
+      const auto lane =
+          std::tuple(int{c.core}, static_cast<int>(c.space), static_cast<int>(c.opcode));
       const auto [at, first] = latest.try_emplace(lane, i);
       if (!first) previous_copy_[i] = at->second;
       at->second = i;

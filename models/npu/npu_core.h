@@ -32,8 +32,8 @@ struct CommandGraph {
 struct CommandStates {
   explicit CommandStates(const NpuProgram& program);
   std::vector<CommandTimes> times;
-  std::vector<std::uint32_t> pending;  ///< dependencies that are not complete
-  std::vector<std::uint32_t> blocker;  ///< the one that completed last, pushes left out
+  std::vector<std::uint32_t> pending;        ///< dependencies that are not complete
+  std::vector<std::uint32_t> blocker;        ///< the one that completed last, pushes left out
   std::vector<std::uint32_t> issue_blocker;  ///< head of the queue that held scalar issue up last
   std::uint64_t completed = 0;
 };

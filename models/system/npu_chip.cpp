@@ -236,10 +236,12 @@ void NpuChip::AddOperators(Record* record) const {
           if (load) op.host_read_bytes += command.bytes;
           break;
       }
+    } else if (command.opcode == NpuOpcode::kVector) {
+      op.executed_flops += static_cast<double>(command.rows) * static_cast<double>(command.width) *
+                           program_.npu.vector_works[command.vector_work].matrix_flops_per_element;
     } else if (command.opcode == NpuOpcode::kMatmul) {
       op.executed_flops += 2.0 * static_cast<double>(command.rows) *
-                           static_cast<double>(command.depth) *
-                           static_cast<double>(command.width) *
+                           static_cast<double>(command.depth) * static_cast<double>(command.width) *
                            static_cast<double>(command.useful);
     }
     op.scratchpad_bytes += command.bytes + command.sum_bytes + command.result_bytes;

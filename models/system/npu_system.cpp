@@ -57,13 +57,25 @@ class NpuTileCost : public TileCost {
     return siliscope::VectorCycles(machine_.npu.vector, work, rows, columns);
   }
 
-  double CopySeconds(std::int64_t bytes) const override {
+  double CopySeconds(std::int64_t bytes, MemorySpace space) const override {
+    const NpuSpec& npu = machine_.npu;
+    const auto moved = static_cast<double>(bytes);
+    switch (space) {
+      case MemorySpace::kHost:
+        return npu.dma.latency_s + npu.host_link.latency_s +
+               moved / npu.host_link.bandwidth_bytes_per_s;
+      case MemorySpace::kShared:
+        return npu.dma.latency_s + npu.shared_memory.latency_s +
+               moved / npu.shared_memory.bandwidth_bytes_per_s;
+      case MemorySpace::kDram:
+        break;
+    }
     const double peak = machine_.memory.PeakBytesPerSecond();
     const DramTiming& t = machine_.memory.timing;
-    double seconds = machine_.npu.dma.latency_s + machine_.memory.controller_latency_s;
+    double seconds = npu.dma.latency_s + machine_.memory.controller_latency_s;
     // A copy may meet a refresh on its way.
     if (!machine_.memory.ideal()) seconds += (t.trcd_ns + t.tcl_ns + t.trfc_ns) * 1e-9;
-    if (peak > 0) seconds += static_cast<double>(bytes) / (peak * (1 - RefreshShare()));
+    if (peak > 0) seconds += moved / (peak * (1 - RefreshShare()));
     return seconds;
   }
 

@@ -89,8 +89,8 @@ std::string MemoryLine(const SimulationResult& result, const Metrics& m) {
     const double seconds = m.time_us * 1e-6;
     return fmt::format(
         "  memory       none off the chip; host link {:.3g} GB/s of {:.4g}   {} MAC/B of weights\n",
-        static_cast<double>(level.read_bytes + level.write_bytes) / seconds / 1e9,
-        level.peak_bytes_per_s / 1e9, Grouped(intensity));
+        static_cast<double>(level.LimitingBytes()) / seconds / 1e9, level.peak_bytes_per_s / 1e9,
+        Grouped(intensity));
   }
   return fmt::format("  memory       {:.3g} GB/s of an ideal memory   {} MAC/B of weights\n",
                      m.dram_gb_per_s, Grouped(intensity));

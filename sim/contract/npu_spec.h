@@ -97,7 +97,7 @@ struct NpuMappingSpec {
   bool im2col_in_hardware = true;
   bool vector_gemv = false;
   std::int64_t output_block_rows = 1024;
-  std::int64_t images_at_a_time = 0;   ///< 0 = the whole batch
+  std::int64_t images_at_a_time = 0;  ///< 0 = the whole batch
   std::int64_t parameter_cache_bytes = 0;
   LoopOrder loop_order = LoopOrder::kSearched;
   std::int64_t block_m = 0, block_n = 0, block_k = 0;  ///< 0 = searched

@@ -58,18 +58,18 @@ struct NpuCommand {
   NpuOpcode opcode = NpuOpcode::kSynchronise;
   MemorySpace space = MemorySpace::kDram;  ///< kLoad, kStore
   std::uint16_t core = 0;
-  std::uint16_t array = 0;         ///< kPush, kMatmul
-  std::uint16_t vector_work = 0;   ///< kVector: index into NpuProgram::vector_works
-  std::uint32_t op = 0;            ///< index into Program::operators
-  float rate = 1;                  ///< kMatmul: of the array's processing elements, by data type
-  std::int64_t bytes = 0;          ///< kLoad, kStore, kPush: moved; kMatmul: operands read from scratchpad
+  std::uint16_t array = 0;        ///< kPush, kMatmul
+  std::uint16_t vector_work = 0;  ///< kVector: index into NpuProgram::vector_works
+  std::uint32_t op = 0;           ///< index into Program::operators
+  float rate = 1;                 ///< kMatmul: of the array's processing elements, by data type
+  std::int64_t bytes = 0;  ///< kLoad, kStore, kPush: moved; kMatmul: operands read from scratchpad
   std::int64_t sum_bytes = 0;     ///< kMatmul: older sums read from scratchpad
   std::int64_t result_bytes = 0;  ///< kMatmul: sums written to scratchpad
-  std::int64_t address = 0;        ///< kLoad, kStore: in its memory space
-  std::int32_t rows = 0;           ///< kMatmul: streamed rows; kVector: rows
-  std::int32_t depth = 0;          ///< kPush, kMatmul: array rows in use (contraction)
-  std::int32_t width = 0;          ///< kPush, kMatmul: array columns in use; kVector: columns
-  bool weights = false;            ///< kLoad: the operand that will be stationary
+  std::int64_t address = 0;       ///< kLoad, kStore: in its memory space
+  std::int32_t rows = 0;          ///< kMatmul: streamed rows; kVector: rows
+  std::int32_t depth = 0;         ///< kPush, kMatmul: array rows in use (contraction)
+  std::int32_t width = 0;         ///< kPush, kMatmul: array columns in use; kVector: columns
+  bool weights = false;           ///< kLoad: the operand that will be stationary
   float useful = 1;  ///< kMatmul: share of the elements in use that count; the rest are zeros
   bool output_stationary = false;  ///< kMatmul: no operand is pushed, the sums stay
 };
@@ -82,6 +82,7 @@ struct VectorWork {
   bool transpose = false;
   double load_bytes_per_element = 0;
   double store_bytes_per_element = 0;
+  double matrix_flops_per_element = 0;  ///< of a product that runs here in place of an array
 };
 
 /// Commands in issue order, with what each waits for.
@@ -101,7 +102,8 @@ struct Program {
   std::vector<TensorPlacement> tensors;
   NpuProgram npu;
   std::int64_t weight_bytes = 0;
-  std::int64_t memory_bytes = 0;  ///< what the program needs of the off-chip memory
+  std::int64_t compulsory_bytes = 0;  ///< weights once, inputs and outputs of the network
+  std::int64_t memory_bytes = 0;      ///< what the program needs of the off-chip memory
 
   double NominalFlops() const {
     double sum = 0;

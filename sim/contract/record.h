@@ -95,10 +95,10 @@ struct OperatorRecord {
 
 /// When a command ran, for traces and attribution.
 struct CommandTimes {
-  Tick ready = 0;  ///< all dependencies complete and issued
-  Tick start = 0;  ///< unit begins
-  Tick first = 0;  ///< transfers: first data
-  Tick end = 0;    ///< complete
+  Tick ready = 0;        ///< all dependencies complete and issued
+  Tick start = 0;        ///< unit begins
+  Tick first = 0;        ///< transfers: first data
+  Tick end = 0;          ///< complete
   float port_share = 0;  ///< transfers: part of the moving that was waiting for scratchpad ports
 };
 

@@ -24,8 +24,8 @@ class TileCost {
   /// Cycles of a vector command over rows x columns elements.
   virtual double VectorCycles(const VectorWork& work, std::int64_t rows,
                               std::int64_t columns) const = 0;
-  /// Seconds that a long copy of `bytes` takes alone.
-  virtual double CopySeconds(std::int64_t bytes) const = 0;
+  /// Seconds that a long copy of `bytes` from or to a memory takes alone.
+  virtual double CopySeconds(std::int64_t bytes, MemorySpace space) const = 0;
 };
 
 }  // namespace siliscope

@@ -100,11 +100,8 @@ Metrics ComputeMetrics(const SimulationResult& result) {
   m.bound = static_cast<Cause>(largest);
   m.array_active_pct = m.cause_pct[static_cast<std::size_t>(Cause::kCompute)] +
                        m.cause_pct[static_cast<std::size_t>(Cause::kQuantisation)];
-  double macs = 0, compulsory = 0;
+  double macs = 0;
   for (const OperatorInfo& op : program.operators) macs += op.macs;
-  for (const TensorPlacement& t : program.tensors) {
-    if (t.role != "activation" || t.place == "host") compulsory += static_cast<double>(t.bytes);
-  }
   for (const LevelRecord& level : record.levels) {
     if (level.name != "dram") continue;
     m.dram_bytes = static_cast<double>(level.read_bytes + level.write_bytes);
@@ -115,7 +112,8 @@ Metrics ComputeMetrics(const SimulationResult& result) {
       program.weight_bytes > 0 ? macs / static_cast<double>(program.weight_bytes) : 0;
   const double memory_peak = result.machine.memory.PeakBytesPerSecond();
   m.ridge_macs_per_byte = memory_peak > 0 ? m.peak_tops * 1e12 / 2 / memory_peak : 0;
-  m.roofline_us = RooflineMicroseconds(result.machine, program.dtype, flops, compulsory);
+  m.roofline_us = RooflineMicroseconds(result.machine, program.dtype, flops,
+                                       static_cast<double>(program.compulsory_bytes));
   return m;
 }
 

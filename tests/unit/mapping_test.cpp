@@ -67,7 +67,8 @@ TEST(Mapping, BlocksCanBeFixed) {
                                             {{"mapping.block_m", "128"},
                                              {"mapping.block_n", "256"},
                                              {"mapping.block_k", "64"},
-                                             {"mapping.loop_order", "nmk"}, {"mapping.output_block_rows", "64"}});
+                                             {"mapping.loop_order", "nmk"},
+                                             {"mapping.output_block_rows", "64"}});
   const Program program = CompileRequest(request, MachineOf(request));
   EXPECT_NE(program.operators[0].mapping.find("blocks 128x256x64 n outer"), std::string::npos)
       << program.operators[0].mapping;

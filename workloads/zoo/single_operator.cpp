@@ -100,10 +100,12 @@ void Conv(ShapeKeys& keys, Graph* graph, Operator* op) {
 void Elementwise(ShapeKeys& keys, Graph* graph, Operator* op) {
   const std::string function = keys.Text("fn", "add", FunctionNames());
   const std::int64_t tensors = keys.Int("tensors", FindFunction(function)->operands);
+  if (tensors > 64)
+    throw UserError("elementwise: tensors=" + std::to_string(tensors) + " is above 64");
   const Shape shape = {keys.Int("rows"), keys.Int("cols")};
   op->kind = "elementwise";
   op->attributes["function"] = function;
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(tensors, 8); ++i) {
+  for (std::int64_t i = 0; i < tensors; ++i) {
     op->inputs.push_back(Input(graph, "x" + std::to_string(i), shape, Role::kActivation));
   }
   // "add" of one tensor adds a scalar.

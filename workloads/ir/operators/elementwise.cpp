@@ -27,7 +27,10 @@ std::vector<Shape> Infer(const Graph& graph, const Operator& op) {
 }
 
 double Operations(const Graph& graph, const Operator& op) {
-  return FunctionOf(op).operations *
+  // A function of two operands over more of them is applied again for each.
+  const ElementwiseFunction& function = FunctionOf(op);
+  const double times = function.operands == 2 ? static_cast<double>(op.inputs.size()) - 1 : 1;
+  return function.operations * times *
          static_cast<double>(graph.tensor(op.outputs.front()).elements());
 }
 

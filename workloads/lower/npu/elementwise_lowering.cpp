@@ -56,8 +56,10 @@ void LowerElementwise(NpuLowering& lowering, std::uint32_t index) {
   }
   VectorTask task = TaskOver(lowering, index, lowering.graph().tensor(op.outputs[0]).shape);
   task.work.label = name;
-  for (const auto& [function, times] : FindFunction(name)->machine_functions) {
-    task.work.functions.emplace_back(function, times);
+  const ElementwiseFunction& elementwise = *FindFunction(name);
+  const int again = elementwise.operands == 2 ? static_cast<int>(op.inputs.size()) - 1 : 1;
+  for (const auto& [function, times] : elementwise.machine_functions) {
+    task.work.functions.emplace_back(function, times * again);
   }
   Lower(lowering, index, task);
 }
@@ -135,9 +137,22 @@ void LowerPool(NpuLowering& lowering, std::uint32_t index) {
 void LowerCopy(NpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
   VectorTask task = TaskOver(lowering, index, lowering.graph().tensor(op.outputs[0]).shape);
-  task.work.functions.emplace_back("copy", 1);
+  const Shape& y = lowering.graph().tensor(op.outputs[0]).shape;
+  const bool linear = op.kind == "resize" && op.Text("mode", "nearest") != "nearest";
+  if (linear) {  // a weighted mean of two neighbours along each dimension that changes
+    const Shape& x = InputShape(lowering.graph(), op, 0);
+    int dimensions = 0;
+    for (std::size_t d = 0; d < y.size() && d < x.size(); ++d) dimensions += x[d] != y[d] ? 1 : 0;
+    task.work.functions.emplace_back("mul", 2 * dimensions);
+    task.work.functions.emplace_back("add", dimensions);
+  } else {
+    task.work.functions.emplace_back("copy", 1);
+  }
   task.work.load_bytes_per_element = ElementBytes(lowering);
-  task.work.transpose = op.kind == "transpose";
+  // Rows that stay whole are only copied; the transpose unit turns columns into rows.
+  task.work.transpose =
+      op.kind == "transpose" &&
+      op.Ints("perm").back() + 1 != static_cast<std::int64_t>(op.Ints("perm").size());
   // Parts that are not taken are not read.
   const double result = static_cast<double>(task.result_bytes);
   for (VectorInput& input : task.inputs) {

@@ -31,12 +31,10 @@ VectorWork EpilogueWork(NpuLowering& lowering, const Operator& op, bool bias) {
   return work;
 }
 
-std::vector<TensorId> EpilogueOperands(const NpuLowering& lowering, const Operator& op) {
+std::vector<TensorId> EpilogueOperands(const Operator& op) {
   std::vector<TensorId> operands;
   for (const EpilogueStep& step : op.epilogue) {
-    if (step.operand != kNoTensor && lowering.graph().tensor(step.operand).role != Role::kWeight) {
-      operands.push_back(step.operand);
-    }
+    if (step.operand != kNoTensor) operands.push_back(step.operand);
   }
   return operands;
 }

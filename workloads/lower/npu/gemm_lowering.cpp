@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/lower/npu/gemm_lowering.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
 #include "sim/core/error.h"
+#include "sim/core/quantity.h"
 #include "workloads/lower/npu/gemm_operands.h"
 #include "workloads/lower/npu/gemm_results.h"
 
@@ -216,28 +219,54 @@ GemmTask Oriented(const GemmTask& task, Dataflow dataflow) {
   return oriented;
 }
 
-/// What one core does of a task, by independent products or by rows; nothing where it has no part.
+/// Independent products where there are enough; else rows, or columns where that copies less: cores
+/// that share rows each need all of the stationary operand, cores that share columns all rows.
+/// (Rows that are on chip lie in their core's own scratchpad.)
+GemmShare::Split SplitOf(NpuLowering& lowering, const GemmTask& task) {
+  const std::int64_t cores = lowering.cores();
+  if (task.groups >= cores) return GemmShare::Split::kGroups;
+  const bool rows_move = !OnChip(lowering, task.streamed) || task.streamed_bytes <= (64 << 10);
+  const bool wide = task.n >= cores * lowering.npu().array.columns;
+  const bool weights_move = !OnChip(lowering, task.stationary);
+  const bool less = weights_move && task.streamed_bytes < task.stationary_bytes;
+  return rows_move && wide && (less || task.m < cores) ? GemmShare::Split::kColumns
+                                                       : GemmShare::Split::kRows;
+}
+
+/// What one core does of a task; nothing where it has no part.
 bool ExtentsOf(NpuLowering& lowering, const GemmTask& task, Dataflow dataflow, GemmShare* share) {
   const std::int64_t cores = lowering.cores();
-  const bool by_group = task.groups >= cores;
-  const std::int64_t whole = by_group ? task.groups : task.m;
-  const std::int64_t begin = whole * share->core / cores, end = whole * (share->core + 1) / cores;
-  if (begin == end) return false;
+  share->split = SplitOf(lowering, task);
+  const bool by_group = share->split == GemmShare::Split::kGroups;
+  const bool by_columns = share->split == GemmShare::Split::kColumns;
+  const std::int64_t unit = by_columns ? lowering.npu().array.columns : 1;
+  const std::int64_t whole = by_group ? task.groups : by_columns ? task.n : task.m;
+  const std::int64_t units = CeilDivide(whole, unit);
+  const std::int64_t begin = units * share->core / cores * unit;
+  const std::int64_t end = std::min(whole, units * (share->core + 1) / cores * unit);
+  if (begin >= end) return false;
   share->begin = static_cast<double>(begin) / static_cast<double>(whole);
   share->part = static_cast<double>(end - begin) / static_cast<double>(whole);
   const auto part = [](std::int64_t bytes, double of) {
-    const double share_bytes = static_cast<double>(bytes) * of + 0.5;
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(share_bytes));
+    return std::max<std::int64_t>(1, GemmShare::Of(bytes, of));
   };
   GemmExtents& extents = share->extents;
   extents.groups = by_group ? end - begin : task.groups;
-  extents.m = by_group ? task.m : end - begin;
-  extents.n = task.n;
+  extents.m = by_group || by_columns ? task.m : end - begin;
+  extents.n = by_columns ? end - begin : task.n;
   extents.k = task.k;
-  extents.streamed_bytes = part(task.streamed_bytes, share->part);
-  extents.stationary_bytes = part(task.stationary_bytes, by_group ? share->part : 1.0);
+  extents.streamed_bytes = part(task.streamed_bytes, by_columns ? 1.0 : share->part);
+  extents.stationary_bytes =
+      part(task.stationary_bytes, by_group || by_columns ? share->part : 1.0);
   extents.result_bytes = part(task.result_bytes, share->part);
   extents.rate = lowering.rate();
+  const auto space = [&](TensorId id) {
+    return id == kNoTensor ? MemorySpace::kDram : lowering.home(id).space;
+  };
+  extents.streamed_space = space(task.streamed);
+  extents.stationary_space = space(task.stationary);
+  if (task.result != nullptr) extents.result_space = task.result->space;
+  extents.spill_space = lowering.SpillSpaceOf(task.result_bytes * 4);
   extents.streamed_on_chip = OnChip(lowering, task.streamed);
   extents.stationary_on_chip = OnChip(lowering, task.stationary);
   extents.result_leaves = task.result != nullptr && !task.result->on_chip;
@@ -263,7 +292,7 @@ Dataflow ChooseDataflow(NpuLowering& lowering, const GemmTask& task) {
        {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary}) {
     const GemmTask oriented = Oriented(task, dataflow);
     for (std::int64_t core = 0; core < lowering.cores(); ++core) {
-      GemmShare share{lowering, oriented, core, {}, 0, 1, {}};
+      GemmShare share{lowering, oriented, core, {}, GemmShare::Split::kRows, 0, 1, {}};
       if (!ExtentsOf(lowering, oriented, dataflow, &share)) continue;
       const double seconds = MappingOf(lowering, share).estimated_seconds;
       if (best_seconds < 0 || seconds < best_seconds) {
@@ -274,6 +303,51 @@ Dataflow ChooseDataflow(NpuLowering& lowering, const GemmTask& task) {
     }
   }
   return best;
+}
+
+/// A weight FIFO is filled from weight memory only: an operand that the chip computed goes there
+/// first.
+TensorId StoreForFifo(NpuLowering& lowering, const GemmTask& task) {
+  const TensorId copy = lowering.PlaceInWeightMemory(task.stationary_bytes, task.op);
+  TensorHome& home = lowering.home(copy);
+  CommandIds ready = lowering.home(task.stationary).ready;
+  AddDependencies(&ready, task.wait_for);
+  for (std::int64_t c = 0; c < lowering.cores(); ++c) {
+    const std::int64_t from = home.bytes * c / lowering.cores();
+    const std::int64_t to = home.bytes * (c + 1) / lowering.cores();
+    AddDependency(&home.ready, lowering.Copy(NpuOpcode::kStore, task.op, c, home, from, to - from,
+                                             false, ready));
+  }
+  lowering.AddReaders(task.stationary, home.ready);
+  return copy;
+}
+
+/// Refuses blocks that no scratchpad of the chip can hold.
+void CheckFits(const GemmShare& share) {
+  const GemmMapping& mapping = share.mapping;
+  const GemmExtents& e = share.extents;
+  const double part_k = static_cast<double>(mapping.block_k) / static_cast<double>(e.k) /
+                        static_cast<double>(e.groups);
+  const double streamed = mapping.streamed_resident
+                              ? 0
+                              : static_cast<double>(e.streamed_bytes) * part_k *
+                                    static_cast<double>(mapping.block_m) / static_cast<double>(e.m);
+  const double stationary = mapping.stationary_resident
+                                ? 0
+                                : static_cast<double>(e.stationary_bytes) * part_k *
+                                      static_cast<double>(mapping.block_n) /
+                                      static_cast<double>(e.n);
+  const NpuSpec& npu = share.npu();
+  const bool unified = npu.unified.size_bytes > 0;
+  const double needed = unified ? streamed + stationary : std::max(streamed, stationary);
+  const auto there = static_cast<double>(
+      unified ? npu.unified.size_bytes
+              : (streamed >= stationary ? npu.input.size_bytes : npu.weight.size_bytes));
+  if (needed <= there) return;
+  throw UserError(fmt::format("{}: its smallest blocks ({}x{}x{}) need {} of scratchpad, {} has {}",
+                              share.lowering.info(share.task.op).name, mapping.block_m,
+                              mapping.block_n, mapping.block_k, Engineering(needed, "B"),
+                              share.lowering.machine().name, Engineering(there, "B")));
 }
 
 /// Refuses what would take more memory than a simulation should.
@@ -291,21 +365,28 @@ void CheckSize(const GemmShare& share) {
 
 }  // namespace
 
-CommandIds EmitGemm(NpuLowering& lowering, const GemmTask& task) {
+CommandIds EmitGemm(NpuLowering& lowering, const GemmTask& wanted) {
+  GemmTask task = wanted;
+  const bool through_memory = lowering.npu().weight_fifo_tiles > 0 &&
+                              task.stationary != kNoTensor &&
+                              lowering.home(task.stationary).on_chip;
+  if (through_memory) task.stationary = StoreForFifo(lowering, task);
   const Dataflow dataflow = ChooseDataflow(lowering, task);
   const GemmTask oriented = Oriented(task, dataflow);
   CommandIds finals;
   bool first = true;
   for (std::int64_t core = 0; core < lowering.cores(); ++core) {
-    GemmShare share{lowering, oriented, core, {}, 0, 1, {}};
+    GemmShare share{lowering, oriented, core, {}, GemmShare::Split::kRows, 0, 1, {}};
     if (!ExtentsOf(lowering, oriented, dataflow, &share)) continue;
     share.mapping = MappingOf(lowering, share);
     if (first) lowering.info(task.op).mapping = share.mapping.Text();
     first = false;
     CheckSize(share);
+    CheckFits(share);
     const CommandIds done = GemmEmitter(share).Run();
     finals.insert(finals.end(), done.begin(), done.end());
   }
+  if (through_memory) lowering.ReleaseTemporary(task.stationary);
   return finals;
 }
 

@@ -29,11 +29,11 @@ struct GemmTask {
 };
 
 /// Emits a task over all cores. Returns the commands after which the result is complete.
-CommandIds EmitGemm(NpuLowering& lowering, const GemmTask& task);
+CommandIds EmitGemm(NpuLowering& lowering, const GemmTask& wanted);
 
 /// The vector work of an operator's epilogue, conversion of the sums included.
 VectorWork EpilogueWork(NpuLowering& lowering, const Operator& op, bool bias);
-/// The tensors that an epilogue reads, weights left out.
-std::vector<TensorId> EpilogueOperands(const NpuLowering& lowering, const Operator& op);
+/// The tensors that an epilogue reads.
+std::vector<TensorId> EpilogueOperands(const Operator& op);
 
 }  // namespace siliscope

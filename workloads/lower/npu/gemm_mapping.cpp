@@ -122,9 +122,7 @@ class Search {
   }
   bool OutputStationary() const { return work_.dataflow == Dataflow::kOutputStationary; }
 
-  double SumBytes() const {
-    return static_cast<double>(machine_.npu.accumulators.width_bits) / 8;
-  }
+  double SumBytes() const { return static_cast<double>(machine_.npu.accumulators.width_bits) / 8; }
 
   double IntervalCycles(std::int64_t rows) const {
     return cost_.MatmulIntervalCycles(rows, work_.rate, OutputStationary());
@@ -178,7 +176,8 @@ class Search {
     const AccumulatorSpec& accumulators = machine_.npu.accumulators;
     const bool sums_wait = g.block_k < work_.k && !g.spills_sums();
     const double sums =
-        sums_wait ? SumBytes() * static_cast<double>(g.block_m) * static_cast<double>(g.block_n) : 0;
+        sums_wait ? SumBytes() * static_cast<double>(g.block_m) * static_cast<double>(g.block_n)
+                  : 0;
     const double accumulator_bytes =
         SumBytes() * static_cast<double>(accumulators.rows * machine_.npu.array.columns *
                                          machine_.npu.array.count);
@@ -215,35 +214,57 @@ class Search {
     double stationary = g->stationary_resident ? 0 : static_cast<double>(work_.stationary_bytes);
     if (!keeps_streamed) streamed *= n_blocks;
     if (!keeps_stationary) stationary *= m_blocks;
-    double before = 0;  // copied before the loops begin
-    if (g->streamed_resident && !work_.streamed_on_chip) {
-      before += static_cast<double>(work_.streamed_bytes);
-    }
-    if (g->stationary_resident && !work_.stationary_on_chip && !fifo_) {
-      before += static_cast<double>(work_.stationary_bytes);
-    }
     const double out = work_.result_leaves ? static_cast<double>(work_.result_bytes) : 0;
     const double spilled = g->spills_sums() ? 2.0 * SumBytes() * (k_blocks - 1) *
                                                   static_cast<double>(work_.groups * work_.m) *
                                                   static_cast<double>(work_.n)
                                             : 0;
-    const double first = streamed_block + stationary_block;
     const double last = out * static_cast<double>(g->block_m) / static_cast<double>(work_.m) /
                         std::max(1.0, n_blocks);
-    const auto seconds = [&](double bytes) {
-      return cost_.CopySeconds(static_cast<std::int64_t>(bytes));
+    const double before =
+        (g->streamed_resident && !work_.streamed_on_chip
+             ? Seconds(static_cast<double>(work_.streamed_bytes), work_.streamed_space)
+             : 0) +
+        (g->stationary_resident && !work_.stationary_on_chip && !fifo_
+             ? Seconds(static_cast<double>(work_.stationary_bytes), work_.stationary_space)
+             : 0);
+    // Different memories work at the same time.
+    std::array<double, 3> traffic{};
+    const auto add = [&](double bytes, MemorySpace space) {
+      traffic[static_cast<std::size_t>(space)] += bytes;
     };
+    add(streamed, work_.streamed_space);
+    add(stationary, work_.stationary_space);
+    add(out, work_.result_space);
+    add(spilled, work_.spill_space);
+    double copies = 0, latency = 0;
+    for (std::size_t m = 0; m < traffic.size(); ++m) {
+      if (traffic[m] <= 0) continue;
+      const auto space = static_cast<MemorySpace>(m);
+      const double fixed = Seconds(0, space);
+      copies = std::max(copies, Seconds(traffic[m], space) - fixed);
+      latency = std::max(latency, fixed);
+    }
     // A step can't be faster than its copies, its products, or a buffer's round: latency, copy,
     // products, over the number of buffers.
     const double steps = static_cast<double>(work_.groups) * m_blocks * n_blocks * k_blocks;
     const double compute = ComputeSeconds(*g) / steps;
-    const double latency = cost_.CopySeconds(0);
-    const double copies = (seconds(streamed + stationary + out + spilled) - latency) / steps;
     const bool copied = streamed + stationary > 0;
     const double round =
-        ((copied ? latency : 0) + copies + compute) / static_cast<double>(wanted_.buffers);
-    g->estimated_seconds = seconds(before) + seconds(first) + seconds(last) +
-                           std::max(steps * std::max({compute, copies, round}), SpillSeconds(*g));
+        ((copied ? latency : 0) + copies / steps + compute) / static_cast<double>(wanted_.buffers);
+    g->estimated_seconds =
+        before + FirstSeconds(streamed_block, work_.streamed_space) +
+        FirstSeconds(stationary_block, work_.stationary_space) +
+        FirstSeconds(last, work_.result_space) +
+        std::max(steps * std::max({compute, copies / steps, round}), SpillSeconds(*g));
+  }
+
+  double Seconds(double bytes, MemorySpace space) const {
+    return cost_.CopySeconds(static_cast<std::int64_t>(bytes), space);
+  }
+  /// Of a copy that nothing hides, if there is one.
+  double FirstSeconds(double bytes, MemorySpace space) const {
+    return bytes > 0 ? Seconds(bytes, space) : 0;
   }
 
   /// Each place for sums takes in the old ones, adds a stretch of k, and gives them out again.
@@ -254,7 +275,8 @@ class Search {
                                              CeilDivide(work_.k, g.block_k));
     const std::int64_t bytes = g.tile_rows * std::min(work_.n, machine_.npu.array.columns) *
                                machine_.npu.accumulators.width_bits / 8;
-    const double round = 2 * cost_.CopySeconds(bytes) + ComputeSeconds(g) / tiles;
+    const double round =
+        2 * cost_.CopySeconds(bytes, work_.spill_space) + ComputeSeconds(g) / tiles;
     return tiles * round / static_cast<double>(SumPlaces(g, machine_.npu));
   }
 
@@ -286,8 +308,7 @@ std::int64_t SumPlaces(const GemmMapping& mapping, const NpuSpec& npu) {
     return std::max<std::int64_t>(1, npu.accumulators.rows / mapping.tile_rows) * npu.array.count;
   }
   const ScratchpadSpec& pad = npu.unified.size_bytes > 0 ? npu.unified : npu.output;
-  const std::int64_t tile =
-      mapping.tile_rows * npu.array.columns * npu.accumulators.width_bits / 8;
+  const std::int64_t tile = mapping.tile_rows * npu.array.columns * npu.accumulators.width_bits / 8;
   return std::clamp<std::int64_t>(pad.size_bytes / 16 / tile, 2, 256);
 }
 

@@ -20,7 +20,11 @@ struct GemmExtents {
   std::int64_t stationary_bytes = 0;  ///< of the whole stationary operand as it lies in memory
   std::int64_t result_bytes = 0;
   double rate = 1;
-  bool streamed_on_chip = false;  ///< needs no copy
+  MemorySpace streamed_space = MemorySpace::kDram;  ///< where operands come from, results go to
+  MemorySpace stationary_space = MemorySpace::kDram;
+  MemorySpace result_space = MemorySpace::kDram;
+  MemorySpace spill_space = MemorySpace::kDram;  ///< of partial sums
+  bool streamed_on_chip = false;                 ///< needs no copy
   bool stationary_on_chip = false;
   bool result_leaves = false;
   Dataflow dataflow = Dataflow::kWeightStationary;  ///< not searched; input: operands exchanged

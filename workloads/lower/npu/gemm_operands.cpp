@@ -19,9 +19,7 @@ GemmOperands::ResidentCopy GemmOperands::PlaceOperand(TensorId id, std::int64_t 
     AddDependencies(&copy.dependencies, region->wait_for);
     resident_.emplace_back(&allocator, *region);
   }
-  if (!weights) {
-    copy.begin = static_cast<std::int64_t>(share_.begin * static_cast<double>(task.streamed_bytes));
-  }
+  copy.begin = weights ? share_.StationaryBegin() : share_.StreamedBegin();
   return copy;
 }
 
@@ -107,8 +105,9 @@ void GemmOperands::LoadBlock(BlockStream* stream, std::int64_t block, TensorId i
   AddDependencies(&dependencies, share_.task.wait_for);
   const auto whole = std::max<std::int64_t>(1, static_cast<std::int64_t>(bytes + 0.5));
   // Blocks lie one after another in memory.
-  const std::int64_t offset =
-      std::clamp<std::int64_t>(block * whole, 0, std::max<std::int64_t>(home.bytes - whole, 0));
+  const std::int64_t begin = weights ? share_.StationaryBegin() : share_.StreamedBegin();
+  const std::int64_t offset = std::clamp<std::int64_t>(
+      begin + block * whole, 0, std::max<std::int64_t>(home.bytes - whole, 0));
   slot->loaded = {share_.lowering.Copy(NpuOpcode::kLoad, share_.task.op, share_.core, home, offset,
                                        whole, weights, dependencies)};
   slot->users.clear();

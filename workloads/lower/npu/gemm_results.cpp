@@ -22,8 +22,9 @@ GemmResults::GemmResults(const GemmShare& share) : share_(share) {
     spill.store_bytes_per_element = static_cast<double>(share.SumBytes());
     spill_work_ = builder.AddVectorWork(spill);
     partial_sums_ =
-        share.lowering.PlaceIntermediate(share.extents.groups * share.MTiles() * mapping.tile_rows *
-                                         share.NTiles() * share.Columns() * share.SumBytes());
+        share.lowering.PlaceTemporary(share.extents.groups * share.MTiles() * mapping.tile_rows *
+                                          share.NTiles() * share.Columns() * share.SumBytes(),
+                                      share.task.op, false);
   }
 }
 
@@ -37,8 +38,9 @@ CommandId GemmResults::LoadPartialSums(const OutputTile& tile) {
   const std::int64_t offset = PartialOffset(tile);
   CommandIds dependencies = {spilled_.at(offset)};
   AddDependency(&dependencies, PlaceFree(tile));
-  return share_.lowering.Copy(NpuOpcode::kLoad, share_.task.op, share_.core, partial_sums_, offset,
-                              PartialBytes(tile), false, dependencies);
+  return share_.lowering.Copy(NpuOpcode::kLoad, share_.task.op, share_.core,
+                              share_.lowering.home(partial_sums_), offset, PartialBytes(tile),
+                              false, dependencies);
 }
 
 void GemmResults::SpillPartialSums(const OutputTile& tile, const CommandIds& matmuls) {
@@ -54,9 +56,9 @@ void GemmResults::SpillPartialSums(const OutputTile& tile, const CommandIds& mat
     dependencies = {share_.lowering.builder().Add(move, matmuls)};
   }
   const std::int64_t offset = PartialOffset(tile);
-  const CommandId store =
-      share_.lowering.Copy(NpuOpcode::kStore, share_.task.op, share_.core, partial_sums_, offset,
-                           PartialBytes(tile), false, dependencies);
+  const CommandId store = share_.lowering.Copy(NpuOpcode::kStore, share_.task.op, share_.core,
+                                               share_.lowering.home(partial_sums_), offset,
+                                               PartialBytes(tile), false, dependencies);
   spilled_[offset] = store;
   sums_[tile.sum] = share_.npu().accumulators.rows > 0 ? dependencies.front() : store;
 }
@@ -65,6 +67,7 @@ void GemmResults::FinishTile(const OutputTile& tile, const CommandIds& matmuls) 
   const GemmTask& task = share_.task;
   CommandIds dependencies = matmuls;
   for (const TensorId operand : task.epilogue_operands) {
+    if (share_.fifo() && IsConstant(operand)) continue;
     AddDependencies(&dependencies, OperandTile(operand, tile));
   }
   // The vector unit is in order: what its first tile waits for, all wait for.
@@ -111,8 +114,17 @@ void GemmResults::StoreRows(std::int64_t rows, std::int64_t columns) {
 /// The part of an epilogue's operand that a result tile needs: copied where it is not on chip.
 CommandIds GemmResults::OperandTile(TensorId operand, const OutputTile& tile) {
   const GemmExtents& e = share_.extents;
-  const TensorHome& home = share_.lowering.home(operand);
+  NpuLowering& lowering = share_.lowering;
+  const TensorHome& home = lowering.home(operand);
   if (home.on_chip) return home.ready;
+  if (IsConstant(operand)) {
+    const auto [at, first] = constants_.try_emplace(operand, kNone);
+    if (first) {
+      at->second = lowering.Copy(NpuOpcode::kLoad, share_.task.op, share_.core, home, 0, home.bytes,
+                                 true, {});
+    }
+    return {at->second};
+  }
   const double part = static_cast<double>(tile.rows) / static_cast<double>(e.m) *
                       static_cast<double>(tile.columns) / static_cast<double>(e.n) * share_.part /
                       static_cast<double>(e.groups);
@@ -125,8 +137,16 @@ CommandIds GemmResults::OperandTile(TensorId operand, const OutputTile& tile) {
   return load == kNone ? CommandIds{} : CommandIds{load};
 }
 
+/// Biases and the like: small enough to be copied once. (A weight FIFO has no way for them: there
+/// they are taken to lie in the activation unit.)
+bool GemmResults::IsConstant(TensorId operand) const {
+  const TensorHome& home = share_.lowering.home(operand);
+  return share_.lowering.graph().tensor(operand).role == Role::kWeight &&
+         home.bytes <= share_.lowering.allocator(share_.core).size() / 16;
+}
+
 CommandIds GemmResults::Finals() {
-  if (share_.mapping.spills_sums()) share_.lowering.ReleaseIntermediate(partial_sums_);
+  if (share_.mapping.spills_sums()) share_.lowering.ReleaseTemporary(partial_sums_);
   if (!Leaves()) finals_.push_back(last_vector_);
   return std::move(finals_);
 }

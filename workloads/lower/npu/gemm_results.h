@@ -31,17 +31,21 @@ class GemmResults {
 
  private:
   bool Leaves() const { return share_.task.result != nullptr && !share_.task.result->on_chip; }
-  std::int64_t PartialBytes(const OutputTile& tile) const { return tile.rows * tile.columns * share_.SumBytes(); }
+  std::int64_t PartialBytes(const OutputTile& tile) const {
+    return tile.rows * tile.columns * share_.SumBytes();
+  }
   std::int64_t PartialOffset(const OutputTile& tile) const;
   CommandIds OperandTile(TensorId operand, const OutputTile& tile);
+  bool IsConstant(TensorId operand) const;
 
   const GemmShare& share_;
   std::vector<CommandId> sums_;     ///< what frees each place for sums
   std::vector<CommandId> leaving_;  ///< what frees each block of results on its way out
   std::size_t next_leaving_ = 0;
   std::uint16_t epilogue_work_ = 0, spill_work_ = 0;
-  TensorHome partial_sums_;                    ///< in memory, where sums spill
+  TensorId partial_sums_ = kNoTensor;          ///< in memory, where sums spill
   std::map<std::int64_t, CommandId> spilled_;  ///< by offset: the store of a tile's sums
+  std::map<TensorId, CommandId> constants_;    ///< small ones are copied once
   CommandIds finals_;
   CommandId last_vector_ = kNone;
   std::int64_t stored_ = 0, operand_offset_ = 0;

@@ -27,10 +27,22 @@ struct GemmShare {
   const GemmTask& task;
   std::int64_t core = 0;
   GemmExtents extents;
+  /// How the cores share the task: independent products, rows, or columns of the result.
+  enum class Split { kGroups, kRows, kColumns } split = Split::kRows;
   double begin = 0, part = 1;  ///< of the whole task
   GemmMapping mapping;
 
   const NpuSpec& npu() const { return lowering.npu(); }
+  /// Where this core's part of an operand begins, in bytes.
+  std::int64_t StreamedBegin() const {
+    return split == Split::kColumns ? 0 : Of(task.streamed_bytes, begin);
+  }
+  std::int64_t StationaryBegin() const {
+    return split == Split::kRows ? 0 : Of(task.stationary_bytes, begin);
+  }
+  static std::int64_t Of(std::int64_t bytes, double share) {
+    return static_cast<std::int64_t>(static_cast<double>(bytes) * share + 0.5);
+  }
   std::int64_t Rows() const { return npu().array.rows; }
   std::int64_t Columns() const { return npu().array.columns; }
   /// Bytes of a partial sum.

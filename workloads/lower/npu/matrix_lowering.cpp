@@ -30,9 +30,11 @@ bool LowerGemv(NpuLowering& lowering, std::uint32_t index, const GemmTask& task,
   work.functions = {{"mul", 1}, {"add", 1}};
   work.load_bytes_per_element = static_cast<double>(lowering.WeightBytes(8)) / 8;
   work.store_bytes_per_element = 0;
+  work.matrix_flops_per_element = 2;
   const double vector_s =
       lowering.cost().VectorCycles(work, task.k, task.n) / lowering.machine().clock_hz;
-  const double copy_s = lowering.cost().CopySeconds(task.stationary_bytes);
+  const double copy_s =
+      lowering.cost().CopySeconds(task.stationary_bytes, lowering.home(task.stationary).space);
   if (vector_s > copy_s) return false;
   std::vector<VectorInput> inputs = {{task.streamed, 1, true}, {task.stationary, 1, false}};
   LowerVector(lowering, index, result, {work, task.k, task.n, inputs, task.result_bytes, true});
@@ -62,7 +64,7 @@ void LowerMatmul(NpuLowering& lowering, std::uint32_t index) {
   task.streamed_bytes = lowering.TensorBytes(op.inputs[0]);
   task.stationary_bytes = lowering.TensorBytes(op.inputs[1]);
   task.epilogue = EpilogueWork(lowering, op, false);
-  task.epilogue_operands = EpilogueOperands(lowering, op);
+  task.epilogue_operands = EpilogueOperands(op);
   task.result_bytes = lowering.TensorBytes(op.outputs[0]);
   if (task.epilogue_operands.empty() && LowerGemv(lowering, index, task, op.outputs[0])) return;
   task.result = &lowering.PlaceResult(op.outputs[0], index);
@@ -86,6 +88,7 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
   work.label = "depthwise";
   const double bytes = static_cast<double>(lowering.ActivationBytes(8)) / 8;
   work.load_bytes_per_element = bytes * static_cast<double>(taps);
+  work.matrix_flops_per_element = 2 * static_cast<double>(taps);
   work.functions.emplace_back("mul", static_cast<int>(taps));
   work.functions.emplace_back("add", static_cast<int>(taps));
   const Tensor& y = lowering.graph().tensor(op.outputs[0]);
@@ -99,7 +102,12 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
   const double array_s = per_array * lowering.cost().MatmulIntervalCycles(
                                          (task.m + npu.cores - 1) / npu.cores, lowering.rate(),
                                          npu.array.dataflow == Dataflow::kOutputStationary);
-  if (vector_s >= array_s) return false;
+  // Results of the arrays pass through the vector unit too, a tile at a time.
+  const std::int64_t width = std::min(task.n, npu.array.columns);
+  const double epilogue_s =
+      static_cast<double>(task.groups * ((task.n + width - 1) / width)) *
+      lowering.cost().VectorCycles(task.epilogue, (task.m + npu.cores - 1) / npu.cores, width);
+  if (vector_s >= std::max(array_s, epilogue_s)) return false;
   std::vector<VectorInput> inputs = {{op.inputs[0], 1, false}, {op.inputs[1], 1, true}};
   for (const TensorId operand : task.epilogue_operands) inputs.push_back({operand, 1, false});
   LowerVector(lowering, index, op.outputs[0],
@@ -108,17 +116,24 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
   return true;
 }
 
-/// Writes the windows out, where the hardware can't form them. Returns what the product waits for.
-CommandIds ExplicitIm2col(NpuLowering& lowering, std::uint32_t index, std::int64_t rows,
-                          std::int64_t columns) {
-  VectorWork work;
-  work.label = "im2col";
-  work.functions = {{"copy", 1}};
+/// Writes the windows out, where the hardware can't form them: rows x columns elements, on chip
+/// where they fit. Returns the tensor that then streams.
+TensorId ExplicitIm2col(NpuLowering& lowering, std::uint32_t index, std::int64_t rows,
+                        std::int64_t columns) {
+  VectorTask task;
+  task.work.label = "im2col";
+  task.work.functions = {{"copy", 1}};
   const double bytes = static_cast<double>(lowering.ActivationBytes(8)) / 8;
-  work.load_bytes_per_element = bytes;
-  work.store_bytes_per_element = bytes;
-  return EmitVectorCommands(lowering, index, work, rows, columns,
-                            lowering.home(lowering.op(index).inputs[0]).ready);
+  task.work.load_bytes_per_element = bytes;
+  task.work.store_bytes_per_element = bytes;
+  task.rows = rows;
+  task.columns = columns;
+  task.inputs = {{lowering.op(index).inputs[0], 1, false}};
+  task.result_bytes = lowering.ActivationBytes(rows * columns);
+  const TensorId windows = lowering.PlaceTemporary(task.result_bytes, index, true);
+  TensorHome& home = lowering.home(windows);
+  home.ready = EmitVector(lowering, index, home, task);
+  return windows;
 }
 
 GemmTask ConvTask(NpuLowering& lowering, std::uint32_t index, std::int64_t positions,
@@ -135,8 +150,10 @@ GemmTask ConvTask(NpuLowering& lowering, std::uint32_t index, std::int64_t posit
   task.streamed_bytes = lowering.TensorBytes(op.inputs[0]);
   task.stationary_bytes = lowering.TensorBytes(op.inputs[1]);
   task.result_bytes = lowering.TensorBytes(op.outputs[0]);
-  task.epilogue = EpilogueWork(lowering, op, op.inputs.size() > 2 && op.inputs[2] != kNoTensor);
-  task.epilogue_operands = EpilogueOperands(lowering, op);
+  const bool bias = op.inputs.size() > 2 && op.inputs[2] != kNoTensor;
+  task.epilogue = EpilogueWork(lowering, op, bias);
+  task.epilogue_operands = EpilogueOperands(op);
+  if (bias) task.epilogue_operands.push_back(op.inputs[2]);
   return task;
 }
 
@@ -154,18 +171,20 @@ void LowerConv(NpuLowering& lowering, std::uint32_t index) {
     task.groups = (group + together - 1) / together;
     task.k = k * together;
     task.n = n * together;
-    task.useful = static_cast<double>(group) /
-                  static_cast<double>(task.groups * together * together);
+    task.useful =
+        static_cast<double>(group) / static_cast<double>(task.groups * together * together);
     // A diagonal tile is stored with its zeros.
     task.stationary_bytes = lowering.WeightBytes(task.groups * task.k * task.n);
     if (k == taps && n == 1 && LowerDepthwise(lowering, index, task, taps)) return;
   }
-  if (!lowering.npu().mapping.im2col_in_hardware && taps > 1) {
-    task.wait_for = ExplicitIm2col(lowering, index, task.m, k * group);
+  const bool explicit_im2col = !lowering.npu().mapping.im2col_in_hardware && taps > 1;
+  if (explicit_im2col) {
+    task.streamed = ExplicitIm2col(lowering, index, task.m, k * group);
     task.streamed_bytes = lowering.ActivationBytes(task.m * k * group);
   }
   task.result = &lowering.PlaceResult(op.outputs[0], index);
   FinishGemm(lowering, task, op.outputs[0]);
+  if (explicit_im2col) lowering.ReleaseTemporary(task.streamed);
 }
 
 void LowerConvTranspose(NpuLowering& lowering, std::uint32_t index) {

@@ -83,9 +83,9 @@ TensorId NpuLowering::Root(TensorId id) const {
 Program NpuLowering::Run(std::int64_t invocations) {
   AddOperators();
   CacheParameters();
-  const std::vector<TensorHome> fresh = homes_;
+  const std::deque<TensorHome> fresh = homes_;
   for (std::int64_t i = 0; i < invocations; ++i) {
-    for (std::size_t t = 0; i > 0 && t < homes_.size(); ++t) {
+    for (std::size_t t = 0; i > 0 && t < fresh.size(); ++t) {
       const bool weight = graph_.tensors[t].role == Role::kWeight;
       if (weight) {
         homes_[t].uses_left = fresh[t].uses_left;
@@ -95,10 +95,14 @@ Program NpuLowering::Run(std::int64_t invocations) {
       alias_[t] = kNoTensor;
     }
     RunOnce();
+    recording_ = false;
   }
+  AddCompulsoryBytes(invocations);
   for (OperatorInfo& op : program_.operators) {
     op.macs *= static_cast<double>(invocations);
     op.nominal_flops *= static_cast<double>(invocations);
+    op.input_bytes *= invocations;
+    op.output_bytes *= invocations;
   }
   CheckCapacity();
   return std::move(program_);
@@ -167,7 +171,11 @@ void NpuLowering::AddOperators() {
       if (t == kNoTensor) continue;
       ++homes_[static_cast<std::size_t>(t)].uses_left;
       const bool weight = graph_.tensor(t).role == Role::kWeight;
-      (weight ? info.weight_bytes : info.input_bytes) += TensorBytes(t);
+      // Of a table only the rows that are taken are read.
+      const std::int64_t bytes = op.kind == "gather" && t == op.inputs[0]
+                                     ? std::min(TensorBytes(t), TensorBytes(op.outputs[0]))
+                                     : TensorBytes(t);
+      (weight ? info.weight_bytes : info.input_bytes) += bytes;
       const int producer = uses_.producer[static_cast<std::size_t>(t)];
       if (producer >= 0) AddDependency(&info.producers, static_cast<std::uint32_t>(producer));
     }
@@ -175,6 +183,24 @@ void NpuLowering::AddOperators() {
     program_.operators.push_back(std::move(info));
   }
   for (const TensorId t : graph_.outputs) ++homes_[static_cast<std::size_t>(t)].uses_left;
+}
+
+/// What must move at least: weights once (of tables only the rows that are taken), the network's
+/// inputs and outputs in every invocation.
+void NpuLowering::AddCompulsoryBytes(std::int64_t invocations) {
+  std::vector<std::int64_t> weights(graph_.tensors.size(), 0);
+  for (const Operator& op : graph_.operators) {
+    for (const TensorId t : op.inputs) {
+      if (t == kNoTensor || graph_.tensor(t).role != Role::kWeight) continue;
+      const std::int64_t most = op.kind == "gather" ? TensorBytes(op.outputs[0]) : TensorBytes(t);
+      std::int64_t& bytes = weights[static_cast<std::size_t>(t)];
+      bytes = std::min(TensorBytes(t), bytes + most);
+    }
+  }
+  for (const std::int64_t bytes : weights) program_.compulsory_bytes += bytes;
+  for (const std::vector<TensorId>* ends : {&graph_.inputs, &graph_.outputs}) {
+    for (const TensorId t : *ends) program_.compulsory_bytes += invocations * TensorBytes(t);
+  }
 }
 
 void NpuLowering::PlaceInputs() {
@@ -201,21 +227,21 @@ void NpuLowering::PlaceWeight(TensorId id, std::uint32_t op) {
 }
 
 std::int64_t NpuLowering::TakeAddress(MemorySpace space, std::int64_t bytes) {
-  std::int64_t& next = next_address_[space];
-  const std::int64_t address = next;
-  next += (bytes + 4095) / 4096 * 4096;
-  return address;
+  return memories_[space].Take(bytes);
 }
 
-MemorySpace NpuLowering::SpillSpace(std::int64_t bytes) {
-  if (npu().shared_memory.size_bytes >= shared_used_ + bytes) {
-    shared_used_ += bytes;
-    return MemorySpace::kShared;
-  }
+MemorySpace NpuLowering::SpillSpaceOf(std::int64_t bytes) const {
+  if (npu().shared_memory.size_bytes >= shared_used_ + bytes) return MemorySpace::kShared;
   // A memory that holds weights only (or none at all) can't take results: they go to the host.
   const bool no_memory = npu().weight_fifo_tiles > 0 || npu().host_link.streams_weights;
   return no_memory && npu().host_link.bandwidth_bytes_per_s > 0 ? MemorySpace::kHost
                                                                 : MemorySpace::kDram;
+}
+
+MemorySpace NpuLowering::SpillSpace(std::int64_t bytes) {
+  const MemorySpace space = SpillSpaceOf(bytes);
+  if (space == MemorySpace::kShared) shared_used_ += bytes;
+  return space;
 }
 
 void NpuLowering::Alias(TensorId id, TensorId of) {
@@ -226,36 +252,38 @@ void NpuLowering::Alias(TensorId id, TensorId of) {
   alias_[static_cast<std::size_t>(id)] = root;
 }
 
+/// A share in the scratchpad of every core, where all have room for it.
+bool NpuLowering::PlaceOnChip(TensorHome* home) {
+  if (npu().unified.size_bytes == 0) return false;
+  const std::int64_t share = (home->bytes + cores() - 1) / cores();
+  const auto limit = static_cast<std::int64_t>(npu().mapping.resident_fraction *
+                                               static_cast<double>(npu().unified.size_bytes));
+  for (std::int64_t c = 0; c < cores(); ++c) {
+    if (allocator(c).allocated() + share > limit) return false;
+  }
+  for (std::int64_t c = 0; c < cores(); ++c) {
+    auto region = allocator(c).Allocate(share);
+    if (!region) {
+      for (std::size_t done = 0; done < home->regions.size(); ++done) {
+        const ScratchpadAllocator::Region& taken = home->regions[done];
+        allocator(static_cast<std::int64_t>(done)).Free(taken, taken.wait_for);
+      }
+      home->regions.clear();
+      return false;
+    }
+    home->regions.push_back(*region);
+  }
+  home->on_chip = true;
+  return true;
+}
+
 TensorHome& NpuLowering::PlaceResult(TensorId id, std::uint32_t op) {
   TensorHome& home = homes_[static_cast<std::size_t>(id)];
   home.bytes = TensorBytes(id);
   home.first_operator = op;
-  const bool unified = npu().unified.size_bytes > 0;
   const bool read_again = !uses_.consumers[static_cast<std::size_t>(id)].empty();
   const bool to_host = npu().host_link.bandwidth_bytes_per_s > 0;
-  if (unified && (read_again || to_host)) {
-    const std::int64_t share = (home.bytes + cores() - 1) / cores();
-    const auto limit = static_cast<std::int64_t>(npu().mapping.resident_fraction *
-                                                 static_cast<double>(npu().unified.size_bytes));
-    bool fits = true;
-    for (std::int64_t c = 0; c < cores(); ++c) {
-      fits = fits && allocator(c).allocated() + share <= limit;
-    }
-    for (std::int64_t c = 0; fits && c < cores(); ++c) {
-      auto region = allocator(c).Allocate(share);
-      if (!region) {
-        for (std::size_t done = 0; done < home.regions.size(); ++done) {
-          allocator(static_cast<std::int64_t>(done))
-              .Free(home.regions[done], home.regions[done].wait_for);
-        }
-        home.regions.clear();
-        fits = false;
-        break;
-      }
-      home.regions.push_back(*region);
-    }
-    home.on_chip = fits;
-  }
+  if (read_again || to_host) PlaceOnChip(&home);
   if (!home.on_chip) {
     home.space = read_again ? SpillSpace(home.bytes)
                  : to_host  ? MemorySpace::kHost
@@ -306,6 +334,7 @@ CommandId NpuLowering::LoadWeightTile(std::uint32_t op, std::int64_t core, Tenso
   // Tiles are stored padded to the array.
   const std::int64_t bytes = WeightBytes(npu().array.rows * npu().array.columns);
   const TensorHome& from = home(weights);
+  AddDependencies(&dependencies, from.ready);
   const std::int64_t tiles = std::max<std::int64_t>(1, from.bytes / bytes);
   return Copy(NpuOpcode::kLoad, op, core, from, tile % tiles * bytes, bytes, true, dependencies);
 }
@@ -314,16 +343,28 @@ void NpuLowering::WeightTilePushed(std::int64_t core, CommandId push) {
   fifo_pushes_[static_cast<std::size_t>(core)].push_back(push);
 }
 
-TensorHome NpuLowering::PlaceIntermediate(std::int64_t bytes) {
-  TensorHome home;
+TensorId NpuLowering::PlaceTemporary(std::int64_t bytes, std::uint32_t op, bool may_be_on_chip) {
+  const auto id = static_cast<TensorId>(homes_.size());
+  homes_.emplace_back();
+  alias_.push_back(kNoTensor);
+  TensorHome& home = homes_.back();
   home.bytes = bytes;
+  home.first_operator = op;
+  if (may_be_on_chip && PlaceOnChip(&home)) return id;
   home.space = SpillSpace(bytes);
   home.address = TakeAddress(home.space, bytes);
-  return home;
+  return id;
 }
 
-void NpuLowering::ReleaseIntermediate(const TensorHome& home) {
-  if (home.space == MemorySpace::kShared) shared_used_ -= home.bytes;
+TensorId NpuLowering::PlaceInWeightMemory(std::int64_t bytes, std::uint32_t op) {
+  const auto id = static_cast<TensorId>(homes_.size());
+  homes_.emplace_back();
+  alias_.push_back(kNoTensor);
+  TensorHome& home = homes_.back();
+  home.bytes = bytes;
+  home.first_operator = op;
+  home.address = TakeAddress(home.space, bytes);
+  return id;
 }
 
 CommandId NpuLowering::DataflowChange(std::int64_t core, std::int64_t array,
@@ -386,12 +427,17 @@ void NpuLowering::Release(TensorId id) {
     allocators_[c].Free(home.regions[c], last);
   }
   home.regions.clear();
-  if (!home.on_chip && home.space == MemorySpace::kShared) shared_used_ -= home.bytes;
+  if (home.on_chip) return;
+  if (home.space == MemorySpace::kShared) shared_used_ -= home.bytes;
+  const bool weight = static_cast<std::size_t>(id) < graph_.tensors.size() &&
+                      graph_.tensor(id).role == Role::kWeight;
+  if (!weight && home.bytes > 0) memories_[home.space].Give(home.address, home.bytes);
 }
 
 void NpuLowering::RecordPlacement(TensorId id, std::uint32_t last_operator) {
   static const char* const kSpaces[] = {"dram", "shared_memory", "host"};
   static const char* const kRoles[] = {"activation", "weight", "state"};
+  if (!recording_) return;
   const TensorHome& home = homes_[static_cast<std::size_t>(id)];
   const Tensor& tensor = graph_.tensor(id);
   program_.tensors.push_back({tensor.name, kRoles[static_cast<int>(tensor.role)],
@@ -422,7 +468,7 @@ void NpuLowering::StoreOutputs() {
 }
 
 void NpuLowering::CheckCapacity() {
-  program_.memory_bytes = next_address_[MemorySpace::kDram];
+  program_.memory_bytes = memories_[MemorySpace::kDram].end();
   const std::int64_t capacity = machine_.memory.capacity_bytes;
   if (capacity == 0 || program_.memory_bytes <= capacity) return;
   std::vector<TensorPlacement> largest = program_.tensors;

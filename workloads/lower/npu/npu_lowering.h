@@ -5,6 +5,7 @@
 // (halos of convolutions between cores are not modelled).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "sim/contract/tile_cost.h"
 #include "sim/core/registry.h"
 #include "workloads/ir/graph.h"
+#include "workloads/lower/npu/memory_allocator.h"
 #include "workloads/lower/npu/program_builder.h"
 #include "workloads/lower/npu/scratchpad_allocator.h"
 
@@ -83,15 +85,21 @@ class NpuLowering {
   /// The oldest tile of the FIFO has gone into the array with `push`.
   void WeightTilePushed(std::int64_t core, CommandId push);
 
-  /// Memory for an intermediate result of one operator that does not stay on chip.
-  TensorHome PlaceIntermediate(std::int64_t bytes);
-  void ReleaseIntermediate(const TensorHome& home);
+  /// A place for an intermediate result of one operator: on chip where it fits and may be, else in
+  /// memory. Give it back with ReleaseTemporary.
+  TensorId PlaceTemporary(std::int64_t bytes, std::uint32_t op, bool may_be_on_chip);
+  /// The same in the weight memory of a chip with a weight FIFO.
+  TensorId PlaceInWeightMemory(std::int64_t bytes, std::uint32_t op);
+  void ReleaseTemporary(TensorId id) { Release(id); }
 
   /// What a push or an output-stationary tile must wait for because the array has to be empty when
   /// its dataflow changes; kNone where it does not change.
   CommandId DataflowChange(std::int64_t core, std::int64_t array, bool output_stationary) const;
   /// `command` is the latest tile of the array.
   void ArrayUsed(std::int64_t core, std::int64_t array, bool output_stationary, CommandId command);
+
+  /// The memory that a result of so many bytes goes to when it can't stay on chip.
+  MemorySpace SpillSpaceOf(std::int64_t bytes) const;
 
   /// A copy between memory and a scratchpad; returns kNone where nothing is to be copied.
   CommandId Copy(NpuOpcode opcode, std::uint32_t op, std::int64_t core, const TensorHome& home,
@@ -102,11 +110,13 @@ class NpuLowering {
   TensorId Root(TensorId id) const;
   void AddLaunch();
   void AddOperators();
+  void AddCompulsoryBytes(std::int64_t invocations);
   void CacheParameters();
   void RunOnce();
   void PlaceInputs();
   void PlaceWeight(TensorId id, std::uint32_t op);
   void StoreOutputs();
+  bool PlaceOnChip(TensorHome* home);
   void ReleaseInputs(std::uint32_t op);
   void Release(TensorId id);
   void RecordPlacement(TensorId id, std::uint32_t last_operator);
@@ -122,11 +132,12 @@ class NpuLowering {
   ProgramBuilder builder_;
   DataType weight_type_, activation_type_;
   double rate_ = 1;
-  std::vector<TensorHome> homes_;
+  std::deque<TensorHome> homes_;  ///< of tensors, then of temporaries; references stay good
   std::vector<TensorId> alias_;
   std::vector<ScratchpadAllocator> allocators_, weight_allocators_;
-  std::map<MemorySpace, std::int64_t> next_address_;
+  std::map<MemorySpace, MemoryAllocator> memories_;
   std::int64_t shared_used_ = 0;
+  bool recording_ = true;                ///< placements, of the first invocation
   CommandIds stored_;                    ///< the results of an invocation are out
   std::vector<CommandIds> fifo_pushes_;  ///< of each core, in order
   struct ArrayUse {

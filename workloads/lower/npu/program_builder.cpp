@@ -37,7 +37,8 @@ std::uint16_t ProgramBuilder::AddVectorWork(const VectorWork& work) {
     const VectorWork& w = works[i];
     if (w.label == work.label && w.functions == work.functions && w.reductions == work.reductions &&
         w.transpose == work.transpose && w.load_bytes_per_element == work.load_bytes_per_element &&
-        w.store_bytes_per_element == work.store_bytes_per_element) {
+        w.store_bytes_per_element == work.store_bytes_per_element &&
+        w.matrix_flops_per_element == work.matrix_flops_per_element) {
       return static_cast<std::uint16_t>(i);
     }
   }

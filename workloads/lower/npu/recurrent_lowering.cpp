@@ -25,6 +25,21 @@ VectorWork GateWork(const NpuLowering& lowering, const std::string& kind) {
   return work;
 }
 
+/// The projected gates of one step, copied where they are not on chip.
+CommandIds LoadStep(NpuLowering& lowering, std::uint32_t index, const TensorHome& projected,
+                    std::int64_t step, std::int64_t steps) {
+  if (projected.on_chip) return projected.ready;
+  const std::int64_t bytes = projected.bytes / steps;
+  CommandIds loads;
+  for (std::int64_t core = 0; core < lowering.cores(); ++core) {
+    const std::int64_t from = bytes * core / lowering.cores();
+    const std::int64_t to = bytes * (core + 1) / lowering.cores();
+    AddDependency(&loads, lowering.Copy(NpuOpcode::kLoad, index, core, projected,
+                                        step * bytes + from, to - from, false, projected.ready));
+  }
+  return loads;
+}
+
 void LowerRecurrent(NpuLowering& lowering, std::uint32_t index) {
   const Graph& graph = lowering.graph();
   const Operator& op = lowering.op(index);
@@ -46,8 +61,13 @@ void LowerRecurrent(NpuLowering& lowering, std::uint32_t index) {
   project.stationary_bytes = lowering.TensorBytes(op.inputs[1]);
   project.result_bytes = lowering.ActivationBytes(project.m * project.n);
   project.epilogue = EpilogueWork(lowering, op, true);
-  CommandIds last = EmitGemm(lowering, project);
+  const TensorId gates_tensor = lowering.PlaceTemporary(project.result_bytes, index, true);
+  TensorHome& projected = lowering.home(gates_tensor);
+  project.result = &projected;
+  projected.ready = EmitGemm(lowering, project);
+  CommandIds last;
   GemmTask step = project;
+  step.result = nullptr;
   step.groups = dirs;
   step.m = x[1];
   step.k = hidden;
@@ -60,9 +80,12 @@ void LowerRecurrent(NpuLowering& lowering, std::uint32_t index) {
   const VectorWork gates = GateWork(lowering, op.kind);
   for (std::int64_t t = 0; t < x[0]; ++t) {
     step.wait_for = last;
-    const CommandIds sums = EmitGemm(lowering, step);
+    CommandIds sums = EmitGemm(lowering, step);
+    AddDependencies(&sums, LoadStep(lowering, index, projected, t, x[0]));
     last = EmitVectorCommands(lowering, index, gates, x[1] * dirs, gates_hidden, sums);
   }
+  projected.readers = last;
+  lowering.ReleaseTemporary(gates_tensor);
   for (const TensorId t : op.outputs) {
     const TensorHome& home = lowering.home(t);
     CommandIds done = last;

@@ -50,8 +50,8 @@ class VectorEmitter {
       if (home.on_chip) {
         AddDependencies(&always, home.ready);
       } else if (input.whole) {
-        const CommandId load =
-            lowering_.Copy(NpuOpcode::kLoad, op_, core_, home, 0, home.bytes, false, home.ready);
+        const CommandId load = lowering_.Copy(NpuOpcode::kLoad, op_, core_, home, 0,
+                                              input.Bytes(lowering_), false, home.ready);
         AddDependency(&always, load);
       } else {
         streamed_.push_back(&input);
@@ -116,7 +116,8 @@ class VectorEmitter {
       const TensorHome& home = lowering_.home(input->tensor);
       CommandIds dependencies = home.ready;
       AddDependency(&dependencies, buffer_free);
-      const std::int64_t from = Share(home.bytes, begin), to = Share(home.bytes, end);
+      const std::int64_t whole = input->Bytes(lowering_);
+      const std::int64_t from = Share(whole, begin), to = Share(whole, end);
       const auto bytes = static_cast<std::int64_t>(static_cast<double>(to - from) * input->passes);
       AddDependency(&loads, lowering_.Copy(NpuOpcode::kLoad, op_, core_, home, from, bytes, false,
                                            dependencies));
@@ -141,8 +142,8 @@ class VectorEmitter {
 
 }  // namespace
 
-void LowerVector(NpuLowering& lowering, std::uint32_t op, TensorId result, const VectorTask& task) {
-  TensorHome& home = lowering.PlaceResult(result, op);
+CommandIds EmitVector(NpuLowering& lowering, std::uint32_t op, TensorHome& home,
+                      const VectorTask& task) {
   CommandIds finals;
   for (std::int64_t core = 0; core < lowering.cores(); ++core) {
     const std::int64_t begin = task.rows * core / lowering.cores();
@@ -151,7 +152,12 @@ void LowerVector(NpuLowering& lowering, std::uint32_t op, TensorId result, const
     const CommandIds done = VectorEmitter(lowering, op, task, home, core, begin, end).Run();
     finals.insert(finals.end(), done.begin(), done.end());
   }
-  lowering.FinishResult(result, op, finals);
+  return finals;
+}
+
+void LowerVector(NpuLowering& lowering, std::uint32_t op, TensorId result, const VectorTask& task) {
+  TensorHome& home = lowering.PlaceResult(result, op);
+  lowering.FinishResult(result, op, EmitVector(lowering, op, home, task));
 }
 
 CommandIds EmitVectorCommands(NpuLowering& lowering, std::uint32_t op, const VectorWork& work,

@@ -13,6 +13,9 @@ struct VectorInput {
   TensorId tensor = kNoTensor;
   double passes = 1;   ///< how often it is read from memory, where it is not on chip
   bool whole = false;  ///< small: copied once, not block by block
+
+  /// A view may be a part of what it is a view of.
+  std::int64_t Bytes(const NpuLowering& lowering) const { return lowering.TensorBytes(tensor); }
 };
 
 struct VectorTask {
@@ -22,6 +25,10 @@ struct VectorTask {
   std::int64_t result_bytes = 0;
   bool sums_rows = false;  ///< the result is the sum over all rows: it leaves once, at the end
 };
+
+/// Emits the work of all cores into a result that has its place. Returns when it is complete.
+CommandIds EmitVector(NpuLowering& lowering, std::uint32_t op, TensorHome& home,
+                      const VectorTask& task);
 
 /// Lowers a whole operator: places its result and finishes it.
 void LowerVector(NpuLowering& lowering, std::uint32_t op, TensorId result, const VectorTask& task);
