@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <systemc>
 
 #include "sim/core/error.h"
+#include "sim/core/nearest_name.h"
 #include "sim/run/output_folder.h"
 #include "sim/run/worker_pool.h"
 
@@ -123,6 +125,30 @@ void Progress::Done(std::size_t done) {
   std::fflush(stderr);
 }
 
+/// The word of a command line that is no command or option, with the nearest that is; or "".
+std::string MistakenWord(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return "";
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  const std::string first = argv[1];
+  if (first.empty() || first[0] == '-') return "";
+  if (std::find(commands.begin(), commands.end(), first) == commands.end()) {
+    return "unknown command \"" + first + "\"" + Suggestion(first, commands);
+  }
+  std::vector<std::string> options;
+  for (const CLI::Option* option : app.get_subcommand(first)->get_options()) {
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  }
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (word.rfind("--", 0) != 0) continue;
+    if (std::find(options.begin(), options.end(), word) == options.end()) {
+      return first + ": unknown option " + word + Suggestion(word, options);
+    }
+  }
+  return "";
+}
+
 int RunCommandLine(int argc, char** argv) {
   KeepCommandText(argc, argv);
   std::signal(SIGINT, &OnInterrupt);
@@ -147,7 +173,9 @@ int RunCommandLine(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    std::fprintf(stderr, "siliscope: %s (siliscope --help lists commands and options)\n", e.what());
+    const std::string mistake = MistakenWord(app, argc, argv);
+    std::fprintf(stderr, "siliscope: %s (siliscope --help lists commands and options)\n",
+                 mistake.empty() ? e.what() : mistake.c_str());
     return static_cast<int>(ExitCode::kUserMistake);
   } catch (const Error& e) {
     return Report(e, e.code());

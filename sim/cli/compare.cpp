@@ -2,6 +2,7 @@
 // siliscope compare: networks on systems, one table in the same units.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -167,7 +168,12 @@ int Compare(const CompareOptions& o) {
   std::vector<Point> points;
   for (const std::string& workload : workloads) {
     for (const std::string& system : systems) {
-      points.push_back({system, workload, FolderOf(system, workload), {}, ""});
+      std::string folder = FolderOf(system, workload);
+      const auto taken = [&](const Point& p) { return p.folder == folder; };
+      for (int again = 2; std::any_of(points.begin(), points.end(), taken); ++again) {
+        folder = FolderOf(system, workload) + "-" + std::to_string(again);
+      }
+      points.push_back({system, workload, folder, {}, ""});
     }
   }
   OutputFolder out(o.out);

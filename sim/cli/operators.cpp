@@ -115,7 +115,14 @@ class Validation {
 
  private:
   void AddFile(const std::string& file) {
-    const CsvTable table = ReadCsv(file);
+    CsvTable table;
+    try {
+      table = ReadCsv(file);
+    } catch (const UserError& e) {
+      if (options_.files.size() == 1) throw;
+      fmt::print("skipped {}\n", e.what());
+      return;
+    }
     std::string missing;
     if (!IsOperatorList(table, &missing) || table.Column("measured_us") < 0) {
       const std::string column = missing.empty() ? "measured_us" : missing;
@@ -128,8 +135,15 @@ class Validation {
       return;
     }
     Progress progress(file, table.rows.size());
-    const auto rows = SimulateRows(table, ParseOverrides(options_.set), {},
-                                   [&](std::size_t done) { progress.Done(done); });
+    auto rows = SimulateRows(table, ParseOverrides(options_.set), {},
+                             [&](std::size_t done) { progress.Done(done); });
+    const auto column = static_cast<std::size_t>(table.Column("measured_us"));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::string& measured = table.rows[i][column];
+      if (rows[i].error.empty() && std::strtod(measured.c_str(), nullptr) <= 0) {
+        rows[i].error = "measured_us: \"" + measured + "\" is not a time";
+      }
+    }
     const std::string name = std::filesystem::path(file).stem().string();
     out_.Write(options_.files.size() == 1 ? "rows.csv" : "rows_" + name + ".csv",
                OperatorResultsCsv(table, rows, true));
@@ -144,7 +158,7 @@ class Validation {
     };
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const double measured = std::strtod(at(i, "measured_us").c_str(), nullptr);
-      if (!rows[i].error.empty() || measured <= 0) {
+      if (!rows[i].error.empty()) {
         ++failed_;
         if (shown_++ < 3) fmt::print("row {}: {}\n", at(i, "id"), rows[i].error);
         continue;

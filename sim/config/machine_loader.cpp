@@ -113,6 +113,7 @@ MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& ove
   MachineSpec spec;
   YamlReader reader(document, &spec.sources);
   VisitMachine(reader, spec);
+  if (spec.kind.empty()) reader.CheckMissing();
   if (spec.kind != "npu") {
     throw UserError(document.Place(document.root()["kind"], "kind") + ": kind: \"" + spec.kind +
                     "\" is not a kind of chip" + Suggestion(spec.kind, {"npu"}));
@@ -152,6 +153,27 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
   if (rates.find(std::string(DataTypeName(spec.default_dtype))) == rates.end()) {
     fail("default_dtype: array.macs_per_element has no rate for " +
          std::string(DataTypeName(spec.default_dtype)));
+  }
+  for (const auto& [type, rate] : rates) {
+    DataType parsed{};
+    const std::size_t x = type.find('x');
+    for (const std::string& part : {type.substr(0, x), x == std::string::npos ? type.substr(0, x) : type.substr(x + 1)}) {
+      if (!ParseDataType(part, &parsed)) {
+        fail("array.macs_per_element." + type + ": not a data type" +
+             Suggestion(part, DataTypeNames()));
+      }
+    }
+  }
+  for (const auto& [function, cycles] : npu.vector.function_cycles) {
+    const std::vector<std::string> functions = VectorFunctionNames();
+    if (std::find(functions.begin(), functions.end(), function) == functions.end()) {
+      fail("vector_unit.function_cycles." + function + ": not a function of the vector unit" +
+           Suggestion(function, functions));
+    }
+  }
+  if (!spec.memory.ideal() && (spec.memory.ideal_bandwidth_bytes_per_s > 0 ||
+                               spec.memory.ideal_latency_s > 0)) {
+    fail("memory: bandwidth and latency are of an ideal memory; a kind has its own timings");
   }
   for (const auto& [from, to] : spec.converted_dtypes) {
     DataType type{};

@@ -32,9 +32,10 @@ YAML::Node YamlReader::Find(const char* key, Need need) {
   const YAML::Node& section = level.node;
   YAML::Node node = section[key];
   if (!node.IsDefined()) {
-    if (need == Need::kRequired) {
-      throw UserError(document_.Place(section, level.path) + ": " + Path(key) +
-                      ": this key is missing");
+    if (need == Need::kRequired && level.missing.empty()) {
+      // A misspelled key says more than a missing one: kept until all known keys have been asked for.
+      level.missing = document_.Place(section, level.path) + ": " + Path(key) +
+                      ": this key is missing";
     }
     return node;
   }
@@ -177,6 +178,10 @@ void YamlReader::EndSection() {
   levels_.pop_back();
 }
 
+void YamlReader::CheckMissing() const {
+  if (!levels_.back().missing.empty()) throw UserError(levels_.back().missing);
+}
+
 void YamlReader::Finish() { CheckUnknown(levels_.back()); }
 
 void YamlReader::CheckUnknown(const Level& level) const {
@@ -187,6 +192,7 @@ void YamlReader::CheckUnknown(const Level& level) const {
     throw UserError(document_.Place(pair.first, path) + ": " + path + ": unknown key" +
                     Suggestion(name, level.known));
   }
+  if (!level.missing.empty()) throw UserError(level.missing);
 }
 
 }  // namespace siliscope

@@ -18,6 +18,8 @@ class YamlReader : public FieldVisitor {
 
   /// Throws UserError for the first key nobody visited. Call it once all fields are visited.
   void Finish();
+  /// Complains of required keys that were asked for and are not there, before the end.
+  void CheckMissing() const;
   /// Keys that are somebody else's: not visited here, not unknown either.
   void Allow(const std::string& key) { levels_.back().known.push_back(key); }
 
@@ -43,6 +45,7 @@ class YamlReader : public FieldVisitor {
     YAML::Node node;
     std::string path;
     std::vector<std::string> known;
+    std::string missing{};  ///< what to say of the first required key that is not there
   };
 
   /// The value of `key` in this section; an undefined node where it is absent.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace siliscope {
 
@@ -60,6 +61,12 @@ struct VectorUnitSpec {
   /// Cycles a vector of lanes x sublanes takes by function; what is not named takes one.
   std::map<std::string, double> function_cycles;
 };
+
+/// Functions that a vector unit may name cycles for.
+inline std::vector<std::string> VectorFunctionNames() {
+  return {"add", "compare", "convert", "copy", "erf", "exp", "log", "logic", "max", "min", "move",
+          "mul", "reciprocal", "round", "select", "sin", "sqrt", "sub", "tanh"};
+}
 
 struct DmaSpec {
   std::int64_t engines = 1;

@@ -7,6 +7,7 @@
 
 #include "sim/core/error.h"
 #include "sim/core/key_value_list.h"
+#include "sim/core/nearest_name.h"
 #include "sim/run/metrics.h"
 #include "sim/run/simulation.h"
 #include "sim/run/worker_pool.h"
@@ -36,6 +37,11 @@ std::string SimulateRow(const CsvTable& table, std::size_t row,
   const auto value = [&](const char* column) {
     return table.rows[row][static_cast<std::size_t>(table.Column(column))];
   };
+  static const std::vector<std::string> kLaunches = {"graph", "kernel", "stream", "eager"};
+  if (std::find(kLaunches.begin(), kLaunches.end(), value("launch")) == kLaunches.end()) {
+    throw UserError("launch: \"" + value("launch") + "\" is not a way to launch" +
+                    Suggestion(value("launch"), kLaunches));
+  }
   SimulationRequest request;
   request.system = value("chip");
   request.overrides = overrides;

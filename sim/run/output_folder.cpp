@@ -106,8 +106,9 @@ void WriteFileWhole(const std::string& path, const std::string& text) {
     out << text;
     out.flush();
     if (!out) {
+      const std::string why = std::strerror(errno);
       fs::remove(part, error);
-      throw WriteError(path + ": can't be written: " + std::strerror(errno));
+      throw WriteError(path + ": can't be written: " + why);
     }
   }
   fs::rename(part, target, error);

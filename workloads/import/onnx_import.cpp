@@ -132,7 +132,12 @@ class Importer {
     try {
       for (std::size_t i = 0; i < node.InputCount(); ++i) {
         if (node.Has(i) && broken_.count(proto.input(static_cast<int>(i))) != 0) {
-          Break(proto);  // follows from an operator that was named already
+          // What follows from an operator that was named already is named only for its own sake.
+          if (translation == nullptr) {
+            Unsupported(proto, node.Name(), "");
+          } else {
+            Break(proto);
+          }
           return;
         }
       }
