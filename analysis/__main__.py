@@ -5,10 +5,40 @@ Called by `siliscope figures [ID...] [--of DIR] --out DIR`.
 """
 import argparse
 import os
+import shutil
 import sys
+import tempfile
 
 from analysis import experiments, results
 from analysis.style import FigureError
+
+
+MARK = ".siliscope-figures"
+
+
+def draw_whole(options):
+    """Draws into a folder of its own, then moves the files in: all of them, or none."""
+    out = options.out
+    if os.path.isdir(out) and os.listdir(out) and not os.path.exists(os.path.join(out, MARK)):
+        raise FigureError(f"{out}: is not a folder of figures; name another with --out", 2)
+    parent = os.path.dirname(os.path.abspath(out))
+    os.makedirs(parent, exist_ok=True)
+    staging = tempfile.mkdtemp(prefix=".figures-", dir=parent)
+    try:
+        if options.of:
+            drawn = results.draw_folder(options.of, staging)
+        else:
+            drawn = experiments.draw(options.ids, staging)
+        os.makedirs(out, exist_ok=True)
+        with open(os.path.join(out, MARK), "w", encoding="ascii"):
+            pass
+        written = []
+        for path in drawn:
+            written.append(os.path.join(out, os.path.relpath(path, staging)))
+            os.replace(path, written[-1])
+        return written
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def main():
@@ -19,15 +49,12 @@ def main():
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     try:
-        if options.of:
-            written = results.draw_folder(options.of, options.out)
-        else:
-            written = experiments.draw(options.ids, options.out)
+        written = draw_whole(options)
     except FigureError as error:
         print(f"siliscope: {error}", file=sys.stderr)
         return error.code
     except OSError as error:
-        print(f"siliscope: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"siliscope: {options.out}: can't be written: {error.strerror}", file=sys.stderr)
         return 74
     except KeyboardInterrupt:
         return 130

@@ -167,14 +167,17 @@ def draw_attribution(_experiment, table, _summaries):
 def draw_timeline(experiment, _table, summaries):
     """The units of the first run over time."""
     with open(os.path.join(summaries[0]["folder"], "trace.json"), encoding="utf-8") as file:
-        figure = timeline.draw(json.load(file), "", experiment.get("until_us"))
-    return figure, figure.axes[0]
+        trace = json.load(file)
+    figure = timeline.draw(trace, "", experiment.get("until_us"))
+    rows = timeline.table(trace, experiment.get("until_us"))
+    return figure, figure.axes[0], rows
 
 
 def draw_operators(_experiment, _table, summaries):
     """The roofline of the first run's operators."""
-    figure = roofline.draw(pd.read_csv(os.path.join(summaries[0]["folder"], "roofline.csv")), "")
-    return figure, figure.axes[0]
+    points = pd.read_csv(os.path.join(summaries[0]["folder"], "roofline.csv"))
+    figure = roofline.draw(points, "")
+    return figure, figure.axes[0], points
 
 
 KINDS = {"bars": draw_bars, "lines": draw_lines, "network_roofline": draw_roofline,
@@ -192,7 +195,8 @@ def draw_one(name, path, out):
         runs = expand(experiment)
         summaries = [simulate(run, os.path.join(folder, str(i))) for i, run in enumerate(runs)]
         table = table_of(summaries)
-        figure, axes = KINDS[experiment["kind"]](experiment, table, summaries)
+        figure, axes, *drawn = KINDS[experiment["kind"]](experiment, table, summaries)
+        table = drawn[0] if drawn else table  # what the figure was drawn from
         axes.set_title(textwrap.fill(f"{name}  {experiment['title']}", 90), loc="left")
         if "note" in experiment:
             note_below(figure, experiment["note"])

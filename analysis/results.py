@@ -49,7 +49,7 @@ def draw_run(folder, out, prefix=""):
             events = json.load(file)
         if events["otherData"]["time_unit"] == "ns":
             written += save(timeline.draw(events, what + ": units over time"), out,
-                            prefix + "timeline")
+                            prefix + "timeline", timeline.table(events))
     return written
 
 
@@ -65,7 +65,8 @@ def draw_folder(folder, out):
     written = save(comparison.draw(table, f"throughput, batch {batch}"), out, "comparison", table)
     labels = [f"{str(r.workload).split('/')[-1]} on {r.system}" for r in good.itertuples()]
     shares = [{cause: getattr(r, f"{cause}_pct") for cause in CAUSES} for r in good.itertuples()]
-    written += save(attribution.draw(labels, shares, "where the arrays' time goes"), out, "attribution")
+    written += save(attribution.draw(labels, shares, "where the arrays' time goes"), out, "attribution",
+                    good)
     for name in sorted(os.listdir(folder)):
         run = os.path.join(folder, name)
         if os.path.exists(os.path.join(run, "summary.json")):

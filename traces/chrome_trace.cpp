@@ -68,8 +68,12 @@ class ChromeTrace {
     return options_.time_in_cycles ? std::to_string(stamp)
                                    : fmt::format("{}.{:03}", stamp / 1000, stamp % 1000);
   }
-  std::string At(Tick t) const { return Written(Stamp(t)); }
-  std::string Length(Tick begin, Tick end) const { return Written(Stamp(end) - Stamp(begin)); }
+  /// Slices are cut at the edges of the window.
+  Tick Clipped(Tick t) const { return std::clamp(t, options_.window_begin, options_.window_end); }
+  std::string At(Tick t) const { return Written(Stamp(Clipped(t))); }
+  std::string Length(Tick begin, Tick end) const {
+    return Written(Stamp(Clipped(end)) - Stamp(Clipped(begin)));
+  }
 
   bool Shown(const std::string& unit) const {
     if (options_.units.empty()) return true;
@@ -117,7 +121,6 @@ class ChromeTrace {
     Tick at = 0;
     for (std::size_t i = 0; i < program_.operators.size(); ++i) {
       const OperatorRecord& r = record_.operators[i];
-      if (r.exclusive == 0) continue;
       const Tick begin = at, end = at + r.exclusive;
       at = end;
       if (!InWindow(begin, end)) continue;
@@ -181,11 +184,12 @@ class ChromeTrace {
 
   void WriteWait(const Span& span) {
     Next();
-    fmt::format_to(std::back_inserter(buffer_),
-                   "{{\"ph\":\"X\",\"name\":\"waits: {}\",\"cat\":\"wait\",\"cname\":\"grey\","
-                   "\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},\"args\":{{\"operator\":{}}}}}",
-                   CauseName(span.cause), kUnitProcess, span.unit, At(span.begin),
-                   Length(span.begin, span.end), span.op);
+    fmt::format_to(
+        std::back_inserter(buffer_),
+        "{{\"ph\":\"X\",\"name\":\"waits: {}\",\"cat\":\"wait\",\"cname\":\"grey\","
+        "\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},\"args\":{{\"operator\":{},\"command\":{}}}}}",
+        CauseName(span.cause), kUnitProcess, span.unit, At(span.begin),
+        Length(span.begin, span.end), span.op, span.command);
   }
 
   /// An arrow from the last command of a producer to the first of its consumer.
@@ -207,10 +211,18 @@ class ChromeTrace {
     for (std::uint32_t op = 0; op < program_.operators.size(); ++op) {
       for (const std::uint32_t producer : program_.operators[op].producers) {
         if (last[producer] == kNone || first[op] == kNone) continue;
+        if (!CommandShown(last[producer]) || !CommandShown(first[op])) continue;
+        // An arrow goes forward in time: a consumer may begin with the first part of a result.
+        if (record_.commands[last[producer]].start > record_.commands[first[op]].start) continue;
         WriteFlow("s", ++id, last[producer], record_.commands[last[producer]].start);
         WriteFlow("f", id, first[op], record_.commands[first[op]].start);
       }
     }
+  }
+
+  bool CommandShown(std::uint32_t command) const {
+    const CommandTimes& t = record_.commands[command];
+    return Shown(record_.units[record_.command_unit[command]].name) && InWindow(t.start, t.end);
   }
 
   void WriteFlow(const char* phase, int id, std::uint32_t command, Tick at) {
@@ -238,12 +250,17 @@ class ChromeTrace {
         at = next;
       }
     };
+    // Copies of a core and direction move one after another, the oldest first.
+    std::map<std::pair<int, int>, Tick> moved_until;
     for (std::size_t i = 0; i < program_.npu.commands.size(); ++i) {
       const NpuCommand& c = program_.npu.commands[i];
       const CommandTimes& t = record_.commands[i];
       const bool copy = c.opcode == NpuOpcode::kLoad || c.opcode == NpuOpcode::kStore;
       if (copy && c.space == MemorySpace::kDram) {
-        spread(&bytes, t.start, t.end, static_cast<double>(c.bytes));
+        Tick& until = moved_until[{c.core, static_cast<int>(c.opcode)}];
+        const Tick from = std::min(std::max(t.start, until), t.end - 1);
+        spread(&bytes, from, t.end, static_cast<double>(c.bytes));
+        until = std::max(until, t.end);
       } else if (c.opcode == NpuOpcode::kMatmul) {
         spread(&busy, t.start, t.first, static_cast<double>(t.first - t.start));
       }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/core/content_hash.h"
 #include "sim/core/error.h"
 #include "sim/core/quantity.h"
 #include "workloads/import/workload_source.h"
@@ -31,6 +32,7 @@ class NetworkCompiler : public Compiler {
     const Graph graph = Load(part);
     Program program = Lower(graph, machine, cost, request.dtype, invocations);
     program.workload = request.workload;
+    program.network_hash = ContentHash(PrintGraph(graph));
     program.batch = BatchOf(graph) * invocations;
     if (invocations > 1) {
       program.notes.push_back(
@@ -49,7 +51,7 @@ class NetworkCompiler : public Compiler {
   std::vector<NamedText> ListWorkloads() const override { return ListWorkloadSources(); }
 
   std::vector<NamedText> ListOperators() const override {
-    std::vector<NamedText> list;
+    std::vector<NamedText> list = ListSingleOperators();
     for (const auto& [name, kind] : OperatorRegistry::Instance().entries()) {
       list.push_back({name, kind.meaning});
     }

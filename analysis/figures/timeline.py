@@ -1,9 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gantt chart of units from a trace: what each unit did when, and what it waited for."""
+import pandas as pd
+
 from analysis.style import CAUSES, legend_below, plt
 
 COLOURS = {"load": "#c53030", "store": "#dd6b20", "push": "#ecc94b", "matmul": "#2f855a",
            "vector": "#3182ce", "synchronise": "#90cdf4", "launch": "#a0aec0"}
+
+
+def table(trace, until=None):
+    """The slices of the chart: unit, begin and length in microseconds, what it did."""
+    names = {e["tid"]: e["args"]["name"] for e in trace["traceEvents"]
+             if e["ph"] == "M" and e["name"] == "thread_name" and e["pid"] == 2}
+    rows = [{"unit": names[e["tid"]], "begin_us": e["ts"], "length_us": e["dur"], "activity": e["cat"],
+             "name": e["name"]}
+            for e in trace["traceEvents"] if e["ph"] == "X" and e["pid"] == 2 and e["tid"] in names
+            and e["dur"] > 0 and (until is None or e["ts"] <= until)]
+    return pd.DataFrame(rows)
 
 
 def draw(trace, title, until=None):

@@ -35,7 +35,9 @@ def draw(experiment, out, name):
                     fontweight="bold", fontsize=10)
     if "note" in experiment:
         note_below(figure, experiment["note"])
-    rows = [{"cycle": i + 1, "active_elements": int(f.sum())} for i, f in enumerate(frames)]
+    rows = [{"cycle": i + 1, "row": r, "column": c, "active": int(f[r][c]),
+             "sum": record["frames"][i]["sums"][r][c]}
+            for i, f in enumerate(frames) for r in range(f.shape[0]) for c in range(f.shape[1])]
     written = save(figure, out, name, pd.DataFrame(rows))
     moving, axes = plt.subplots(figsize=(3, 3.2))
 

@@ -32,7 +32,8 @@ void KeepCommandText(int argc, char** argv) {
     if (word == "--out") {
       ++i;
     } else if (word.rfind("--out=", 0) != 0) {
-      text += " " + word;
+      const bool plain = word.find_first_of(" \t\n\"'$&;|<>()*?[]#~\\") == std::string::npos;
+      text += plain && !word.empty() ? " " + word : " '" + word + "'";
     }
   }
   for (char& c : text) {

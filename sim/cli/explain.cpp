@@ -10,6 +10,7 @@
 #include "sim/cli/command.h"
 #include "sim/config/machine_loader.h"
 #include "sim/config/schema_writer.h"
+#include "sim/config/yaml_document.h"
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
 #include "sim/run/metrics.h"
@@ -72,6 +73,30 @@ bool ExplainSystem(const std::string& name, std::vector<std::string>* names) {
   return true;
 }
 
+/// A column of the result files, or a timing of a memory device.
+bool ExplainColumn(const std::string& name, std::vector<std::string>* names) {
+  bool found = false;
+  const YamlDocument columns =
+      YamlDocument::FromFile(RootFolder() + "/configs/schema/columns.yaml");
+  for (const auto& file : columns.root()) {
+    for (const auto& column : file.second) {
+      names->push_back(column.first.Scalar());
+      if (column.first.Scalar() != name) continue;
+      fmt::print("{} (of {}): {}\n", name, file.first.Scalar(), column.second.Scalar());
+      found = true;
+    }
+  }
+  const auto memory = MemorySchema();
+  for (const auto& [key, schema] : memory["properties"].items()) {
+    names->push_back(key);
+    if (key != name) continue;
+    fmt::print("{} (key of a memory device): {}\n", key,
+               schema.value("description", std::string()));
+    found = true;
+  }
+  return found;
+}
+
 std::string Lowered(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -92,7 +117,13 @@ bool ExplainKey(const std::string& name, std::vector<std::string>* names) {
     int shown = 0;
     for (const std::string& machine : ListMachines()) {
       const MachineSpec spec = LoadMachine(machine, {});
-      const auto source = spec.sources.find(key.path);
+      // A section's source is that of its keys, where they have none of their own.
+      auto source = spec.sources.find(key.path);
+      for (std::size_t end = key.path.rfind('.');
+           source == spec.sources.end() && end != std::string::npos && end > 0;
+           end = key.path.rfind('.', end - 1)) {
+        source = spec.sources.find(key.path.substr(0, end));
+      }
       if (source == spec.sources.end() || shown++ >= 6) continue;
       fmt::print("  {}: {}\n", machine, source->second);
     }
@@ -136,6 +167,7 @@ void Explain(const std::string& name) {
     fmt::print("{}: {}\n", term.name, term.text);
     found = true;
   }
+  found = ExplainColumn(name, &names) || found;
   found = ExplainSystem(name, &names) || found;
   if (!found) {
     throw UserError(

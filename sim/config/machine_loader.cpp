@@ -157,7 +157,8 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
   for (const auto& [type, rate] : rates) {
     DataType parsed{};
     const std::size_t x = type.find('x');
-    for (const std::string& part : {type.substr(0, x), x == std::string::npos ? type.substr(0, x) : type.substr(x + 1)}) {
+    for (const std::string& part :
+         {type.substr(0, x), x == std::string::npos ? type.substr(0, x) : type.substr(x + 1)}) {
       if (!ParseDataType(part, &parsed)) {
         fail("array.macs_per_element." + type + ": not a data type" +
              Suggestion(part, DataTypeNames()));
@@ -171,8 +172,8 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
            Suggestion(function, functions));
     }
   }
-  if (!spec.memory.ideal() && (spec.memory.ideal_bandwidth_bytes_per_s > 0 ||
-                               spec.memory.ideal_latency_s > 0)) {
+  if (!spec.memory.ideal() &&
+      (spec.memory.ideal_bandwidth_bytes_per_s > 0 || spec.memory.ideal_latency_s > 0)) {
     fail("memory: bandwidth and latency are of an ideal memory; a kind has its own timings");
   }
   for (const auto& [from, to] : spec.converted_dtypes) {

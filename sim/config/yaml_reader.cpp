@@ -33,9 +33,10 @@ YAML::Node YamlReader::Find(const char* key, Need need) {
   YAML::Node node = section[key];
   if (!node.IsDefined()) {
     if (need == Need::kRequired && level.missing.empty()) {
-      // A misspelled key says more than a missing one: kept until all known keys have been asked for.
-      level.missing = document_.Place(section, level.path) + ": " + Path(key) +
-                      ": this key is missing";
+      // A misspelled key says more than a missing one: kept until all known keys have been asked
+      // for.
+      level.missing =
+          document_.Place(section, level.path) + ": " + Path(key) + ": this key is missing";
     }
     return node;
   }

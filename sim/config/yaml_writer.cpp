@@ -110,4 +110,11 @@ std::string WriteMachineYaml(const MachineSpec& spec) {
   return writer.text();
 }
 
+std::string WriteDramTimingYaml(const DramTiming& timing) {
+  DramTiming copy = timing;
+  YamlWriter writer;
+  VisitDramTiming(writer, copy);
+  return writer.text();
+}
+
 }  // namespace siliscope

@@ -9,5 +9,7 @@
 namespace siliscope {
 
 std::string WriteMachineYaml(const MachineSpec& spec);
+/// The timings of the memory's devices, which the machine names by kind only.
+std::string WriteDramTimingYaml(const DramTiming& timing);
 
 }  // namespace siliscope

@@ -64,8 +64,8 @@ struct VectorUnitSpec {
 
 /// Functions that a vector unit may name cycles for.
 inline std::vector<std::string> VectorFunctionNames() {
-  return {"add", "compare", "convert", "copy", "erf", "exp", "log", "logic", "max", "min", "move",
-          "mul", "reciprocal", "round", "select", "sin", "sqrt", "sub", "tanh"};
+  return {"add",  "compare", "convert",    "copy",  "erf",    "exp", "log",  "logic", "max", "min",
+          "move", "mul",     "reciprocal", "round", "select", "sin", "sqrt", "sub",   "tanh"};
 }
 
 struct DmaSpec {

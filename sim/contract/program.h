@@ -96,7 +96,8 @@ struct NpuProgram {
 struct Program {
   std::string workload;
   std::int64_t batch = 1;
-  std::string dtype;  ///< of operands: "int8", or "int8xint16" for weights x activations
+  std::string network_hash;  ///< of the network after the passes, in its text form
+  std::string dtype;         ///< of operands: "int8", or "int8xint16" for weights x activations
   std::vector<std::string> notes;  ///< conversions and assumptions, for the summary
   std::vector<OperatorInfo> operators;
   std::vector<TensorPlacement> tensors;

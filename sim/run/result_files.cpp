@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <systemc>
 
+#include "sim/config/yaml_writer.h"
+#include "sim/core/content_hash.h"
 #include "sim/core/error.h"
 #include "sim/run/csv.h"
 
@@ -32,6 +35,35 @@ double MatrixPeak(const SimulationResult& result) {
   double peak = 0;
   for (const UnitRecord& unit : result.record.units) peak += unit.peak_flops_per_s;
   return peak;
+}
+
+}  // namespace
+
+namespace {
+
+/// A text in YAML, quoted.
+std::string YamlText(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return quoted + "\"";
+}
+
+std::string Indented(const std::string& lines) {
+  std::string text;
+  bool begins = true;
+  for (const char c : lines) {
+    if (begins) text += "  ";
+    text += c;
+    begins = c == '\n';
+  }
+  return text;
+}
+
+std::string SystemcVersion() {
+  return fmt::format("{}.{}.{}", SC_VERSION_MAJOR, SC_VERSION_MINOR, SC_VERSION_PATCH);
 }
 
 }  // namespace
@@ -216,18 +248,20 @@ std::string RooflineCsv(const SimulationResult& result) {
 }
 
 std::string RunYaml(const SimulationResult& result, const std::string& command) {
-  std::string text = "siliscope: " SILISCOPE_VERSION "\ncommand: " + command +
-                     "\nworkload: " + result.program.workload +
+  std::string text = "siliscope: " SILISCOPE_VERSION "\nsystemc: " + SystemcVersion() +
+                     "\ncommand: " + YamlText(command) +
+                     "\nworkload: " + YamlText(result.program.workload) +
+                     "\nworkload_hash: " + YamlText(result.program.network_hash) +
+                     "\nsystem_hash: " + YamlText(ContentHash(result.machine.resolved_yaml)) +
                      "\nbatch: " + std::to_string(result.program.batch) +
-                     "\ndtype: " + result.program.dtype + "\nsystem:\n";
-  std::string line;
-  for (const char c : result.machine.resolved_yaml) {
-    if (line.empty()) line = "  ";
-    line += c;
-    if (c == '\n') {
-      text += line;
-      line.clear();
-    }
+                     "\ndtype: " + result.program.dtype + "\nideal: [";
+  for (std::size_t i = 0; i < result.machine.ideal.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + result.machine.ideal[i];
+  }
+  text += "]\nsystem:\n";
+  text += Indented(result.machine.resolved_yaml);
+  if (!result.machine.memory.ideal()) {
+    text += "memory_timing:\n" + Indented(WriteDramTimingYaml(result.machine.memory.timing));
   }
   return text;
 }

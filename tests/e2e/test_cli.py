@@ -54,6 +54,16 @@ def test_columns_are_documented(tmp_path):
         if name.endswith(".csv"):
             with open(tmp_path / "r" / name, encoding="utf-8", newline="") as file:
                 assert next(csv.reader(file)) == list(documented[name]), name
+    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
+    assert [*summary, "would_help"] == list(documented["summary.json"])
+    run("compare", "--systems", "tpu-v1", "--workloads", "mlp1", "--out", tmp_path / "c")
+    with open(tmp_path / "c" / "comparison.csv", encoding="utf-8", newline="") as file:
+        assert next(csv.reader(file)) == list(documented["comparison.csv"])
+    run("validate", "configs/measurements/tpu_v6e_gemm.csv", "--out", tmp_path / "v")
+    with open(tmp_path / "v" / "summary.csv", encoding="utf-8", newline="") as file:
+        assert next(csv.reader(file)) == list(documented["summary.csv"])
+    with open(tmp_path / "v" / "rows.csv", encoding="utf-8", newline="") as file:
+        assert next(csv.reader(file))[10:] == list(documented["ops.csv"])
 
 
 def test_same_input_same_bytes(tmp_path):

@@ -44,7 +44,7 @@ TEST(MachineLoader, ReadsAGoodFile) {
 
 TEST(MachineLoader, NamesPlaceFaultAndRemedy) {
   EXPECT_EQ(Message(Replace(kGood, "columns", "colums")),
-            "my.yaml:5:8: array.columns: this key is missing");
+            "my.yaml:5:18: array.colums: unknown key; did you mean \"columns\"?");
   EXPECT_EQ(Message(Replace(kGood, "lanes: 8", "lanes: 8, sublans: 2")),
             "my.yaml:7:25: vector_unit.sublans: unknown key; did you mean \"sublanes\"?");
   EXPECT_EQ(Message(Replace(kGood, "700 MHz", "700 MB")),

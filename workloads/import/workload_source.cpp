@@ -43,8 +43,9 @@ Graph LoadWorkload(const WorkloadRequest& request) {
   const std::size_t colon = name.find(':');
   if (colon != std::string::npos && name.find('=') != std::string::npos && !IsFileName(name)) {
     if (request.batch > 0 || request.sequence > 0 || !request.dimensions.empty()) {
-      throw UserError(name + ": the shape of a single operator stands in its name; --batch, --seq and "
-                             "--dim are for networks");
+      throw UserError(name +
+                      ": the shape of a single operator stands in its name; --batch, --seq and "
+                      "--dim are for networks");
     }
     // One operator, as a row of an operator list names it: gemm:m=1024;n=512;k=64
     return SingleOperatorGraph(

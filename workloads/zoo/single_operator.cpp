@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/zoo/single_operator.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "sim/core/error.h"
@@ -141,7 +143,41 @@ void Embedding(ShapeKeys& keys, Graph* graph, Operator* op) {
                 Input(graph, "indices", {count}, Role::kActivation)};
 }
 
+struct ListedOperator {
+  const char* name;
+  const char* keys;
+  void (*make)(ShapeKeys& keys, Graph* graph, Operator* op);
+};
+
+constexpr std::array<ListedOperator, 8> kOperators = {
+    {ListedOperator{"attention",
+                    "attention: heads, head_dim, seq_q, seq_kv [, batch, kv_heads, phase, causal]",
+                    &Attention},
+     ListedOperator{"conv2d",
+                    "conv: n, c, h, w, out_c, kh, kw [, pad_h, pad_w, stride_h, stride_w, group]",
+                    &Conv},
+     ListedOperator{"elementwise", "elementwise: rows, cols [, fn, tensors]", &Elementwise},
+     ListedOperator{"embedding", "gather: rows, cols, indices", &Embedding},
+     ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb]", &Gemm},
+     ListedOperator{
+         "layernorm", "layer_norm: rows, cols",
+         [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "layer_norm"); }},
+     ListedOperator{
+         "rmsnorm", "rms_norm: rows, cols",
+         [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "rms_norm"); }},
+     ListedOperator{
+         "softmax", "softmax: rows, cols",
+         [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "softmax"); }}}};
+
 }  // namespace
+
+std::vector<NamedText> ListSingleOperators() {
+  std::vector<NamedText> list;
+  for (const ListedOperator& o : kOperators) {
+    list.push_back({o.name, std::string("in lists and names, as ") + o.keys});
+  }
+  return list;
+}
 
 Graph SingleOperatorGraph(const OperatorRequest& request) {
   Graph graph;
@@ -149,27 +185,15 @@ Graph SingleOperatorGraph(const OperatorRequest& request) {
   Operator op;
   op.name = request.op;
   ShapeKeys keys(request);
-  if (request.op == "gemm") {
-    Gemm(keys, &graph, &op);
-  } else if (request.op == "conv2d") {
-    Conv(keys, &graph, &op);
-  } else if (request.op == "elementwise") {
-    Elementwise(keys, &graph, &op);
-  } else if (request.op == "softmax") {
-    Rows(keys, &graph, &op, "softmax");
-  } else if (request.op == "layernorm") {
-    Rows(keys, &graph, &op, "layer_norm");
-  } else if (request.op == "rmsnorm") {
-    Rows(keys, &graph, &op, "rms_norm");
-  } else if (request.op == "attention") {
-    Attention(keys, &graph, &op);
-  } else if (request.op == "embedding") {
-    Embedding(keys, &graph, &op);
-  } else {
+  const auto known = std::find_if(kOperators.begin(), kOperators.end(),
+                                  [&](const ListedOperator& o) { return request.op == o.name; });
+  if (known == kOperators.end()) {
+    std::vector<std::string> names;
+    for (const ListedOperator& o : kOperators) names.emplace_back(o.name);
     throw UserError("unknown operator \"" + request.op.substr(0, 60) + "\"" +
-                    Suggestion(request.op, {"gemm", "conv2d", "elementwise", "softmax", "layernorm",
-                                            "rmsnorm", "attention", "embedding"}));
+                    Suggestion(request.op, names));
   }
+  known->make(keys, &graph, &op);
   keys.Finish();
   graph.outputs = {graph.AddOperator(std::move(op), DataType::kFp32)};
   return graph;

@@ -7,6 +7,9 @@
 
 namespace siliscope {
 
+/// The operators of lists, with the keys of their shapes.
+std::vector<NamedText> ListSingleOperators();
+
 /// Throws UserError for an unknown operator, a missing, unknown or senseless key.
 Graph SingleOperatorGraph(const OperatorRequest& request);
 
