@@ -157,10 +157,11 @@ void DramCycle::Step(Tick now) {
   completed_.clear();
   ++counters_.steps;
   if (trefi_ > 0) {
-    // Refreshes that fell into a time without requests are over.
+    // Refreshes that fell into a time without requests began when they were due.
     if (now > next_refresh_ + trefi_) next_refresh_ += (now - next_refresh_) / trefi_ * trefi_;
-    if (now >= next_refresh_) Refresh(now);
+    if (now >= next_refresh_) Refresh(std::max(next_refresh_, last_step_));
   }
+  last_step_ = now;
   TryColumn(now);
   TryRow(now);
 }

@@ -88,7 +88,7 @@ class DramCycle {
   std::deque<Tick> activates_;
   std::vector<Tick> group_column_;
   Tick bus_free_ = 0, write_data_end_ = 0, read_data_end_ = 0, end_ = 0;
-  Tick next_refresh_ = 0;
+  Tick next_refresh_ = 0, last_step_ = 0;
   bool any_column_ = false, last_write_ = false;
 };
 

@@ -149,7 +149,10 @@ class Attribution {
   void ChargeRunning(std::uint32_t index, Tick begin, Tick end) {
     const NpuCommand& command = Command(index);
     if (!IsCopy(command)) {
-      Charge(command.op, index, Seen(RunCause(command.opcode)), begin, end, false);
+      const double at_ports = states_.times[index].port_share;
+      const Tick ports = end - static_cast<Tick>(static_cast<double>(end - begin) * at_ports);
+      Charge(command.op, index, Seen(RunCause(command.opcode)), begin, ports, false);
+      Charge(command.op, index, Cause::kOperand, ports, end, false);
       return;
     }
     const bool host = command.space == MemorySpace::kHost;

@@ -210,6 +210,7 @@ bool NpuCore::StartHead(std::uint32_t queue, std::uint32_t index) {
           now, program_.npu.vector_works[command.vector_work], command.rows, command.width);
       times.start = t.start;
       times.first = t.busy_end;
+      times.port_share = static_cast<float>(t.port_share);
       CompleteAt(index, t.complete);
       return true;
     }

@@ -49,15 +49,18 @@ VectorUnit::Times VectorUnit::Execute(Tick now, const VectorWork& work, std::int
                                       std::int64_t columns) {
   const double elements = static_cast<double>(rows) * static_cast<double>(columns);
   for (const auto& [name, times] : work.functions) operations_ += elements * times;
-  if (ideal_) return {now, now, now};
+  if (ideal_) return {now, now, now, 0};
   Tick duration = clock_.Cycles(VectorCycles(spec_, work, rows, columns));
   const Tick ports_end =
       operands->Access(now, static_cast<std::int64_t>(elements * work.load_bytes_per_element),
                        static_cast<std::int64_t>(elements * work.store_bytes_per_element));
+  const Tick unstalled = duration;
   if (ports_end > now + duration) duration = ports_end - now;
   const Tick start = busy_.Reserve(now, duration);
   const Tick end = start + duration;
-  return {start, end, end + clock_.Cycles(static_cast<std::uint64_t>(spec_.latency_cycles))};
+  const double stalled = static_cast<double>(duration - unstalled);
+  const Tick complete = end + clock_.Cycles(static_cast<std::uint64_t>(spec_.latency_cycles));
+  return {start, end, complete, duration > 0 ? stalled / static_cast<double>(duration) : 0};
 }
 
 }  // namespace siliscope

@@ -28,6 +28,7 @@ class VectorUnit : public sc_core::sc_module {
     Tick start = 0;
     Tick busy_end = 0;  ///< the next command may start
     Tick complete = 0;
+    double port_share = 0;  ///< of the time in the unit, what the scratchpad's ports add
   };
   Tick free_at() const { return busy_.free_at(); }
   Times Execute(Tick now, const VectorWork& work, std::int64_t rows, std::int64_t columns);

@@ -144,7 +144,7 @@ std::string MistakenWord(const CLI::App& app, int argc, char** argv) {
     const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
     if (word.rfind("--", 0) != 0) continue;
     if (std::find(options.begin(), options.end(), word) == options.end()) {
-      return first + ": unknown option " + word + Suggestion(word, options);
+      return fmt::format("{}: unknown option {}{}", first, word, Suggestion(word, options));
     }
   }
   return "";

@@ -99,7 +99,7 @@ struct CommandTimes {
   Tick start = 0;        ///< unit begins
   Tick first = 0;        ///< transfers: first data
   Tick end = 0;          ///< complete
-  float port_share = 0;  ///< transfers: part of the moving that was waiting for scratchpad ports
+  float port_share = 0;  ///< copies and vector work: part that was waiting for scratchpad ports
 };
 
 /// Bytes of one level in one slice of time, for counter tracks.
