@@ -31,7 +31,8 @@ std::vector<std::vector<std::string>> ParseRecords(const std::string& text,
     any = false;
     begin = line;
   };
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  const bool marked = text.compare(0, 3, "\xEF\xBB\xBF") == 0;  // a byte order mark says nothing
+  for (std::size_t i = marked ? 3 : 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\n') ++line;
     if (quoted) {

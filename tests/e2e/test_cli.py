@@ -114,6 +114,9 @@ def test_demo_compares_three_chips(tmp_path):
     text = run("demo", "--out", tmp_path / "d")
     for name in ("tpu-v1", "tpu-v4", "edge-tpu"):
         assert name in text
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        shown = [line for line in file.read().splitlines() if line.startswith("resnet50  ")]
+    assert len(shown) == 3 and all(line in text for line in shown), "README's table is stale"
     figures = os.listdir(str(tmp_path / "d") + "-figures")
     assert {"comparison.png", "comparison.svg", "attribution.png"} <= set(figures)
     table = rows(tmp_path / "d" / "comparison.csv")
