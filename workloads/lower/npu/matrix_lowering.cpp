@@ -104,8 +104,9 @@ bool LowerDepthwise(NpuLowering& lowering, std::uint32_t index, const GemmTask& 
                                          npu.array.dataflow == Dataflow::kOutputStationary);
   // Results of the arrays pass through the vector unit too, a tile at a time.
   const std::int64_t width = std::min(task.n, npu.array.columns);
+  const std::int64_t result_tiles = task.groups * ((task.n + width - 1) / width);
   const double epilogue_s =
-      static_cast<double>(task.groups * ((task.n + width - 1) / width)) *
+      static_cast<double>(result_tiles) *
       lowering.cost().VectorCycles(task.epilogue, (task.m + npu.cores - 1) / npu.cores, width);
   if (vector_s >= std::max(array_s, epilogue_s)) return false;
   std::vector<VectorInput> inputs = {{op.inputs[0], 1, false}, {op.inputs[1], 1, true}};
