@@ -11,10 +11,6 @@ namespace {
 
 Tick Seconds(double s) { return static_cast<Tick>(std::llround(s * 1e12)); }
 
-bool IsIdeal(const MachineSpec& machine, const std::string& resource) {
-  return std::find(machine.ideal.begin(), machine.ideal.end(), resource) != machine.ideal.end();
-}
-
 }  // namespace
 
 CommandGraph::CommandGraph(const NpuProgram& program) {
@@ -52,8 +48,8 @@ NpuCore::NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine
       chip_(chip),
       clock_(machine.clock_hz),
       index_(index),
-      ideal_synchronise_(IsIdeal(machine, "synchronisation")),
-      ideal_launch_(IsIdeal(machine, "launch")) {
+      ideal_synchronise_(machine.IsIdeal("synchronisation")),
+      ideal_launch_(machine.IsIdeal("launch")) {
   const auto& commands = program.npu.commands;
   for (std::uint32_t i = 0; i < commands.size(); ++i) {
     if (commands[i].core == index) own_.push_back(i);
@@ -62,10 +58,10 @@ NpuCore::NpuCore(const sc_core::sc_module_name& name, const MachineSpec& machine
   BuildScratchpads();
   BuildArrays(domain, zoom);
   vector_ =
-      std::make_unique<VectorUnit>("vector_unit", spec_.vector, clock_, IsIdeal(machine, "vector"));
+      std::make_unique<VectorUnit>("vector_unit", spec_.vector, clock_, machine.IsIdeal("vector"));
   vector_->operands(OutputPad().port);
   DmaSpec dma = spec_.dma;
-  if (IsIdeal(machine, "dma")) dma.latency_s = 0, dma.bytes_per_cycle = 0, dma.engines = 256;
+  if (machine.IsIdeal("dma")) dma.latency_s = 0, dma.bytes_per_cycle = 0, dma.engines = 256;
   dma_ = std::make_unique<DmaEngine>("dma", dma, clock_, events_,
                                      static_cast<DmaEngine::Listener&>(*this),
                                      spec_.weight_fifo_tiles > 0);

@@ -15,13 +15,9 @@
 namespace siliscope {
 namespace {
 
-bool IsIdeal(const MachineSpec& machine, const std::string& resource) {
-  return std::find(machine.ideal.begin(), machine.ideal.end(), resource) != machine.ideal.end();
-}
-
 DramSpec MemoryOf(const MachineSpec& machine) {
   DramSpec spec = machine.memory;
-  if (IsIdeal(machine, "dram")) {
+  if (machine.IsIdeal("dram")) {
     spec.kind = "ideal";
     spec.ideal_bandwidth_bytes_per_s = 0;
     spec.ideal_latency_s = 0;
@@ -41,7 +37,7 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       program_(program),
       graph_(program.npu),
       states_(program.npu) {
-  if (IsIdeal(machine, "scratchpad")) {
+  if (machine.IsIdeal("scratchpad")) {
     for (ScratchpadSpec* pad :
          {&machine_.npu.unified, &machine_.npu.input, &machine_.npu.weight, &machine_.npu.output}) {
       pad->bank_width_bytes = 0;
@@ -57,11 +53,11 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   if (npu.shared_memory.size_bytes > 0) {
     shared_ =
         std::make_unique<PipeLink>("shared_memory", npu.shared_memory.bandwidth_bytes_per_s,
-                                   npu.shared_memory.latency_s, IsIdeal(machine, "shared_memory"));
+                                   npu.shared_memory.latency_s, machine.IsIdeal("shared_memory"));
   }
   if (npu.host_link.bandwidth_bytes_per_s > 0) {
     host_ = std::make_unique<PipeLink>("host_link", npu.host_link.bandwidth_bytes_per_s,
-                                       npu.host_link.latency_s, IsIdeal(machine, "host_link"));
+                                       npu.host_link.latency_s, machine.IsIdeal("host_link"));
   }
   for (std::int64_t c = 0; c < npu.cores; ++c) {
     auto core = std::make_unique<NpuCore>(

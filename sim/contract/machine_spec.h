@@ -3,6 +3,7 @@
 // stands here, so that rooflines and comparisons need not know the kind.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -38,6 +39,9 @@ struct MachineSpec {
 
   /// What the user made ideal (`--ideal dram`), by resource name.
   std::vector<std::string> ideal;
+  bool IsIdeal(const std::string& resource) const {
+    return std::find(ideal.begin(), ideal.end(), resource) != ideal.end();
+  }
 };
 
 }  // namespace siliscope

@@ -133,8 +133,7 @@ void CheckRecord(const SimulationResult& result) {
   }
   for (const LevelRecord& level : record.levels) {
     const double bytes = static_cast<double>(level.LimitingBytes());
-    const bool ideal = std::find(result.machine.ideal.begin(), result.machine.ideal.end(),
-                                 level.name) != result.machine.ideal.end();
+    const bool ideal = result.machine.IsIdeal(level.name);
     if (!ideal && level.peak_bytes_per_s > 0 &&
         bytes > level.peak_bytes_per_s * ToSeconds(record.total) * 1.0001 + 4096) {
       throw InternalError(level.name + " moved more bytes than its peak allows");

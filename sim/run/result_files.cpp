@@ -233,8 +233,7 @@ std::string RooflineCsv(const SimulationResult& result) {
         if (l.name == level) bandwidth = l.peak_bytes_per_s;
       }
       if (bandwidth > 0) roof = std::min(roof, intensity * bandwidth);
-      const bool ideal = std::find(result.machine.ideal.begin(), result.machine.ideal.end(),
-                                   level) != result.machine.ideal.end();
+      const bool ideal = result.machine.IsIdeal(level);
       if (!ideal && r.executed_flops / seconds > roof * 1.001) {
         throw InternalError(result.program.operators[i].name + " lies above the roof of " + level);
       }

@@ -10,8 +10,6 @@
 namespace siliscope {
 namespace {
 
-std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 /// Sizes of a block along one dimension: the whole, then halves in steps of the array's extent; or
 /// the one that is wanted.
 std::vector<std::int64_t> BlockSizes(std::int64_t extent, std::int64_t step, std::int64_t wanted) {

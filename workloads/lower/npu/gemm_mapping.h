@@ -12,6 +12,8 @@
 
 namespace siliscope {
 
+inline std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 /// The product of one core: `groups` independent products of m x k by k x n.
 struct GemmExtents {
   std::int64_t groups = 1;

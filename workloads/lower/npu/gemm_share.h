@@ -9,8 +9,6 @@
 
 namespace siliscope {
 
-inline std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 /// Indices of the blocks that one iteration of the block loops works on.
 struct BlockStep {
   std::int64_t group, m, n, k;
