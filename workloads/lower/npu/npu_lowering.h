@@ -116,6 +116,7 @@ class NpuLowering {
   void PlaceInputs();
   void PlaceWeight(TensorId id, std::uint32_t op);
   void StoreOutputs();
+  TensorId NewTemporary(std::int64_t bytes, std::uint32_t op);
   bool PlaceOnChip(TensorHome* home);
   void ReleaseInputs(std::uint32_t op);
   void Release(TensorId id);

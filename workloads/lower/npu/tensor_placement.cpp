@@ -123,13 +123,17 @@ void NpuLowering::Pin(TensorId id, std::uint32_t op) {
   tensor.ready = loads;
 }
 
-TensorId NpuLowering::PlaceTemporary(std::int64_t bytes, std::uint32_t op, bool may_be_on_chip) {
-  const auto id = static_cast<TensorId>(homes_.size());
+TensorId NpuLowering::NewTemporary(std::int64_t bytes, std::uint32_t op) {
   homes_.emplace_back();
+  homes_.back().bytes = bytes;
+  homes_.back().first_operator = op;
   alias_.push_back(kNoTensor);
+  return static_cast<TensorId>(homes_.size()) - 1;
+}
+
+TensorId NpuLowering::PlaceTemporary(std::int64_t bytes, std::uint32_t op, bool may_be_on_chip) {
+  const TensorId id = NewTemporary(bytes, op);
   TensorHome& home = homes_.back();
-  home.bytes = bytes;
-  home.first_operator = op;
   if (may_be_on_chip && PlaceOnChip(&home)) return id;
   home.space = SpillSpace(bytes);
   home.address = TakeAddress(home.space, bytes);
@@ -137,13 +141,8 @@ TensorId NpuLowering::PlaceTemporary(std::int64_t bytes, std::uint32_t op, bool 
 }
 
 TensorId NpuLowering::PlaceInWeightMemory(std::int64_t bytes, std::uint32_t op) {
-  const auto id = static_cast<TensorId>(homes_.size());
-  homes_.emplace_back();
-  alias_.push_back(kNoTensor);
-  TensorHome& home = homes_.back();
-  home.bytes = bytes;
-  home.first_operator = op;
-  home.address = TakeAddress(home.space, bytes);
+  const TensorId id = NewTemporary(bytes, op);
+  homes_.back().address = TakeAddress(MemorySpace::kDram, bytes);
   return id;
 }
 
