@@ -30,10 +30,15 @@ class NetworkCompiler : public Compiler {
       part.batch = most;
     }
     const Graph graph = Load(part);
+    const bool whole = most > 0 && request.batch > most && invocations == 1;
     Program program = Lower(graph, machine, cost, request.dtype, invocations);
     program.workload = request.workload;
     program.network_hash = ContentHash(PrintGraph(graph));
     program.batch = BatchOf(graph) * invocations;
+    if (whole) {
+      program.notes.push_back(fmt::format(
+          "batch {} runs at once: it is no multiple of {} images at a time", request.batch, most));
+    }
     if (invocations > 1) {
       program.notes.push_back(
           fmt::format("batch {} runs as {} invocations of {}", request.batch, invocations, most));

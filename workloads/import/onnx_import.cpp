@@ -65,7 +65,10 @@ class Importer {
     static const std::set<std::string> kSequence = {"seq", "sequence", "sequence_length",
                                                     "seq_len"};
     if (index == 0 && options_.batch > 0) return options_.batch;
-    if (kSequence.count(name) != 0 && options_.sequence > 0) return options_.sequence;
+    if (kSequence.count(name) != 0 && options_.sequence > 0) {
+      sequence_used_ = true;
+      return options_.sequence;
+    }
     missing_.insert(name.empty() ? input + " dimension " + std::to_string(index) : name);
     return 1;
   }
@@ -94,6 +97,9 @@ class Importer {
       for (const std::string& name : missing_) names += (names.empty() ? "" : ", ") + name;
       throw UserError(path_ + ": symbolic dimensions without a value: " + names +
                       "; give each with --dim name=N");
+    }
+    if (options_.sequence > 0 && !sequence_used_) {
+      throw UserError(path_ + ": --seq: no input has a symbolic sequence dimension");
     }
     for (const auto& [name, value] : options_.dimensions) {
       if (used_.count(name) == 0) {
@@ -211,6 +217,7 @@ class Importer {
   onnx::ModelProto model_;
   OnnxGraphState state_;
   std::set<std::string> used_, missing_, broken_;
+  bool sequence_used_ = false;
   std::vector<std::string> unsupported_;
 };
 

@@ -55,6 +55,7 @@ Graph LoadWorkload(const WorkloadRequest& request) {
     if (!request.dimensions.empty()) {
       throw UserError(name + ": has no symbolic dimensions, --dim is for ONNX files");
     }
+    if (request.sequence > 0) throw UserError(name + ": has no sequence, --seq does not apply");
     return network->make(request);
   }
   if (std::find(shipped.begin(), shipped.end(), name) != shipped.end()) {
