@@ -37,6 +37,17 @@ class Dram : public sc_core::sc_module, public MemoryPort {
     const std::int64_t first_grain = request.address / grain;
     const std::int64_t last = request.address + request.bytes;
     const std::int64_t grains = (last - 1) / grain - first_grain + 1;
+    if (spec_.mapping.hashed) {  // each row of grains over the channels begins at another one
+      std::int64_t at = request.address;
+      for (std::int64_t g = first_grain; g < first_grain + grains; ++g) {
+        const std::int64_t row = g / channels, end = std::min(last, (g + 1) * grain);
+        const auto turn = static_cast<std::int64_t>(
+            (static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >> 40);
+        piece(static_cast<std::size_t>((g + turn) % channels), row * grain + at % grain, end - at);
+        at = end;
+      }
+      return;
+    }
     for (std::int64_t i = 0; i < std::min(channels, grains); ++i) {
       // The pieces of one channel lie side by side in its own address space.
       const std::int64_t g = first_grain + i;

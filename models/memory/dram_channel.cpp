@@ -11,7 +11,7 @@ Tick Nanoseconds(double ns) { return static_cast<Tick>(std::llround(ns * 1000));
 
 }  // namespace
 
-DramChannel::DramChannel(const DramTiming& t)
+DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping)
     : trcd_(Nanoseconds(t.trcd_ns)),
       trp_(Nanoseconds(t.trp_ns)),
       tras_(Nanoseconds(t.tras_ns)),
@@ -28,14 +28,35 @@ DramChannel::DramChannel(const DramTiming& t)
       bank_groups_(t.bank_groups),
       banks_per_group_(t.banks / t.bank_groups),
       span_bytes_(t.row_bytes * t.bank_groups),
+      grain_bytes_(mapping.bank_interleave_bytes),
+      grains_per_row_(
+          std::max<std::int64_t>(1, grain_bytes_ > 0 ? t.row_bytes / grain_bytes_ : 1)),
+      banks_(t.banks),
+      mapping_(mapping),
       ccd_long_(Nanoseconds(t.tccd_l_ns)) {
   burst_ = static_cast<Tick>(
       std::llround(static_cast<double>(t.burst_length) / t.data_rate_t_per_s * 1e12));
-  state_.banks.resize(static_cast<std::size_t>(banks_per_group_));
+  if (grain_bytes_ > 0) span_bytes_ = grain_bytes_;
+  state_.banks.resize(static_cast<std::size_t>(grain_bytes_ > 0 ? banks_ : banks_per_group_));
   state_.next_refresh = trefi_;
 }
 
 Tick DramChannel::Access(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
+  if (mapping_.write_batch <= 1) return Perform(ready, address, bytes, write);
+  if (!write) return Perform(ready, address, bytes, false);
+  // Writes are accepted at once and leave together.
+  state_.writes.push_back({address, bytes});
+  if (state_.writes.size() >= static_cast<std::size_t>(mapping_.write_batch)) DrainWrites(ready);
+  first_data_ = ready;
+  return ready;
+}
+
+void DramChannel::DrainWrites(Tick ready) {
+  for (const DramChannelState::Write& w : state_.writes) Perform(ready, w.address, w.bytes, true);
+  state_.writes.clear();
+}
+
+Tick DramChannel::Perform(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
   Tick end = ready;
   first_data_ = 0;
   while (bytes > 0) {
@@ -89,11 +110,17 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   DramChannelState& s = state_;
   RefreshBefore(std::max(ready, s.bus_free));
   const std::int64_t span = address / span_bytes_;
-  auto& bank = s.banks[static_cast<std::size_t>(span % banks_per_group_)];
-  const std::int64_t row = span / banks_per_group_;
+  std::int64_t bank_index = span % banks_per_group_, row = span / banks_per_group_;
+  if (grain_bytes_ > 0) {  // groups, then along the row, then banks, then rows
+    const std::int64_t in_groups = span / bank_groups_;
+    row = in_groups / grains_per_row_ / banks_per_group_;
+    bank_index = in_groups / grains_per_row_ % banks_per_group_ * bank_groups_ + span % bank_groups_;
+    if (mapping_.hashed) bank_index = (bank_index + row * 7 + row / banks_ * 3) % banks_;
+  }
+  auto& bank = s.banks[static_cast<std::size_t>(bank_index)];
   const std::int64_t first_burst = address / burst_bytes_;
   const std::int64_t bursts = (address + bytes - 1) / burst_bytes_ - first_burst + 1;
-  const std::int64_t groups = std::min(bursts, bank_groups_);
+  const std::int64_t groups = grain_bytes_ > 0 ? 1 : std::min(bursts, bank_groups_);
   if (bank.open_row != row) {
     const bool was_open = bank.open_row >= 0;
     const Tick precharge = std::max(ready, bank.precharge_ready);
@@ -107,8 +134,9 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     ++s.counters.row_hits;
   }
   // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
-  const Tick per_burst =
-      bursts > groups ? std::max(burst_, ccd_long_ / static_cast<Tick>(groups)) : burst_;
+  // Where a grain lies in one bank, grains of other groups fill the gaps once requests queue.
+  const bool gaps = grain_bytes_ > 0 ? s.bus_free <= ready : bursts > groups;
+  const Tick per_burst = gaps ? std::max(burst_, ccd_long_ / static_cast<Tick>(groups)) : burst_;
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;

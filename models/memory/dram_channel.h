@@ -26,7 +26,7 @@ struct DramChannelState {
     Tick precharge_ready = 0;  ///< earliest precharge
     Tick column_ready = 0;     ///< earliest column command of the open row
   };
-  std::vector<Bank> banks;          ///< one for each bank of a group: groups act together
+  std::vector<Bank> banks;  ///< one for each bank of a group where groups act together, else all
   std::array<Tick, 4> activates{};  ///< the last four, for tFAW
   std::uint32_t next_activate = 0;
   Tick last_activate = 0;
@@ -35,11 +35,15 @@ struct DramChannelState {
   bool last_was_write = false;
   Tick next_refresh = 0;
   DramCounters counters;
+  struct Write {
+    std::int64_t address, bytes;
+  };
+  std::vector<Write> writes;  ///< gathered
 };
 
 class DramChannel {
  public:
-  explicit DramChannel(const DramTiming& timing);
+  explicit DramChannel(const DramTiming& timing, const DramMapping& mapping = {});
 
   /// Moves `bytes` at `address` (both inside this channel), known to the controller from `ready`
   /// on. Returns when the last data has moved.
@@ -50,12 +54,16 @@ class DramChannel {
   Tick first_data() const { return first_data_; }
 
  private:
+  Tick Perform(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
+  void DrainWrites(Tick ready);
   Tick Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
   void RefreshBefore(Tick when);
   Tick Activate(Tick ready, std::int64_t groups);
 
   Tick burst_, trcd_, trp_, tras_, tcl_, tcwl_, trrd_, tfaw_, twr_, twtr_, trtp_, trefi_, trfc_;
   std::int64_t burst_bytes_, bank_groups_, banks_per_group_, span_bytes_;
+  std::int64_t grain_bytes_, grains_per_row_, banks_;  ///< where banks act apart
+  DramMapping mapping_;
   Tick ccd_long_;
   Tick first_data_ = 0;
   DramChannelState state_;

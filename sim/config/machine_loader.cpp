@@ -5,8 +5,10 @@
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <regex>
 
+#include "sim/config/gpu_fields.h"
 #include "sim/config/npu_fields.h"
 #include "sim/config/yaml_reader.h"
 #include "sim/config/yaml_writer.h"
@@ -114,11 +116,14 @@ MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& ove
   YamlReader reader(document, &spec.sources);
   VisitMachine(reader, spec);
   if (spec.kind.empty()) reader.CheckMissing();
-  if (spec.kind != "npu") {
+  if (spec.kind == "npu") {
+    VisitNpu(reader, spec.npu);
+  } else if (spec.kind == "gpu") {
+    VisitGpu(reader, spec.gpu);
+  } else {
     throw UserError(document.Place(document.root()["kind"], "kind") + ": kind: \"" + spec.kind +
-                    "\" is not a kind of chip" + Suggestion(spec.kind, {"npu"}));
+                    "\" is not a kind of chip" + Suggestion(spec.kind, {"gpu", "npu"}));
   }
-  VisitNpu(reader, spec.npu);
   if (reader.BeginSection("memory", Need::kRequired, "off-chip memory")) {
     ReadMemory(reader, document, spec.memory);
     reader.EndSection();
@@ -129,9 +134,44 @@ MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& ove
   return spec;
 }
 
-void CheckMachine(const MachineSpec& spec, const std::string& place) {
+namespace {
+
+using Fail = std::function<void(const std::string&)>;
+
+void CheckDataTypes(const std::map<std::string, double>& rates, const std::string& key,
+                    const Fail& fail) {
+  DataType parsed{};
+  for (const auto& [type, rate] : rates) {
+    const std::size_t x = type.find('x');
+    for (const std::string& part :
+         {type.substr(0, x), x == std::string::npos ? type.substr(0, x) : type.substr(x + 1)}) {
+      if (!ParseDataType(part, &parsed)) {
+        fail(key + "." + type + ": not a data type" + Suggestion(part, DataTypeNames()));
+      }
+    }
+  }
+}
+
+void CheckGpu(const MachineSpec& spec, const Fail& fail) {
+  const GpuSpec& gpu = spec.gpu;
+  CheckDataTypes(gpu.tensor_core.macs_per_cycle, "tensor_core.macs_per_cycle", fail);
+  if (gpu.gpcs > gpu.sms) fail("gpcs: more clusters than SMs");
+  if (gpu.sm.max_warps % gpu.sm.subcores != 0) {
+    fail("sm.max_warps: must be a multiple of sm.subcores");
+  }
+  if (gpu.tensor_core.generation >= 4 && !gpu.sm.tensor_memory_access) {
+    fail("tensor_core.generation: 4 needs sm.tensor_memory_access");
+  }
+  if (gpu.sm.shared_memory.most_per_cta_bytes > gpu.sm.shared_memory.size_bytes) {
+    fail("sm.shared_memory.most_per_cta: is above the size");
+  }
+  if (gpu.sm.l1.unified && gpu.sm.shared_memory.size_bytes > gpu.sm.l1.size_bytes) {
+    fail("sm.shared_memory.size: is above sm.l1.size, which holds both");
+  }
+}
+
+void CheckNpu(const MachineSpec& spec, const Fail& fail) {
   const NpuSpec& npu = spec.npu;
-  const auto fail = [&](const std::string& what) { throw UserError(place + ": " + what); };
   const bool separate =
       npu.input.size_bytes > 0 && npu.weight.size_bytes > 0 && npu.output.size_bytes > 0;
   if (npu.unified.size_bytes == 0 && !separate) {
@@ -154,23 +194,24 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
     fail("default_dtype: array.macs_per_element has no rate for " +
          std::string(DataTypeName(spec.default_dtype)));
   }
-  for (const auto& [type, rate] : rates) {
-    DataType parsed{};
-    const std::size_t x = type.find('x');
-    for (const std::string& part :
-         {type.substr(0, x), x == std::string::npos ? type.substr(0, x) : type.substr(x + 1)}) {
-      if (!ParseDataType(part, &parsed)) {
-        fail("array.macs_per_element." + type + ": not a data type" +
-             Suggestion(part, DataTypeNames()));
-      }
-    }
-  }
+  CheckDataTypes(rates, "array.macs_per_element", fail);
   for (const auto& [function, cycles] : npu.vector.function_cycles) {
     const std::vector<std::string> functions = VectorFunctionNames();
     if (std::find(functions.begin(), functions.end(), function) == functions.end()) {
       fail("vector_unit.function_cycles." + function + ": not a function of the vector unit" +
            Suggestion(function, functions));
     }
+  }
+}
+
+}  // namespace
+
+void CheckMachine(const MachineSpec& spec, const std::string& place) {
+  const Fail fail = [&](const std::string& what) { throw UserError(place + ": " + what); };
+  if (spec.kind == "gpu") {
+    CheckGpu(spec, fail);
+  } else {
+    CheckNpu(spec, fail);
   }
   if (!spec.memory.ideal() &&
       (spec.memory.ideal_bandwidth_bytes_per_s > 0 || spec.memory.ideal_latency_s > 0)) {

@@ -152,7 +152,7 @@ void VisitMapping(FieldVisitor& v, NpuMappingSpec& s) {
 
 void VisitMachine(FieldVisitor& v, MachineSpec& s) {
   v.Text("name", s.name, kRequired, "the name of the chip, as in the name of the file");
-  v.Text("kind", s.kind, kRequired, "the kind of chip: npu");
+  v.Text("kind", s.kind, kRequired, "the kind of chip: npu or gpu");
   v.Text("description", s.description, kOptional, "one line for `siliscope list systems`");
   v.Real("clock", s.clock_hz, Dimension::kFrequency, {1e3, 1e12}, kRequired,
          "of arrays, vector units and scratchpads");
@@ -168,12 +168,16 @@ void VisitMachine(FieldVisitor& v, MachineSpec& s) {
   for (const auto& [name, peak] : s.peaks) peaks[name] = peak.operations_per_s;
   v.Table("published_peak", peaks, Dimension::kOperationRate, kOptional,
           "published dense peak by data type, 2 operations a multiply-accumulate");
-  double peak_clock = s.peaks.empty() ? 0 : s.peaks.begin()->second.clock_hz;
-  v.Real("peak_clock", peak_clock, Dimension::kFrequency, {0, 1e12}, kOptional,
-         "the clock that the published peaks are quoted at; default: clock");
+  std::map<std::string, double> clocks;
+  for (const auto& [name, peak] : s.peaks) {
+    if (peak.clock_hz != s.clock_hz) clocks[name] = peak.clock_hz;
+  }
+  v.Table("peak_clock", clocks, Dimension::kFrequency, kOptional,
+          "the clock that a published peak is quoted at, by data type; default: clock");
   s.peaks.clear();
   for (const auto& [name, value] : peaks) {
-    s.peaks[name] = PeakSpec{value, peak_clock > 0 ? peak_clock : s.clock_hz};
+    const auto clock = clocks.find(name);
+    s.peaks[name] = PeakSpec{value, clock == clocks.end() ? s.clock_hz : clock->second};
   }
 }
 
@@ -209,6 +213,12 @@ void VisitMemory(FieldVisitor& v, DramSpec& s) {
   v.Bytes("capacity", s.capacity_bytes, kNotNegative, kOptional, "0 = without limit");
   v.Bytes("interleave", s.interleave_bytes, {32, 1 << 20}, kOptional,
           "consecutive bytes that lie in one channel");
+  v.Bytes("bank_interleave", s.mapping.bank_interleave_bytes, {0, 1 << 20}, kOptional,
+          "consecutive bytes of one bank, then comes the next bank group; 0 = one burst");
+  v.Flag("hashed", s.mapping.hashed, kOptional,
+         "channels and banks are a hash of the address, so that strides spread");
+  v.Integer("write_batch", s.mapping.write_batch, {1, 4096}, kOptional,
+            "writes that a channel gathers before it turns its bus around");
   v.Real("data_rate", s.timing.data_rate_t_per_s, Dimension::kTransferRate, {0, 1e12}, kOptional,
          "transfers a second and pin, where the chip runs its devices at another rate");
   v.Real("bandwidth", s.ideal_bandwidth_bytes_per_s, Dimension::kBandwidth, kNotNegative, kOptional,

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/config/gpu_fields.h"
 #include "sim/config/npu_fields.h"
 
 namespace siliscope {
@@ -89,7 +90,9 @@ class MachineWriter : public YamlWriter {
                         (name == "accumulators" && npu.accumulators.rows == 0) ||
                         (name == "weight_fifo" && npu.weight_fifo_tiles == 0) ||
                         (name == "shared_memory" && npu.shared_memory.size_bytes == 0) ||
-                        (name == "host_link" && npu.host_link.bandwidth_bytes_per_s == 0);
+                        (name == "host_link" && npu.host_link.bandwidth_bytes_per_s == 0 &&
+                         spec_.gpu.host_link_bytes_per_s == 0) ||
+                        (name == "tensor_core" && spec_.gpu.tensor_core.generation == 0);
     return !absent && YamlWriter::BeginSection(key, need, meaning);
   }
 
@@ -103,7 +106,11 @@ std::string WriteMachineYaml(const MachineSpec& spec) {
   MachineSpec copy = spec;
   MachineWriter writer(spec);
   VisitMachine(writer, copy);
-  VisitNpu(writer, copy.npu);
+  if (spec.kind == "gpu") {
+    VisitGpu(writer, copy.gpu);
+  } else {
+    VisitNpu(writer, copy.npu);
+  }
   writer.BeginSection("memory", Need::kRequired, "");
   VisitMemory(writer, copy.memory);
   writer.EndSection();

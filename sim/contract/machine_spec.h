@@ -10,6 +10,7 @@
 
 #include "sim/contract/data_type.h"
 #include "sim/contract/dram_spec.h"
+#include "sim/contract/gpu_spec.h"
 #include "sim/contract/npu_spec.h"
 
 namespace siliscope {
@@ -22,7 +23,7 @@ struct PeakSpec {
 
 struct MachineSpec {
   std::string name;
-  std::string kind;  ///< "npu"; later kinds add their own part below
+  std::string kind;  ///< "npu" or "gpu": which of the parts below counts
   std::string description;
   double clock_hz = 0;
   double tdp_w = 0;
@@ -31,6 +32,7 @@ struct MachineSpec {
   std::map<std::string, PeakSpec> peaks;                ///< published, by data type
   DramSpec memory;
   NpuSpec npu;
+  GpuSpec gpu;
 
   /// Where each number comes from: path of the section or field -> "source; confidence".
   std::map<std::string, std::string> sources;

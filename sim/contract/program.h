@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/contract/data_type.h"
+#include "sim/contract/gpu_program.h"
 
 namespace siliscope {
 
@@ -102,6 +103,7 @@ struct Program {
   std::vector<OperatorInfo> operators;
   std::vector<TensorPlacement> tensors;
   NpuProgram npu;
+  GpuProgram gpu;
   std::int64_t weight_bytes = 0;
   std::int64_t compulsory_bytes = 0;  ///< weights once, inputs and outputs of the network
   std::int64_t memory_bytes = 0;      ///< what the program needs of the off-chip memory

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instruction caches of an SM: an L0 in each sub-core and an L1 that the sub-cores share, backed by
+// the L2. Lines arrive; a warp that needs one before waits for it. A miss fetches lines ahead.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "sim/contract/gpu_spec.h"
+
+namespace siliscope {
+
+class InstructionFetch {
+ public:
+  InstructionFetch(const InstructionCacheSpec& spec, std::int64_t subcores,
+                   std::int64_t l2_latency_cycles, std::size_t instructions)
+      : spec_(spec), l2_latency_(static_cast<std::uint64_t>(l2_latency_cycles)) {
+    const std::size_t per_line = static_cast<std::size_t>(kLineBytes / spec.instruction_bytes);
+    per_line_ = per_line;
+    lines_ = instructions / per_line + 1;
+    l1_arrival_.assign(lines_, kAbsent);
+    l0_.assign(static_cast<std::size_t>(subcores), Level{});
+    for (Level& level : l0_) {
+      level.arrival.assign(lines_, kAbsent);
+      level.last_use.assign(lines_, 0);
+    }
+    l0_lines_ = static_cast<std::size_t>(std::max<std::int64_t>(1, spec.l0_bytes / kLineBytes));
+  }
+
+  std::size_t LineOf(std::size_t instruction) const { return instruction / per_line_; }
+
+  /// The cycle from which a sub-core can issue from a line.
+  std::uint64_t Arrival(std::size_t subcore, std::size_t line, std::uint64_t now) {
+    Level& level = l0_[subcore];
+    level.last_use[line] = now;
+    if (level.arrival[line] != kAbsent) return level.arrival[line];
+    if (level.resident >= l0_lines_) Evict(&level, line);
+    const auto ahead = static_cast<std::size_t>(spec_.prefetch_lines);
+    const std::size_t end = std::min(lines_, line + 1 + ahead);
+    for (std::size_t i = line; i < end; ++i) {
+      if (l1_arrival_[i] == kAbsent) l1_arrival_[i] = now + l2_latency_;
+      if (level.arrival[i] != kAbsent) continue;
+      level.arrival[i] = std::max(now, l1_arrival_[i]) +
+                         static_cast<std::uint64_t>(spec_.l0_miss_cycles);
+      level.last_use[i] = now;
+      ++level.resident;
+    }
+    return level.arrival[line];
+  }
+
+ private:
+  static constexpr std::int64_t kLineBytes = 128;
+  static constexpr std::uint64_t kAbsent = ~std::uint64_t{0};
+  struct Level {
+    std::vector<std::uint64_t> arrival, last_use;
+    std::size_t resident = 0;
+  };
+
+  void Evict(Level* level, std::size_t keep) const {
+    std::size_t oldest = keep;
+    for (std::size_t i = 0; i < lines_; ++i) {
+      if (i == keep || level->arrival[i] == kAbsent) continue;
+      if (oldest == keep || level->last_use[i] < level->last_use[oldest]) oldest = i;
+    }
+    if (oldest == keep) return;
+    level->arrival[oldest] = kAbsent;
+    --level->resident;
+  }
+
+  InstructionCacheSpec spec_;
+  std::uint64_t l2_latency_;
+  std::size_t per_line_ = 8, lines_ = 1, l0_lines_ = 1;
+  std::vector<std::uint64_t> l1_arrival_;
+  std::vector<Level> l0_;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/gpu/l1_cache.h"
+
+namespace siliscope {
+namespace {
+
+std::uint32_t CountBits(std::uint32_t bits) {
+  return static_cast<std::uint32_t>(__builtin_popcount(bits));
+}
+
+}  // namespace
+
+L1Cache::L1Cache(const L1Spec& spec, std::int64_t size_bytes) : spec_(spec) {
+  const std::int64_t lines = std::max<std::int64_t>(0, size_bytes) / spec.line_bytes;
+  sets_ = static_cast<std::size_t>(lines / spec.ways);
+  lines_.resize(sets_ * static_cast<std::size_t>(spec.ways));
+}
+
+std::uint64_t L1Cache::FreeMshr(std::uint64_t cycle, std::uint32_t sectors) {
+  while (!outstanding_.empty() && outstanding_.top() <= cycle) outstanding_.pop();
+  while (!outstanding_.empty() &&
+         outstanding_.size() + sectors > static_cast<std::size_t>(spec_.mshrs)) {
+    cycle = std::max(cycle, outstanding_.top());
+    outstanding_.pop();
+  }
+  return cycle;
+}
+
+L1Cache::Result L1Cache::Load(std::uint64_t cycle, const TouchedLine& line, SmMemory& memory) {
+  Result result;
+  const auto hit_latency = static_cast<std::uint64_t>(spec_.latency_cycles);
+  Line* slot = nullptr;
+  std::uint32_t missing = line.sectors;
+  if (sets_ > 0) {
+    // The set is a hash of the line, as power-of-two strides are common.
+    auto index = static_cast<std::uint64_t>(line.address / spec_.line_bytes);
+    index ^= index / sets_;
+    Line* set = &lines_[index % sets_ * static_cast<std::size_t>(spec_.ways)];
+    slot = set;
+    for (Line* way = set; way < set + spec_.ways; ++way) {
+      if (way->address == line.address) {
+        slot = way;
+        break;
+      }
+      if (way->last_use < slot->last_use) slot = way;
+    }
+    if (slot->address != line.address) {
+      slot->address = line.address;
+      slot->sectors = 0;
+      slot->ready = 0;
+    }
+    slot->last_use = cycle + 1;
+    missing = line.sectors & ~slot->sectors;
+  }
+  result.misses = CountBits(missing);
+  result.hits = CountBits(line.sectors & ~missing);
+  result.ready = cycle + hit_latency;
+  if (result.hits > 0 && slot != nullptr) result.ready = std::max(result.ready, slot->ready);
+  if (missing != 0) {
+    const std::uint64_t sent = FreeMshr(cycle, result.misses);
+    const std::uint64_t ready = memory.Read(sent, {line.address, missing});
+    for (std::uint32_t i = 0; i < result.misses; ++i) outstanding_.push(ready);
+    result.ready = std::max(result.ready, ready);
+    if (slot != nullptr) {
+      slot->sectors |= missing;
+      slot->ready = std::max(slot->ready, ready);
+    }
+  }
+  return result;
+}
+
+}  // namespace siliscope

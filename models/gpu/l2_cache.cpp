@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/gpu/l2_cache.h"
+
+#include <algorithm>
+
+namespace siliscope {
+namespace {
+
+constexpr std::int64_t kLineBytes = 128;
+constexpr std::int64_t kLinesPerGranule = 64;
+
+std::int64_t CountLines(std::uint64_t lines) { return __builtin_popcountll(lines); }
+
+std::uint64_t LowBits(std::int64_t n) {
+  return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
+}
+
+std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock clock,
+                 const std::vector<GpuTensor>& tensors)
+    : sc_core::sc_module(name),
+      spec_(spec),
+      clock_(clock),
+      partitions_(static_cast<std::size_t>(spec.partitions)),
+      capacity_lines_(spec.size_bytes / kLineBytes / spec.partitions),
+      slice_bytes_per_cycle_(static_cast<double>(spec.slices * spec.slice_bytes_per_cycle) /
+                             static_cast<double>(spec.partitions)),
+      tensors_(tensors) {
+  port.bind(*this);
+  std::uint32_t next = 1;
+  for (const GpuTensor& t : tensors) {
+    Layout layout;
+    layout.first = next;
+    layout.rows_per_granule = t.granule_rows;
+    layout.lines_per_granule_row = kLinesPerGranule / t.granule_rows;
+    layout.granules_per_row =
+        CeilDivide(CeilDivide(t.row_bytes, kLineBytes), layout.lines_per_granule_row);
+    layout.granules = layout.granules_per_row * CeilDivide(t.rows, t.granule_rows);
+    next += static_cast<std::uint32_t>(layout.granules);
+    layouts_.push_back(layout);
+  }
+  granules_.resize(next);
+  SetClock(clock);
+}
+
+void L2Cache::SetClock(Clock clock) {
+  clock_ = spec_.clock_hz > 0 ? Clock(spec_.clock_hz) : clock;
+  half_near_ = clock.Cycles(static_cast<std::uint64_t>(spec_.near_latency_cycles / 2));
+  far_ = clock.Cycles(static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, spec_.far_latency_cycles - spec_.near_latency_cycles)));
+}
+
+double L2Cache::bytes_per_s() const {
+  return slice_bytes_per_cycle_ * static_cast<double>(partitions_) * clock_.hertz();
+}
+
+std::uint64_t L2Cache::HomeOfOne(std::uint32_t granule) const {
+  if (partitions_ == 1) return 0;
+  std::uint64_t hash = std::uint64_t{granule} * 0x9e3779b97f4a7c15ULL;
+  hash ^= hash >> 29;
+  hash *= 0xbf58476d1ce4e5b9ULL;
+  // Half of the lines each way: a random half word and its complement.
+  const std::uint64_t half = (hash >> 16) & 0xffffffffULL;
+  return half << 32 | (~half & 0xffffffffULL);
+}
+
+/// The lines of a rectangle that lie in one granule, as bits.
+std::uint64_t L2Cache::Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
+                             std::int64_t granule_column) const {
+  const std::int64_t per_row = layout.lines_per_granule_row;
+  const std::int64_t first_line = std::max(r.byte / kLineBytes - granule_column * per_row,
+                                           std::int64_t{0});
+  const std::int64_t last_line =
+      std::min((r.byte + r.bytes - 1) / kLineBytes - granule_column * per_row, per_row - 1);
+  const std::int64_t first_row =
+      std::max(r.row - granule_row * layout.rows_per_granule, std::int64_t{0});
+  const std::int64_t last_row = std::min(
+      r.row + r.rows - 1 - granule_row * layout.rows_per_granule, layout.rows_per_granule - 1);
+  if (per_row == 1) return LowBits(last_row + 1) & ~LowBits(first_row);
+  const std::uint64_t row = LowBits(last_line + 1) & ~LowBits(first_line);
+  if (layout.rows_per_granule == 1) return row;
+  std::uint64_t lines = 0;
+  for (std::int64_t i = first_row; i <= last_row; ++i) lines |= row << (i * per_row);
+  return lines;
+}
+
+L2Response L2Cache::Access(const L2Request& request) {
+  const Rectangle& r = request.rectangle;
+  L2Response response;
+  response.first = response.end = request.when;
+  if (r.rows <= 0) return response;
+  const Layout& layout = layouts_[request.tensor];
+  const Tick at_cache = request.when + half_near_;
+  response.first = kNever;
+  const std::int64_t lines_a_row =
+      (r.byte + r.bytes - 1) / kLineBytes - r.byte / kLineBytes + 1;
+  const std::int64_t bytes_per_line = CeilDivide(CeilDivide(r.bytes, lines_a_row), 32) * 32;
+  const std::int64_t row0 = r.row / layout.rows_per_granule;
+  const std::int64_t row1 = (r.row + r.rows - 1) / layout.rows_per_granule;
+  const std::int64_t column0 = r.byte / kLineBytes / layout.lines_per_granule_row;
+  const std::int64_t column1 =
+      (r.byte + r.bytes - 1) / kLineBytes / layout.lines_per_granule_row;
+  for (std::int64_t row = row0; row <= row1; ++row) {
+    for (std::int64_t column = column0; column <= column1; ++column) {
+      const std::uint64_t lines = Lines(layout, r, row, column);
+      const auto granule = static_cast<std::uint32_t>(
+          layout.first + row * layout.granules_per_row + column);
+      if (request.write) {
+        WriteGranule(request, granule, lines, bytes_per_line, at_cache);
+      } else {
+        ReadGranule(request, granule, lines, bytes_per_line, at_cache, &response);
+      }
+    }
+  }
+  if (request.write) {
+    response.first = response.end = request.when + 2 * half_near_;
+  }
+  return response;
+}
+
+void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::uint64_t lines,
+                          std::int64_t bytes_per_line, Tick at_cache, L2Response* response) {
+  Granule& g = granules_[granule];
+  const std::size_t here = request.partition;
+  const std::uint64_t home_here = here == 0 ? ~HomeOfOne(granule) : HomeOfOne(granule);
+  const std::uint64_t present = lines & g.valid[here];
+  const std::uint64_t absent = lines & ~present;
+  const std::int64_t bytes = CountLines(lines) * bytes_per_line;
+  counters_.read_bytes += bytes;
+  Partition& p = state_[here];
+  const Tick duration = clock_.Cycles(static_cast<double>(bytes) / slice_bytes_per_cycle_);
+  const Tick start = p.bandwidth.Reserve(at_cache, duration);
+  counters_.busy += duration;
+  Tick available = start + duration;
+  Tick latency_only = at_cache + duration;
+  if (present != 0) {
+    available = std::max(available, g.ready[here]);
+    Touch(granule, here);
+  }
+  if (absent != 0) {
+    Tick ready = at_cache;
+    const std::uint64_t near = absent & home_here, far = absent & ~home_here;
+    std::uint64_t missing = near;
+    if (far != 0) {
+      const std::size_t there = 1 - here;
+      const std::uint64_t far_present = far & g.valid[there];
+      Tick arrives = at_cache + far_ / 2;
+      if (far_present != 0) arrives = std::max(arrives, g.ready[there]);
+      const std::uint64_t far_missing = far & ~far_present;
+      if (far_missing != 0) {
+        const Tick loaded = MoveLines(granule, far_missing, at_cache + far_ / 2, false);
+        Insert(granule, there, far_missing, at_cache);
+        g.ready[there] = std::max(g.ready[there], loaded);
+        arrives = std::max(arrives, loaded);
+        response->from_dram = true;
+      } else {
+        Touch(granule, there);
+      }
+      const std::int64_t far_bytes = CountLines(far) * bytes_per_line;
+      counters_.link_bytes += far_bytes;
+      if (spec_.link_bytes_per_cycle > 0) {
+        const Tick on_link =
+            clock_.Cycles(static_cast<double>(far_bytes) / spec_.link_bytes_per_cycle);
+        arrives = p.link.Reserve(arrives, on_link) + on_link;
+      }
+      ready = std::max(ready, arrives + far_ - far_ / 2);
+      latency_only += far_;
+      counters_.miss_bytes += CountLines(far_missing) * bytes_per_line;
+    }
+    if (missing != 0) {
+      ready = std::max(ready, MoveLines(granule, missing, at_cache, false));
+      counters_.miss_bytes += CountLines(missing) * bytes_per_line;
+      response->from_dram = true;
+    }
+    Insert(granule, here, absent, at_cache);
+    g.ready[here] = std::max(g.ready[here], ready);
+    available = std::max(available, ready);
+  }
+  if (response->from_dram) latency_only += memory->IdleLatency();
+  response->first = std::min(response->first, std::max(start, at_cache) + half_near_);
+  if (available + half_near_ > response->end) {
+    response->end = available + half_near_;
+    response->queued = available > latency_only ? available - latency_only : 0;
+  }
+}
+
+void L2Cache::WriteGranule(const L2Request& request, std::uint32_t granule, std::uint64_t lines,
+                           std::int64_t bytes_per_line, Tick at_cache) {
+  Granule& g = granules_[granule];
+  const std::int64_t bytes = CountLines(lines) * bytes_per_line;
+  counters_.write_bytes += bytes;
+  const std::uint64_t one = HomeOfOne(granule);
+  for (std::size_t p = 0; p < partitions_; ++p) {
+    const std::uint64_t home = lines & (p == 0 ? ~one : one);
+    if (home == 0) continue;
+    const Tick duration = clock_.Cycles(static_cast<double>(CountLines(home) * bytes_per_line) /
+                                        slice_bytes_per_cycle_);
+    state_[p].bandwidth.Reserve(at_cache, duration);
+    counters_.busy += duration;
+    if (p != request.partition) counters_.link_bytes += CountLines(home) * bytes_per_line;
+    const std::uint64_t absent = home & ~g.valid[p];
+    if (absent != 0) {
+      Insert(granule, p, absent, at_cache);
+    } else {
+      Touch(granule, p);
+    }
+    g.dirty |= home;
+    // Copies in the other partition are out of date.
+    const std::size_t other = 1 - p;
+    if (partitions_ > 1 && (g.valid[other] & home) != 0) {
+      state_[other].lines -= CountLines(g.valid[other] & home);
+      g.valid[other] &= ~home;
+      if (g.valid[other] == 0) Unlink(granule, other);
+    }
+  }
+}
+
+void L2Cache::Unlink(std::uint32_t granule, std::size_t partition) {
+  Granule& g = granules_[granule];
+  Partition& p = state_[partition];
+  const std::uint32_t before = g.previous[partition], after = g.next[partition];
+  (before == kNoGranule ? p.oldest : granules_[before].next[partition]) = after;
+  (after == kNoGranule ? p.newest : granules_[after].previous[partition]) = before;
+  g.previous[partition] = g.next[partition] = kNoGranule;
+}
+
+void L2Cache::Touch(std::uint32_t granule, std::size_t partition) {
+  Partition& p = state_[partition];
+  if (p.newest == granule) return;
+  Granule& g = granules_[granule];
+  const bool linked = p.oldest == granule || g.previous[partition] != kNoGranule;
+  if (linked) Unlink(granule, partition);
+  g.previous[partition] = p.newest;
+  (p.newest == kNoGranule ? p.oldest : granules_[p.newest].next[partition]) = granule;
+  p.newest = granule;
+}
+
+void L2Cache::Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines,
+                     Tick when) {
+  Granule& g = granules_[granule];
+  Partition& p = state_[partition];
+  p.lines += CountLines(lines & ~g.valid[partition]);
+  g.valid[partition] |= lines;
+  Touch(granule, partition);
+  while (p.lines > capacity_lines_ && p.oldest != granule) DropOldest(partition, granule, when);
+}
+
+void L2Cache::DropOldest(std::size_t partition, std::uint32_t keep, Tick when) {
+  Partition& p = state_[partition];
+  const std::uint32_t victim = p.oldest;
+  if (victim == keep) return;
+  Granule& g = granules_[victim];
+  const std::uint64_t one = HomeOfOne(victim);
+  const std::uint64_t home = g.valid[partition] & (partition == 0 ? ~one : one);
+  WriteBack(victim, g.dirty & home, when);
+  p.lines -= CountLines(g.valid[partition]);
+  g.valid[partition] = 0;
+  Unlink(victim, partition);
+}
+
+void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {
+  if (lines == 0) return;
+  MoveLines(granule, lines, when, true);
+  granules_[granule].dirty &= ~lines;
+}
+
+void L2Cache::Evict(std::uint32_t tensor, Tick when) {
+  const Layout& layout = layouts_[tensor];
+  for (std::int64_t i = 0; i < layout.granules; ++i) {
+    const auto granule = static_cast<std::uint32_t>(layout.first + i);
+    Granule& g = granules_[granule];
+    WriteBack(granule, g.dirty, when);
+    for (std::size_t p = 0; p < partitions_; ++p) {
+      if (g.valid[p] == 0) continue;
+      state_[p].lines -= CountLines(g.valid[p]);
+      g.valid[p] = 0;
+      Unlink(granule, p);
+    }
+  }
+}
+
+std::size_t L2Cache::TensorOf(std::uint32_t granule) const {
+  std::size_t low = 0, high = layouts_.size();
+  while (high - low > 1) {
+    const std::size_t middle = (low + high) / 2;
+    (layouts_[middle].first <= granule ? low : high) = middle;
+  }
+  return low;
+}
+
+Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, bool write) {
+  const std::size_t t = TensorOf(granule);
+  const Layout& layout = layouts_[t];
+  const GpuTensor& tensor = tensors_[t];
+  const std::int64_t index = granule - layout.first;
+  const std::int64_t row0 = index / layout.granules_per_row * layout.rows_per_granule;
+  const std::int64_t line0 = index % layout.granules_per_row * layout.lines_per_granule_row;
+  const std::int64_t pitch = tensor.row_bytes;
+  const std::int64_t bytes = CountLines(lines) * kLineBytes;
+  (write ? counters_.dram_write_bytes : counters_.dram_read_bytes) += bytes;
+  response_end_ = when;
+  while (lines != 0) {
+    const int bit = __builtin_ctzll(lines);
+    // Lines beside each other in a row go as one request.
+    const int in_row = static_cast<int>(layout.lines_per_granule_row);
+    int run = 1;
+    while ((bit + run) % in_row != 0 && ((lines >> (bit + run)) & 1) != 0) ++run;
+    lines &= ~(LowBits(bit + run) & ~LowBits(bit));
+    MemoryRequest request;
+    request.when = when;
+    request.address = tensor.address + (row0 + bit / in_row) * pitch +
+                      (line0 + bit % in_row) * kLineBytes;
+    request.bytes = run * kLineBytes;
+    request.write = write;
+    memory->Request(request, *this, 0);
+  }
+  return response_end_;
+}
+
+void L2Cache::Respond(std::uint64_t, const MemoryResponse& response) {
+  response_end_ = std::max(response_end_, response.end);
+}
+
+}  // namespace siliscope

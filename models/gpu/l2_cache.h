@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second-level cache of a GPU at tile zoom. It holds the tensors' real lines: granules of 64
+// lines of 128 bytes, each line with its own valid and dirty bit, least recently used granule out.
+// In two partitions a line has its home in one of them; an SM of the other partition fetches it over
+// the link and leaves a copy in its own. Hits, misses, copies and write-backs follow from addresses.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <systemc>
+#include <vector>
+
+#include "models/gpu/cta_geometry.h"
+#include "models/memory/memory_port.h"
+#include "sim/contract/gpu_program.h"
+#include "sim/contract/gpu_spec.h"
+#include "sim/core/time.h"
+#include "sim/core/timeline.h"
+
+namespace siliscope {
+
+struct L2Request {
+  Tick when = 0;              ///< leaves the SM
+  std::uint32_t tensor = 0;
+  Rectangle rectangle;
+  std::size_t partition = 0;  ///< of the SM
+  bool write = false;
+};
+
+struct L2Response {
+  Tick first = 0;   ///< first data at the SM's port
+  Tick end = 0;     ///< last data
+  Tick queued = 0;  ///< of the way to the last data: waiting for bandwidth, not latency
+  bool from_dram = false;
+};
+
+/// What the L2 offers to SMs.
+class L2Port : public sc_core::sc_interface {
+ public:
+  virtual L2Response Access(const L2Request& request) = 0;
+};
+
+struct L2Counters {
+  std::int64_t read_bytes = 0, write_bytes = 0;  ///< of the SMs
+  std::int64_t hit_bytes = 0, miss_bytes = 0;    ///< reads
+  std::int64_t link_bytes = 0;
+  std::int64_t dram_read_bytes = 0, dram_write_bytes = 0;
+  Tick busy = 0;
+};
+
+class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
+ public:
+  sc_core::sc_export<L2Port> port{"port"};
+  sc_core::sc_port<MemoryPort> memory{"memory"};
+
+  L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock clock,
+          const std::vector<GpuTensor>& tensors);
+
+  L2Response Access(const L2Request& request) override;
+
+  /// Drops the lines of a tensor, written back first.
+  void Evict(std::uint32_t tensor, Tick when);
+  void SetClock(Clock clock);
+  const L2Counters& counters() const { return counters_; }
+  void ResetCounters() { counters_ = {}; }
+  double bytes_per_s() const;
+
+ private:
+  struct Granule {
+    std::array<std::uint64_t, 2> valid{};  ///< in each partition
+    std::uint64_t dirty = 0;               ///< at home
+    std::array<Tick, 2> ready{};           ///< when the line that came last was there
+    std::array<std::uint32_t, 2> previous{}, next{};  ///< by age, of each partition
+  };
+  struct Layout {  ///< of a tensor
+    std::uint32_t first = 0;  ///< granule
+    std::int64_t rows_per_granule = 1, lines_per_granule_row = 64;
+    std::int64_t granules_per_row = 1;
+    std::int64_t granules = 0;
+  };
+  struct Partition {
+    Timeline bandwidth;
+    Timeline link;  ///< inward
+    std::uint32_t oldest = 0, newest = 0;
+    std::int64_t lines = 0;
+  };
+  static constexpr std::uint32_t kNoGranule = 0;  ///< number 0 is never used
+
+  std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
+                      std::int64_t granule_column) const;
+  std::uint64_t HomeOfOne(std::uint32_t granule) const;
+  void Touch(std::uint32_t granule, std::size_t partition);
+  void Unlink(std::uint32_t granule, std::size_t partition);
+  void Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when);
+  void DropOldest(std::size_t partition, std::uint32_t keep, Tick when);
+  void WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when);
+  /// Moves lines of a granule from or to memory; returns when the last is there.
+  Tick MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, bool write);
+  void Respond(std::uint64_t tag, const MemoryResponse& response) override;
+  void ReadGranule(const L2Request& request, std::uint32_t granule, std::uint64_t lines,
+                   std::int64_t bytes_per_line, Tick at_cache, L2Response* response);
+  void WriteGranule(const L2Request& request, std::uint32_t granule, std::uint64_t lines,
+                    std::int64_t bytes_per_line, Tick at_cache);
+  std::size_t TensorOf(std::uint32_t granule) const;
+
+  L2Spec spec_;
+  Clock clock_;
+  std::size_t partitions_;
+  std::int64_t capacity_lines_;  ///< of a partition
+  double slice_bytes_per_cycle_; ///< of a partition's slices together
+  Tick half_near_ = 0, far_ = 0;
+  std::vector<GpuTensor> tensors_;
+  std::vector<Layout> layouts_;
+  std::vector<Granule> granules_;
+  std::array<Partition, 2> state_;
+  L2Counters counters_;
+  Tick response_end_ = 0;
+};
+
+}  // namespace siliscope

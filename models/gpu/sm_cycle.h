@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// A streaming multiprocessor at cycle zoom: every warp instruction. Sub-cores issue at most one
+// instruction a cycle (two where the chip issues in pairs) from a ready warp; a scoreboard holds a
+// warp until its operands are there; pipes take a warp instruction each interval; loads and stores
+// of all sub-cores share one memory pipe, which serves 32 banks or one line's tag a cycle.
+//
+// Cycles in which no sub-core can issue are skipped: the result is that of stepping them all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <string_view>
+#include <vector>
+
+#include "models/gpu/cta_geometry.h"
+#include "models/gpu/instruction_fetch.h"
+#include "models/gpu/l1_cache.h"
+#include "models/gpu/sm_memory.h"
+#include "sim/contract/gpu_program.h"
+#include "sim/contract/gpu_spec.h"
+
+namespace siliscope {
+
+/// What a sub-core's issue slot went to. Names follow Nsight Compute's warp states.
+enum class IssueSlot : std::uint8_t {
+  kSelected,             ///< an instruction issued
+  kWait,                 ///< fixed latency of the instruction before
+  kMathPipeThrottle,     ///< the pipe is taken
+  kMemoryPipeThrottle,   ///< the load and store queue is full
+  kShortScoreboard,      ///< shared memory, special functions
+  kLongScoreboard,       ///< L1, L2, off-chip memory
+  kTensor,               ///< results of the Tensor Core
+  kBarrier,
+  kNoInstruction,        ///< instruction fetch
+  kNoWarp,               ///< no warp is resident
+};
+inline constexpr std::size_t kIssueSlots = 10;
+std::string_view IssueSlotName(IssueSlot slot);
+
+struct SmCounters {
+  std::array<std::uint64_t, kIssueSlots> slots{};  ///< of all sub-cores, in cycles
+  std::uint64_t instructions = 0;                  ///< of warps
+  std::uint64_t tensor_cycles = 0;                 ///< Tensor pipes taken, of all sub-cores
+  std::uint64_t fp32_cycles = 0;
+  std::uint64_t memory_pipe_cycles = 0;
+  std::uint64_t bank_conflicts = 0;                ///< further passes over shared memory
+  std::uint64_t shared_bytes = 0;
+  std::uint64_t l1_hits = 0, l1_misses = 0;        ///< sectors
+};
+
+/// When a pass of a CTA began and ended, over all its warps.
+struct PassTimes {
+  std::uint64_t begin = ~std::uint64_t{0};
+  std::uint64_t end = 0;
+};
+
+class SmCycle {
+ public:
+  /// `steps` gives the steps of each pass; it stands in place of the kernel's own.
+  SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel& kernel,
+          std::vector<std::int64_t> steps, SmMemory& memory);
+
+  /// Starts a CTA at a cycle that is not before the present one.
+  void Launch(const CtaPlace& place, std::uint64_t cycle);
+  /// Runs until every CTA has ended; returns the cycle. Throws InternalError where warps wait for
+  /// each other for ever.
+  std::uint64_t Run();
+  /// Runs up to `limit`; returns the next cycle that has work, or the largest number.
+  std::uint64_t RunUntil(std::uint64_t limit);
+
+  std::size_t resident_ctas() const { return resident_; }
+  const SmCounters& counters() const { return counters_; }
+  const std::vector<PassTimes>& passes() const { return passes_; }
+
+ private:
+  static constexpr std::uint64_t kBlocked = ~std::uint64_t{0};
+  enum Pipe : std::uint8_t { kFp32, kFp16, kFp64, kInteger, kSfu, kUniform, kTensor, kMemory,
+                             kControl, kPipes };
+
+  struct MbarrierUse {
+    std::int64_t waits = 0, arrivals = 0, copies = 0;
+  };
+  struct Path {
+    std::uint32_t begin = 0;
+    std::int32_t left = 0;
+  };
+  struct Warp {
+    std::uint32_t pc = 0;
+    std::uint16_t role = 0, cta = 0, subcore = 0, in_role = 0;
+    bool active = false;
+    std::uint8_t pipe = kControl;
+    IssueSlot reason = IssueSlot::kNoInstruction;
+    std::uint64_t ready_at = kBlocked;
+    std::uint64_t issue_after = 0;
+    std::size_t line = ~std::size_t{0};
+    std::int64_t step = 0;
+    std::int16_t pass = -1;
+    std::array<std::uint32_t, 256> register_ready{};
+    std::array<IssueSlot, 256> register_reason{};
+    std::vector<std::int32_t> trips;      ///< done, of each loop of its program
+    std::uint64_t open_copies = 0;        ///< arrival of the copies not yet committed
+    std::deque<std::uint64_t> committed;  ///< arrival of each committed group
+    std::deque<std::uint64_t> group_mmas;
+    std::vector<MbarrierUse> mbarriers;
+    std::vector<Path> paths;
+  };
+  struct Barrier {
+    std::int64_t arrived = 0;
+    std::vector<std::uint32_t> waiting;
+  };
+  struct Mbarrier {  ///< one stage
+    std::int64_t arrived = 0;
+    std::int64_t copies = 0;      ///< bulk copies issued in this phase
+    std::uint64_t ready = 0;      ///< arrival of their data
+    std::vector<std::uint64_t> phases;  ///< when each phase was complete
+    std::vector<std::pair<std::uint32_t, std::int64_t>> waiting;  ///< warp, phase
+  };
+  struct Cta {
+    CtaPlace place;
+    bool active = false;
+    std::int64_t warps_left = 0;
+    std::vector<std::uint32_t> warps;
+    std::vector<Barrier> barriers;
+    std::vector<std::vector<Mbarrier>> mbarriers;  ///< of each ring, by stage
+  };
+  struct Subcore {
+    std::vector<std::uint32_t> warps;  ///< oldest first
+    std::uint32_t last = kNone32;
+    std::uint64_t next_try = 0;
+    std::uint64_t accounted = 0;
+    IssueSlot reason = IssueSlot::kNoWarp;
+    std::array<std::uint64_t, kPipes> pipe_free{};
+    std::deque<std::uint64_t> memory_starts;  ///< of the loads and stores in its queue
+  };
+  static constexpr std::uint32_t kNone32 = ~std::uint32_t{0};
+
+  const WarpProgram& ProgramOf(const Warp& w) const { return kernel_.roles[w.role].program; }
+  const WarpInstruction& Next(const Warp& w) const {
+    return ProgramOf(w).instructions[w.pc];
+  }
+  void Visit(std::size_t subcore);
+  std::uint32_t Pick(const Subcore& s, std::uint64_t* next, IssueSlot* reason) const;
+  bool Eligible(const Subcore& s, std::uint32_t warp, std::uint64_t* when) const;
+  void Issue(std::uint32_t warp);
+  void Advance(Warp* w);
+  void Prepare(std::uint32_t warp);
+  void Wake(std::uint32_t warp, std::uint64_t when);
+  void Account(Subcore* s, IssueSlot until_now);
+
+  void Arithmetic(Warp* w, const WarpInstruction& in, Pipe pipe, const GpuPipeSpec& spec,
+                  IssueSlot reason);
+  void Mma(Warp* w, const WarpInstruction& in);
+  void GroupMma(Warp* w, const WarpInstruction& in);
+  void SharedAccess(Warp* w, const WarpInstruction& in);
+  void GlobalAccess(Warp* w, const WarpInstruction& in);
+  std::uint64_t MovePastL1(const std::vector<TouchedLine>& lines, std::uint64_t cycle);
+  void BulkCopy(Warp* w, const WarpInstruction& in);
+  void AtBarrier(std::uint32_t warp, const WarpInstruction& in);
+  void Arrive(Warp* w, const WarpInstruction& in);
+  bool WaitForPhase(std::uint32_t warp, const WarpInstruction& in);
+  void CheckPhase(Cta* cta, std::size_t ring, std::size_t stage);
+  void Loop(Warp* w, const WarpInstruction& in);
+  void Write(Warp* w, const WarpInstruction& in, std::uint64_t when, IssueSlot reason);
+  void EnterPass(Warp* w, std::int16_t pass);
+  void Exit(std::uint32_t warp);
+  std::uint64_t TakeMemoryPipe(Warp* w, std::uint64_t passes);
+  void TouchedLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines);
+  void BulkLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines) const;
+  std::int64_t BankConflict(const WarpInstruction& in) const;
+
+  const GpuSpec& gpu_;
+  const SmSpec& sm_;
+  const GpuProgram* program_;  ///< null: addresses are of no interest
+  const GpuKernel& kernel_;
+  std::vector<std::int64_t> steps_;
+  SmMemory& memory_;
+  InstructionFetch fetch_;
+  L1Cache l1_;
+  std::vector<std::size_t> role_offset_;
+  std::vector<std::vector<std::uint32_t>> loop_ids_;  ///< by role and instruction
+  std::vector<std::uint32_t> loops_;
+  std::vector<std::vector<std::int64_t>> wavefronts_;  ///< by role and access, shared memory
+  double tensor_rate_;  ///< multiply-accumulates of a sub-core in a cycle
+  std::uint64_t now_ = 0;
+  std::uint64_t memory_pipe_free_ = 0, bulk_free_ = 0, constants_ready_ = kBlocked;
+  std::vector<Warp> warps_;
+  std::vector<std::uint32_t> free_warps_;
+  std::vector<Cta> ctas_;
+  std::vector<Subcore> subcores_;
+  std::size_t resident_ = 0;
+  std::uint32_t next_subcore_ = 0;
+  SmCounters counters_;
+  std::vector<PassTimes> passes_;
+  std::vector<TouchedLine> touched_;
+};
+
+}  // namespace siliscope

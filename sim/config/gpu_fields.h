@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of a chip file of `kind: gpu`.
+#pragma once
+
+#include "sim/config/field_visitor.h"
+#include "sim/contract/gpu_spec.h"
+
+namespace siliscope {
+
+void VisitGpu(FieldVisitor& visitor, GpuSpec& spec);
+
+}  // namespace siliscope

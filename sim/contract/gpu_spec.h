@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// A SIMT GPU: streaming multiprocessors (SMs) with warp schedulers, pipes, Tensor Cores, shared
+// memory and L1; an L2 cache in partitions; off-chip memory; how kernels are launched; power.
+// Meaning, unit and range of every field stand in sim/config/gpu_fields.cpp.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace siliscope {
+
+enum class WarpScheduler { kGreedyThenOldest, kLooseRoundRobin, kTwoLevel };
+
+/// A pipe of a sub-core. `interval` is between two warp instructions (32 lanes).
+struct GpuPipeSpec {
+  std::int64_t latency_cycles = 4;
+  std::int64_t interval_cycles = 2;
+};
+
+struct RegisterFileSpec {
+  std::int64_t registers = 65536;  ///< 32 bits each, of an SM
+  std::int64_t granule = 256;      ///< allocated to a warp in multiples of this
+  std::int64_t most_per_thread = 255;
+  std::int64_t banks = 2;
+  std::int64_t reads_per_bank = 1;  ///< operands of a warp that a bank delivers in a cycle
+  bool reuse_cache = true;
+};
+
+struct SharedMemorySmSpec {
+  std::int64_t size_bytes = 0;          ///< of an SM
+  std::int64_t most_per_cta_bytes = 0;  ///< of a CTA
+  std::int64_t reserved_per_cta_bytes = 0;
+  std::int64_t banks = 32;
+  std::int64_t bank_width_bytes = 4;
+  std::int64_t latency_cycles = 23;
+};
+
+struct L1Spec {
+  std::int64_t size_bytes = 0;  ///< together with the shared memory where `unified`
+  bool unified = true;
+  std::int64_t line_bytes = 128;
+  std::int64_t sector_bytes = 32;
+  std::int64_t ways = 4;
+  std::int64_t latency_cycles = 30;
+  std::int64_t mshrs = 256;                 ///< sectors that may be on their way
+  std::int64_t fill_bytes_per_cycle = 64;   ///< from the crossbar
+  std::int64_t store_bytes_per_cycle = 32;  ///< to the crossbar
+};
+
+struct InstructionCacheSpec {
+  std::int64_t l0_bytes = 12288;  ///< of a sub-core
+  std::int64_t l1_bytes = 131072;
+  std::int64_t instruction_bytes = 16;
+  std::int64_t l0_miss_cycles = 30;
+  std::int64_t prefetch_lines = 4;  ///< lines of 128 B fetched ahead on a miss
+};
+
+struct TlbSpec {
+  std::int64_t page_bytes = 2 << 20;
+  std::int64_t l1_entries = 16;        ///< of an SM
+  std::int64_t l1_miss_cycles = 60;    ///< to the second level
+  std::int64_t l2_entries = 4096;      ///< of the chip
+  std::int64_t walk_cycles = 400;      ///< of a page walk
+  std::int64_t walkers = 16;
+};
+
+struct TensorCoreSpec {
+  std::int64_t generation = 0;  ///< 0 = none, 1 Volta, 2 Turing, 3 Ampere, 4 Hopper
+  std::int64_t m = 16, n = 8, k = 16;  ///< of a warp's instruction, two-byte operands
+  std::int64_t latency_cycles = 24;    ///< to a dependent instruction
+  /// Multiply-accumulates an SM does in a cycle, dense, by data type.
+  std::map<std::string, double> macs_per_cycle;
+  bool sparse_2_to_4 = false;
+  double warp_level_rate = 1;  ///< of one warp's own instructions, against warp groups
+  std::int64_t group_tail_cycles = 66;     ///< warp-group MMA: last operand to result
+  std::int64_t group_outstanding = 8;
+};
+
+struct SmSpec {
+  std::int64_t subcores = 4;
+  std::int64_t max_warps = 64;
+  std::int64_t max_ctas = 32;
+  WarpScheduler scheduler = WarpScheduler::kGreedyThenOldest;
+  bool dual_issue = false;
+  bool independent_threads = true;  ///< thread scheduling from Volta on; else a SIMT stack
+  RegisterFileSpec registers;
+  GpuPipeSpec fp32, fp16, fp64, integer, sfu;
+  std::int64_t load_store_interval_cycles = 2;  ///< of a sub-core's load and store instructions
+  std::int64_t load_store_queue = 8;            ///< instructions of a sub-core that may wait
+  std::int64_t branch_cycles = 8;               ///< from a branch to the warp's next instruction
+  std::int64_t barrier_cycles = 20;             ///< from the last arrival to the first issue
+  SharedMemorySmSpec shared_memory;
+  L1Spec l1;
+  InstructionCacheSpec instruction_cache;
+  std::int64_t constant_latency_cycles = 8;
+  TlbSpec tlb;
+  bool async_copy = false;     ///< cp.async
+  bool tensor_memory_access = false;  ///< TMA, mbarriers and clusters
+  std::int64_t bulk_issue_cycles = 32;  ///< of one TMA instruction
+  std::int64_t mbarrier_cycles = 30;    ///< from the last arrival to the waiting warp
+};
+
+struct L2Spec {
+  std::int64_t size_bytes = 0;
+  std::int64_t partitions = 1;
+  std::int64_t slices = 1;               ///< of all partitions
+  std::int64_t slice_bytes_per_cycle = 64;
+  double clock_hz = 0;                   ///< 0 = the chip's clock
+  std::int64_t near_latency_cycles = 200;  ///< of a load that hits, unloaded, L1 passed
+  std::int64_t far_latency_cycles = 200;   ///< of a line that the other partition holds
+  double link_bytes_per_cycle = 0;         ///< between the partitions, a direction; 0 = no limit
+};
+
+struct GpuLaunchSpec {
+  double graph_s = 1.3e-6;   ///< from the end of a kernel to the start of the next in a graph
+  double stream_s = 2.6e-6;  ///< the same for launches back to back in a stream
+  std::int64_t cta_start_cycles = 200;    ///< from the CTA scheduler to the first instruction
+  std::int64_t ctas_per_cycle = 1;        ///< that the CTA scheduler places
+};
+
+/// Energy of counted events; power = idle + events / time. 0 = never the limit.
+struct GpuPowerSpec {
+  double idle_w = 0;
+  double tensor_j_per_mac = 0;   ///< fp16; scales with the operand width
+  double fp32_j_per_mac = 0;
+  double l2_j_per_byte = 0;
+  double dram_j_per_byte = 0;
+  double shared_j_per_byte = 0;
+  double voltage_exponent = 2;  ///< energy of an event goes with (clock / boost)^this
+};
+
+struct GpuSpec {
+  std::int64_t sms = 0;
+  std::int64_t gpcs = 1;         ///< SMs are divided over them as evenly as they can be
+  std::int64_t sms_per_tpc = 2;
+  SmSpec sm;
+  TensorCoreSpec tensor_core;
+  L2Spec l2;
+  GpuLaunchSpec launch;
+  GpuPowerSpec power;
+  double base_clock_hz = 0;
+  double lock_clock_hz = 0;      ///< 0 = boost, as the power limit allows
+  double host_link_bytes_per_s = 0;
+  std::int64_t copy_engines = 2;
+};
+
+}  // namespace siliscope
