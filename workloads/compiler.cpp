@@ -10,6 +10,7 @@
 #include "workloads/import/workload_source.h"
 #include "workloads/ir/operator_kind.h"
 #include "workloads/ir/printer.h"
+#include "workloads/lower/gpu/gpu_lowering.h"
 #include "workloads/lower/npu/npu_lowering.h"
 #include "workloads/passes/pass.h"
 #include "workloads/zoo/single_operator.h"
@@ -95,9 +96,10 @@ class NetworkCompiler : public Compiler {
   static Program Lower(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
                        const std::string& dtype, std::int64_t invocations) {
     if (graph.operators.empty()) throw UserError("the network has no operators");
-    return NpuLowering(graph, machine, cost,
-                       dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : dtype)
-        .Run(invocations);
+    const std::string type =
+        dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : dtype;
+    if (machine.kind == "gpu") return GpuLowering(graph, machine, type).Run(invocations);
+    return NpuLowering(graph, machine, cost, type).Run(invocations);
   }
 
   static std::int64_t BatchOf(const Graph& graph) {

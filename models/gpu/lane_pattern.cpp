@@ -10,9 +10,9 @@ std::int64_t SharedWavefronts(const SharedMemorySmSpec& spec, const WarpAccess& 
                               int lanes) {
   const std::int64_t width = spec.bank_width_bytes;
   const std::int64_t words_per_lane = std::max<std::int64_t>(1, access.bytes_per_lane / width);
-  const auto group = static_cast<int>(std::max<std::int64_t>(1, spec.banks / words_per_lane));
-  const std::int64_t stride =
-      access.lane_stride > 0 ? access.lane_stride : std::int64_t{access.bytes_per_lane};
+  auto group = static_cast<int>(std::max<std::int64_t>(1, spec.banks / words_per_lane));
+  if (access.bytes_per_lane >= 16) group = std::max(group, static_cast<int>(spec.wide_lanes));
+  const std::int64_t stride = LaneStride(access);
   std::int64_t passes = 0;
   std::vector<std::int64_t> words;
   std::vector<std::int64_t> in_bank(static_cast<std::size_t>(spec.banks));

@@ -11,6 +11,12 @@
 
 namespace siliscope {
 
+/// Bytes from one lane of a row to the next.
+inline std::int64_t LaneStride(const WarpAccess& access) {
+  if (access.lane_stride == 0) return access.bytes_per_lane;
+  return access.lane_stride < 0 ? 0 : access.lane_stride;
+}
+
 /// Passes ("wavefronts") that shared memory needs for one instruction of `lanes` active lanes. A
 /// pass serves each bank once; lanes that want the same word share it. Wide accesses go in groups
 /// of lanes that fill the banks (a 16-byte load: 8 lanes a pass).
@@ -29,8 +35,7 @@ void Coalesce(const L1Spec& spec, const WarpAccess& access, int lanes, RowAddres
               std::vector<TouchedLine>* out) {
   out->clear();
   const int per_row = access.lanes_per_row;
-  const std::int64_t stride =
-      access.lane_stride > 0 ? access.lane_stride : std::int64_t{access.bytes_per_lane};
+  const std::int64_t stride = LaneStride(access);
   for (int lane = 0; lane < lanes; ++lane) {
     const std::int64_t first = row_address(lane / per_row) + lane % per_row * stride;
     const std::int64_t last = first + access.bytes_per_lane - 1;

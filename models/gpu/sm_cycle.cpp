@@ -617,8 +617,9 @@ void SmCycle::CheckPhase(Cta* cta, std::size_t ring, std::size_t stage) {
 
 void SmCycle::Arrive(Warp* w, const WarpInstruction& in) {
   const auto ring = static_cast<std::size_t>(in.operand);
-  const auto stage =
-      static_cast<std::size_t>(w->mbarriers[ring].arrivals++ % kernel_.mbarriers[ring].stages);
+  const std::int64_t n = w->mbarriers[ring].arrivals++ - kernel_.mbarriers[ring].void_arrivals;
+  if (n < 0) return;
+  const auto stage = static_cast<std::size_t>(n % kernel_.mbarriers[ring].stages);
   Cta& cta = ctas_[w->cta];
   ++cta.mbarriers[ring][stage].arrived;
   CheckPhase(&cta, ring, stage);

@@ -44,6 +44,9 @@ void VisitSharedMemory(FieldVisitor& v, SharedMemorySmSpec& s) {
   v.Integer("banks", s.banks, {1, 1024}, kOptional, "that answer at the same time");
   v.Bytes("bank_width", s.bank_width_bytes, {1, 64}, kOptional, "bytes of a bank in a cycle");
   v.Integer("latency", s.latency_cycles, kCycles, kRequired, "of a load without conflict");
+  v.Integer("wide_lanes", s.wide_lanes, {8, 32}, kOptional,
+            "lanes of a 16-byte access that are looked at together: those that want the same word "
+            "share it");
   v.EndSection();
 }
 

@@ -67,7 +67,7 @@ struct WarpAccess {
   std::uint16_t stream = kNoStream;  ///< global memory: index into the kernel's streams
   std::uint8_t lanes_per_row = 32;   ///< consecutive lanes along a row
   std::uint8_t bytes_per_lane = 4;
-  std::int32_t lane_stride = 0;      ///< bytes between lanes of a row; 0 = bytes_per_lane
+  std::int32_t lane_stride = 0;      ///< bytes between lanes of a row; 0 = bytes_per_lane, -1 = none
   std::int32_t row_stride = 0;       ///< shared memory: bytes between rows; global: rows
   std::int64_t offset = 0;           ///< of the first lane: bytes; global: inside of the row
   std::int64_t row = 0;              ///< global: first row, inside of the stream's rectangle
@@ -104,8 +104,8 @@ struct GpuTensor {
 struct OperandStream {
   std::uint32_t tensor = 0;
   std::int64_t rows = 0, row_bytes = 0;  ///< at most; cut at the tensor's edge
-  /// Origin: sums of these times the CTA's tile row i, tile column j, batch and step.
-  std::int64_t row_i = 0, row_j = 0, row_batch = 0, row_step = 0;
+  /// Origin: sums of these times the CTA's tile row i, tile column j, batch, split and step.
+  std::int64_t row_i = 0, row_j = 0, row_batch = 0, row_step = 0, row_split = 0;
   std::int64_t byte_i = 0, byte_j = 0, byte_batch = 0, byte_step = 0;
   std::int64_t batch_divisor = 1;  ///< heads that share an operand
   /// Steps may jump (windows of a convolution): offsets by step, added to the origin.
@@ -120,6 +120,8 @@ struct KernelPass {
   std::int64_t ring = 1;  ///< loads that may be under way or unused, in steps
   std::vector<std::uint16_t> loads, stores;  ///< streams
   bool split_steps = false;  ///< steps are divided over the grid's splits
+  bool through_l1 = false;   ///< plain loads, which leave their lines in L1
+  bool rereads = false;      ///< loads what the pass before has loaded
 };
 
 /// CTAs of a grid: tiles of i x j, batches and splits, and the order in which they start.
@@ -135,6 +137,7 @@ struct MbarrierRing {
   std::int64_t stages = 1;
   std::int64_t arrivals = 1;        ///< that complete a phase; bulk copies arrive with their data
   bool complete_at_start = false;   ///< the first wait on each stage passes ("empty" barriers)
+  std::int64_t void_arrivals = 0;   ///< a warp's first arrivals that come before a stage was used
 };
 
 struct GpuKernel {

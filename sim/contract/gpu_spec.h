@@ -34,6 +34,7 @@ struct SharedMemorySmSpec {
   std::int64_t banks = 32;
   std::int64_t bank_width_bytes = 4;
   std::int64_t latency_cycles = 23;
+  std::int64_t wide_lanes = 8;  ///< of a 16-byte access that are looked at together
 };
 
 struct L1Spec {

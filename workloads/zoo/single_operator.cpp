@@ -35,6 +35,8 @@ class ShapeKeys {
     return value;
   }
 
+  bool Has(const std::string& key) const { return request_.shape.count(key) > 0; }
+
   std::string Text(const std::string& key, const std::string& otherwise,
                    const std::vector<std::string>& allowed) {
     known_.push_back(key);
@@ -81,6 +83,8 @@ void Gemm(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->kind = "matmul";
   op->attributes["transpose_a"] = std::int64_t{ta};
   op->attributes["transpose_b"] = std::int64_t{tb};
+  // Lists that say how operands lie say it as BLAS does: column by column.
+  op->attributes["column_major"] = std::int64_t{keys.Has("ta") || keys.Has("tb")};
   op->inputs = {Input(graph, "a", a, Role::kActivation), Input(graph, "b", b, Role::kWeight)};
 }
 

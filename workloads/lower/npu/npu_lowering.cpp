@@ -4,20 +4,9 @@
 #include <algorithm>
 
 #include "sim/core/error.h"
+#include "workloads/lower/operator_infos.h"
 
 namespace siliscope {
-namespace {
-
-std::string ShapesText(const Graph& graph, const Operator& op) {
-  std::string text;
-  for (const TensorId t : op.inputs) {
-    if (t != kNoTensor) text += (text.empty() ? "" : ", ") + ShapeText(graph.tensor(t).shape);
-  }
-  return text + " -> " + ShapeText(graph.tensor(op.outputs.front()).shape);
-}
-
-}  // namespace
-
 NpuLowering::NpuLowering(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
                          const std::string& dtype)
     : graph_(graph),
@@ -94,7 +83,8 @@ Program NpuLowering::Run(std::int64_t invocations) {
     RunOnce();
     recording_ = false;
   }
-  AddCompulsoryBytes(invocations);
+  program_.compulsory_bytes = CompulsoryBytesOf(
+      graph_, [this](TensorId t) { return TensorBytes(t); }, invocations);
   for (OperatorInfo& op : program_.operators) {
     op.macs *= static_cast<double>(invocations);
     op.nominal_flops *= static_cast<double>(invocations);
@@ -154,50 +144,15 @@ void NpuLowering::AddLaunch() {
 }
 
 void NpuLowering::AddOperators() {
+  program_.operators = OperatorInfosOf(graph_, [this](TensorId t) { return TensorBytes(t); });
   for (const Operator& op : graph_.operators) {
-    OperatorInfo info;
-    info.name = op.name;
-    info.kind = op.kind;
-    info.source_nodes = op.source_nodes;
-    info.shape = ShapesText(graph_, op);
-    info.macs = OperatorMacs(graph_, op);
-    info.nominal_flops = OperatorFlops(graph_, op);
     std::vector<TensorId> reads = op.inputs;
     for (const EpilogueStep& step : op.epilogue) reads.push_back(step.operand);
     for (const TensorId t : reads) {
-      if (t == kNoTensor) continue;
-      ++homes_[static_cast<std::size_t>(t)].uses_left;
-      const bool weight = graph_.tensor(t).role == Role::kWeight;
-      // Of a table only the rows that are taken are read.
-      const std::int64_t bytes = op.kind == "gather" && t == op.inputs[0]
-                                     ? std::min(TensorBytes(t), TensorBytes(op.outputs[0]))
-                                     : TensorBytes(t);
-      (weight ? info.weight_bytes : info.input_bytes) += bytes;
-      const int producer = uses_.producer[static_cast<std::size_t>(t)];
-      if (producer >= 0) AddDependency(&info.producers, static_cast<std::uint32_t>(producer));
+      if (t != kNoTensor) ++homes_[static_cast<std::size_t>(t)].uses_left;
     }
-    for (const TensorId t : op.outputs) info.output_bytes += TensorBytes(t);
-    program_.operators.push_back(std::move(info));
   }
   for (const TensorId t : graph_.outputs) ++homes_[static_cast<std::size_t>(t)].uses_left;
-}
-
-/// What must move at least: weights once (of tables only the rows that are taken), the network's
-/// inputs and outputs in every invocation.
-void NpuLowering::AddCompulsoryBytes(std::int64_t invocations) {
-  std::vector<std::int64_t> weights(graph_.tensors.size(), 0);
-  for (const Operator& op : graph_.operators) {
-    for (const TensorId t : op.inputs) {
-      if (t == kNoTensor || graph_.tensor(t).role != Role::kWeight) continue;
-      const std::int64_t most = op.kind == "gather" ? TensorBytes(op.outputs[0]) : TensorBytes(t);
-      std::int64_t& bytes = weights[static_cast<std::size_t>(t)];
-      bytes = std::min(TensorBytes(t), bytes + most);
-    }
-  }
-  for (const std::int64_t bytes : weights) program_.compulsory_bytes += bytes;
-  for (const std::vector<TensorId>* ends : {&graph_.inputs, &graph_.outputs}) {
-    for (const TensorId t : *ends) program_.compulsory_bytes += invocations * TensorBytes(t);
-  }
 }
 
 void NpuLowering::FinishResult(TensorId id, std::uint32_t op, const CommandIds& commands) {

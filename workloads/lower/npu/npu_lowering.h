@@ -110,7 +110,6 @@ class NpuLowering {
   TensorId Root(TensorId id) const;
   void AddLaunch();
   void AddOperators();
-  void AddCompulsoryBytes(std::int64_t invocations);
   void CacheParameters();
   void RunOnce();
   void PlaceInputs();

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/gpu/kernel_player.h"
+
+#include <algorithm>
+
+namespace siliscope {
+namespace {
+
+std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+ClusterSlots MakeClusterSlots(const GpuSpec& gpu, std::int64_t size) {
+  std::vector<std::vector<std::uint32_t>> gpcs(static_cast<std::size_t>(gpu.gpcs));
+  // TPCs are divided over the GPCs as evenly as they can be.
+  const std::int64_t tpcs = CeilDivide(gpu.sms, gpu.sms_per_tpc);
+  std::uint32_t next = 0;
+  for (std::int64_t t = 0; t < tpcs; ++t) {
+    for (std::int64_t i = 0; i < gpu.sms_per_tpc && next < gpu.sms; ++i) {
+      gpcs[static_cast<std::size_t>(t % gpu.gpcs)].push_back(next++);
+    }
+  }
+  ClusterSlots slots;
+  for (std::size_t at = 0;; at += static_cast<std::size_t>(size)) {
+    bool any = false;
+    for (const auto& gpc : gpcs) {
+      if (at + static_cast<std::size_t>(size) > gpc.size()) continue;
+      const auto first = gpc.begin() + static_cast<std::ptrdiff_t>(at);
+      slots.emplace_back(first, first + static_cast<std::ptrdiff_t>(size));
+      any = true;
+    }
+    if (!any) return slots;
+  }
+}
+
+KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
+                           const CtaCost& cost, const Occupancy& occupancy,
+                           const std::vector<std::unique_ptr<Sm>>& sms, EventQueue& events,
+                           Clock clock, Owner& owner)
+    : program_(program),
+      kernel_(program.kernels[program.launches[launch].kernel]),
+      launch_(launch),
+      op_(program.launches[launch].op),
+      gpu_(gpu),
+      cost_(cost),
+      sms_(sms),
+      events_(events),
+      clock_(clock),
+      owner_(owner),
+      clusters_(kernel_.grid),
+      members_(kernel_.cluster_rows * kernel_.cluster_columns),
+      share_(1.0 / static_cast<double>(std::max<std::int64_t>(1, occupancy.ctas))),
+      slots_(MakeClusterSlots(gpu, members_)) {
+  clusters_.rows = CeilDivide(kernel_.grid.rows, kernel_.cluster_rows);
+  clusters_.columns = CeilDivide(kernel_.grid.columns, kernel_.cluster_columns);
+  tiles_ = clusters_.Ctas();
+  l1_bytes_ = gpu.sm.l1.size_bytes;
+  if (gpu.sm.l1.unified) {
+    l1_bytes_ -= std::min(gpu.sm.shared_memory.size_bytes,
+                          occupancy.ctas * (kernel_.shared_bytes +
+                                            gpu.sm.shared_memory.reserved_per_cta_bytes));
+  }
+  groups_in_grid_ = tiles_;
+  if (kernel_.persistent) {
+    groups_in_grid_ =
+        std::min<std::int64_t>(tiles_, static_cast<std::int64_t>(slots_.size()) * occupancy.ctas);
+  }
+}
+
+CtaPlace KernelPlayer::PlaceIn(std::int64_t tile, std::size_t member) const {
+  CtaPlace place = PlaceOf(clusters_, tile);
+  const auto m = static_cast<std::int64_t>(member);
+  place.i = place.i * kernel_.cluster_rows + m / kernel_.cluster_columns;
+  place.j = place.j * kernel_.cluster_columns + m % kernel_.cluster_columns;
+  return place;
+}
+
+StepRange KernelPlayer::RangeOf(std::size_t pass, std::int64_t tile) const {
+  return StepsOf(kernel_, kernel_.passes[pass], PlaceIn(tile, 0));
+}
+
+void KernelPlayer::Start(Tick now) {
+  end_ = now;
+  Dispatch(now);
+}
+
+void KernelPlayer::Dispatch(Tick now) {
+  // Round and round, so that CTAs spread over the SMs before they share one.
+  while (started_ < groups_in_grid_) {
+    std::int64_t least = -1;
+    for (const auto& slot : slots_) {
+      const Sm& sm = *sms_[slot.front()];
+      if (!sm.HasRoom(share_)) continue;
+      if (least < 0 || sm.residents() < least) least = sm.residents();
+    }
+    if (least < 0) return;
+    bool any = false;
+    for (const auto& slot : slots_) {
+      if (started_ == groups_in_grid_) return;
+      if (sms_[slot.front()]->residents() > least) continue;
+      any = StartGroup(slot, now) || any;
+    }
+    if (!any) return;
+  }
+}
+
+bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
+  for (const std::uint32_t s : sms) {
+    if (!sms_[s]->HasRoom(share_)) return false;
+  }
+  std::uint32_t index = 0;
+  if (free_groups_.empty()) {
+    index = static_cast<std::uint32_t>(groups_.size());
+    groups_.emplace_back();
+  } else {
+    index = free_groups_.back();
+    free_groups_.pop_back();
+  }
+  Group& g = groups_[index];
+  g = Group{};
+  g.sms = sms;
+  g.active = true;
+  for (const std::uint32_t s : sms) sms_[s]->Take(share_);
+  g.tile = started_;
+  g.load.tile = started_;
+  ++started_;
+  ++running_;
+  // The CTA scheduler places so many a cycle; then the CTA is set up and runs to its first pass.
+  const std::int64_t in_cycle = std::max<std::int64_t>(1, gpu_.launch.ctas_per_cycle);
+  const std::int64_t place = running_ * members_ / in_cycle;
+  const Tick begin =
+      now + clock_.Cycles(static_cast<double>(std::min<std::int64_t>(place, started_) +
+                                              gpu_.launch.cta_start_cycles) +
+                          cost_.start_cycles);
+  events_.Schedule(begin, &Call<&KernelPlayer::Begin>, this, index);
+  return true;
+}
+
+void KernelPlayer::Begin(std::uint32_t group) {
+  groups_[group].waiting_since = events_.now();
+  BeginPass(group);
+}
+
+void KernelPlayer::BeginPass(std::uint32_t group) {
+  Group& g = groups_[group];
+  const StepRange range = RangeOf(g.pass, g.tile);
+  g.step = 0;
+  g.steps = range.count;
+  g.floor = events_.now() + clock_.Cycles(cost_.passes[g.pass].fill_cycles);
+  if (g.steps == 0) {
+    Finish(group);
+    return;
+  }
+  if (!kernel_.persistent || g.pass != 0) {
+    g.load = {g.tile, 0};
+    g.arrivals.clear();
+  }
+  IssueLoads(group);
+  TryCompute(group);
+}
+
+void KernelPlayer::IssueLoads(std::uint32_t group) {
+  Group& g = groups_[group];
+  const KernelPass& pass = kernel_.passes[g.pass];
+  if (pass.loads.empty()) return;
+  while (static_cast<std::int64_t>(g.arrivals.size()) < pass.ring) {
+    const std::int64_t steps = g.load.tile == g.tile ? g.steps : RangeOf(0, g.load.tile).count;
+    if (g.load.step == steps) {
+      // A producer warp runs ahead into the next tile.
+      const std::int64_t next = g.load.tile + groups_in_grid_;
+      if (!kernel_.persistent || g.pass != 0 || next >= tiles_) return;
+      g.load = {next, 0};
+    }
+    g.arrivals.push_back(LoadStep(&g, g.pass, g.load.tile, g.load.step));
+    ++g.load.step;
+  }
+}
+
+KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
+                                             std::int64_t step) {
+  const Tick now = events_.now();
+  Arrival arrival{now, now, 0};
+  const std::int64_t first = RangeOf(pass, tile).first;
+  if (kernel_.passes[pass].through_l1) {
+    // Lines are still in L1 if less than its size has come in since they did.
+    const std::int64_t loaded = sms_[g->sms.front()]->loaded_bytes();
+    if (kernel_.passes[pass].rereads && loaded - g->touched[static_cast<std::size_t>(step)] <
+                                            l1_bytes_) {
+      arrival.ready = now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
+      return arrival;
+    }
+    if (g->touched.size() <= static_cast<std::size_t>(step)) g->touched.resize(
+        static_cast<std::size_t>(step) + 1);
+    g->touched[static_cast<std::size_t>(step)] = loaded;
+  }
+  Tick queued = 0;
+  for (const std::uint16_t id : kernel_.passes[pass].loads) {
+    const OperandStream& stream = kernel_.streams[id];
+    const GpuTensor& tensor = program_.tensors[stream.tensor];
+    for (std::size_t m = 0; m < g->sms.size(); ++m) {
+      const auto member = static_cast<std::int64_t>(m);
+      const std::int64_t row = member / kernel_.cluster_columns;
+      const std::int64_t column = member % kernel_.cluster_columns;
+      // Of an operand that the cluster shares, one member fetches and all receive.
+      const bool copy = (stream.shared_by_cluster_rows && row > 0) ||
+                        (stream.shared_by_cluster_columns && column > 0);
+      if (copy) continue;
+      const Rectangle r = RectangleOf(stream, tensor, PlaceIn(tile, m), first + step);
+      const L2Response response = sms_[g->sms[m]]->Load(now, stream.tensor, r);
+      Tick end = response.end;
+      for (std::size_t o = 0; o < g->sms.size(); ++o) {
+        const auto other = static_cast<std::int64_t>(o);
+        const bool same_row = other / kernel_.cluster_columns == row;
+        const bool same_column = other % kernel_.cluster_columns == column;
+        if (o == m || !((stream.shared_by_cluster_rows && same_column) ||
+                        (stream.shared_by_cluster_columns && same_row))) {
+          continue;
+        }
+        end = std::max(end, sms_[g->sms[o]]->Receive(response, r).end);
+      }
+      if (end > arrival.ready) {
+        arrival.ready = end;
+        queued = response.queued + (end - response.end);
+      }
+    }
+  }
+  if (arrival.ready > now) {
+    arrival.bandwidth_share =
+        std::min(1.0, static_cast<double>(queued) / static_cast<double>(arrival.ready - now));
+  }
+  return arrival;
+}
+
+void KernelPlayer::TryCompute(std::uint32_t group) {
+  Group& g = groups_[group];
+  const KernelPass& pass = kernel_.passes[g.pass];
+  const bool loads = !pass.loads.empty();
+  Tick ready = g.floor;
+  if (loads) ready = std::max(ready, g.arrivals.front().ready);
+  const Tick now = events_.now();
+  if (ready > now) {
+    events_.Schedule(ready, &Call<&KernelPlayer::TryCompute>, this, group);
+    return;
+  }
+  Sm::Wait wait;
+  wait.since = g.waiting_since;
+  wait.before = g.before;
+  if (loads && g.arrivals.front().ready >= g.floor) {
+    wait.bandwidth_share = g.arrivals.front().bandwidth_share;
+  } else {
+    wait.cause = Cause::kFillDrain;
+  }
+  if (loads) g.arrivals.pop_front();
+  Tick end = now;
+  for (const std::uint32_t s : g.sms) {
+    end = std::max(end, sms_[s]->Step(now, cost_.passes[g.pass], wait, op_));
+  }
+  events_.Schedule(end, &Call<&KernelPlayer::StepDone>, this, group);
+}
+
+void KernelPlayer::StoreStep(Group* g) {
+  const KernelPass& pass = kernel_.passes[g->pass];
+  if (pass.stores.empty()) return;
+  const std::int64_t first = RangeOf(g->pass, g->tile).first;
+  for (const std::uint16_t id : pass.stores) {
+    const OperandStream& stream = kernel_.streams[id];
+    for (std::size_t m = 0; m < g->sms.size(); ++m) {
+      const Rectangle r = RectangleOf(stream, program_.tensors[stream.tensor],
+                                      PlaceIn(g->tile, m), first + g->step);
+      g->stored = std::max(g->stored,
+                           sms_[g->sms[m]]->Store(events_.now(), stream.tensor, r));
+    }
+  }
+}
+
+void KernelPlayer::StepDone(std::uint32_t group) {
+  Group& g = groups_[group];
+  StoreStep(&g);
+  g.before = Cause::kDependency;
+  g.waiting_since = events_.now();
+  ++g.step;
+  IssueLoads(group);
+  if (g.step < g.steps) {
+    TryCompute(group);
+  } else {
+    Finish(group);
+  }
+}
+
+/// The pass is over: the next one, the next tile, or the end.
+void KernelPlayer::Finish(std::uint32_t group) {
+  Group& g = groups_[group];
+  if (++g.pass < kernel_.passes.size()) {
+    BeginPass(group);
+    return;
+  }
+  for (const std::uint32_t s : g.sms) {
+    sms_[s]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share);
+  }
+  if (kernel_.persistent && g.tile + groups_in_grid_ < tiles_) {
+    g.tile += groups_in_grid_;
+    g.pass = 0;
+    BeginPass(group);
+    return;
+  }
+  // The CTA gives its room back once its last store has left the SM.
+  Retire(group);
+}
+
+void KernelPlayer::Retire(std::uint32_t group) {
+  Group& g = groups_[group];
+  const Tick now = events_.now();
+  end_ = std::max({end_, now, g.stored});
+  for (const std::uint32_t s : g.sms) sms_[s]->Give(share_);
+  g.active = false;
+  free_groups_.push_back(group);
+  --running_;
+  if (started_ < groups_in_grid_) {
+    const std::vector<std::uint32_t> sms = g.sms;
+    StartGroup(sms, now);
+    return;
+  }
+  if (Done()) owner_.KernelDone(launch_, end_);
+}
+
+}  // namespace siliscope

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plays one launch of a kernel at tile zoom: CTAs (or clusters of them) start where an SM has room,
+// fill their rings of stages from L2, compute step by step, store, and make room for the next. Whole
+// waves, the partial wave and the tail follow from that.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "models/gpu/cta_cost.h"
+#include "models/gpu/occupancy.h"
+#include "models/gpu/sm.h"
+#include "sim/core/event_queue.h"
+
+namespace siliscope {
+
+/// SMs that can hold a cluster of a given size: they lie in one GPC.
+using ClusterSlots = std::vector<std::vector<std::uint32_t>>;
+
+class KernelPlayer {
+ public:
+  /// Told when the last CTA has ended.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void KernelDone(std::uint32_t launch, Tick end) = 0;
+  };
+
+  KernelPlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
+               const CtaCost& cost, const Occupancy& occupancy,
+               const std::vector<std::unique_ptr<Sm>>& sms, EventQueue& events, Clock clock,
+               Owner& owner);
+
+  void Start(Tick now);
+  /// Room may have come free by another kernel.
+  void Dispatch(Tick now);
+  bool Done() const { return started_ == groups_in_grid_ && running_ == 0; }
+  std::uint32_t op() const { return op_; }
+  std::int64_t ctas() const { return kernel_.grid.Ctas(); }
+
+ private:
+  /// A load that has been sent: when its data is there.
+  struct Arrival {
+    Tick sent = 0, ready = 0;
+    double bandwidth_share = 0;
+  };
+  struct Cursor {
+    std::int64_t tile = 0;  ///< of the cluster grid
+    std::int64_t step = 0;  ///< of the pass, from 0
+  };
+  /// A running CTA or cluster.
+  struct Group {
+    std::vector<std::uint32_t> sms;
+    std::int64_t tile = 0;
+    std::size_t pass = 0;
+    std::int64_t step = 0, steps = 0;
+    Cursor load;
+    std::deque<Arrival> arrivals;
+    Tick floor = 0;          ///< no step before
+    Tick waiting_since = 0;
+    Tick stored = 0;         ///< the last store is in L2
+    Cause before = Cause::kLaunch;
+    std::vector<std::int64_t> touched;  ///< bytes the SM had loaded when each step's lines came
+    bool active = false;
+  };
+
+  void Begin(std::uint32_t group);
+  void BeginPass(std::uint32_t group);
+  void IssueLoads(std::uint32_t group);
+  Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
+  void TryCompute(std::uint32_t group);
+  void StepDone(std::uint32_t group);
+  void StoreStep(Group* g);
+  void Finish(std::uint32_t group);
+  void Retire(std::uint32_t group);
+  CtaPlace PlaceIn(std::int64_t tile, std::size_t member) const;
+  StepRange RangeOf(std::size_t pass, std::int64_t tile) const;
+  bool StartGroup(const std::vector<std::uint32_t>& sms, Tick now);
+
+  template <void (KernelPlayer::*Method)(std::uint32_t)>
+  static void Call(void* self, std::uint64_t argument) {
+    (static_cast<KernelPlayer*>(self)->*Method)(static_cast<std::uint32_t>(argument));
+  }
+
+  const GpuProgram& program_;
+  const GpuKernel& kernel_;
+  std::uint32_t launch_, op_;
+  const GpuSpec& gpu_;
+  const CtaCost& cost_;
+  const std::vector<std::unique_ptr<Sm>>& sms_;
+  EventQueue& events_;
+  Clock clock_;
+  Owner& owner_;
+  GridMap clusters_;  ///< the grid in clusters
+  std::int64_t members_;
+  std::int64_t l1_bytes_ = 0;  ///< what shared memory leaves
+  double share_;
+  ClusterSlots slots_;
+  std::int64_t groups_in_grid_ = 0;  ///< that start: of a persistent kernel, those that fit
+  std::int64_t tiles_ = 0, started_ = 0, running_ = 0;
+  Tick end_ = 0;
+  std::vector<Group> groups_;
+  std::vector<std::uint32_t> free_groups_;
+};
+
+/// Groups of `size` SMs that lie in one GPC, in the order in which CTAs are placed: across the GPCs
+/// first, then inside of them. SMs that are left over in a GPC hold no cluster.
+ClusterSlots MakeClusterSlots(const GpuSpec& gpu, std::int64_t size);
+
+}  // namespace siliscope

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/gpu/sm.h"
+
+#include <algorithm>
+
+namespace siliscope {
+
+Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
+       std::uint32_t index, bool keep_spans)
+    : sc_core::sc_module(name),
+      spec_(spec),
+      partition_(partition),
+      index_(index),
+      keep_spans_(keep_spans) {}
+
+L2Response Sm::Load(Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
+  if (rectangle.rows <= 0) return {when, when, 0, false};
+  return Receive(l2->Access({when, tensor, rectangle, partition_, false}), rectangle);
+}
+
+L2Response Sm::Receive(const L2Response& fetched, const Rectangle& rectangle) {
+  if (rectangle.rows <= 0) return fetched;
+  const std::int64_t bytes = Sectors(rectangle);
+  loaded_bytes_ += bytes;
+  L2Response response = fetched;
+  const Tick duration = clock_.Cycles(static_cast<double>(bytes) /
+                                      static_cast<double>(spec_.l1.fill_bytes_per_cycle));
+  const Tick start = fill_.Reserve(fetched.first, duration);
+  const Tick passed = start + duration;
+  if (passed > response.end) {
+    response.queued += passed - response.end;
+    response.end = passed;
+  }
+  return response;
+}
+
+Tick Sm::Store(Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
+  if (rectangle.rows <= 0) return when;
+  const Tick duration = clock_.Cycles(static_cast<double>(Sectors(rectangle)) /
+                                      static_cast<double>(spec_.l1.store_bytes_per_cycle));
+  const Tick sent = drain_.Reserve(when, duration) + duration;
+  return l2->Access({sent, tensor, rectangle, partition_, true}).end;
+}
+
+void Sm::Charge(Tick until, Cause cause, std::uint32_t op, bool busy) {
+  if (until <= accounted_) return;
+  const Tick span = until - accounted_;
+  times_[static_cast<std::size_t>(cause)] += span;
+  if (op != kNone) (*operators_)[op].times[static_cast<std::size_t>(cause)] += span;
+  if (keep_spans_) {
+    const Tick begin = accounted_ - origin_, end = until - origin_;
+    if (!spans_.empty() && spans_.back().end == begin && spans_.back().cause == cause &&
+        spans_.back().op == op) {
+      spans_.back().end = end;
+    } else {
+      spans_.push_back({begin, end, index_, op, kNone, cause, busy});
+    }
+  }
+  accounted_ = until;
+}
+
+Tick Sm::Step(Tick now, const PassCost& cost, const Wait& wait, std::uint32_t op) {
+  const Tick start = std::max(now, pipe_free_);
+  if (start > accounted_) {
+    Charge(std::min(start, wait.since), wait.before, op, false);
+    const Tick waited = start > accounted_ ? start - accounted_ : 0;
+    Charge(accounted_ + static_cast<Tick>(wait.bandwidth_share * static_cast<double>(waited)),
+           Cause::kMemoryBandwidth, op, false);
+    Charge(start, wait.cause, op, false);
+  }
+  const Tick taken = clock_.Cycles(cost.interval_cycles);
+  pipe_free_ = start + taken;
+  Charge(pipe_free_, Cause::kCompute, op, true);
+  ++steps_;
+  return start + clock_.Cycles(cost.alone_cycles);
+}
+
+void Sm::Idle(Tick until, Cause cause, std::uint32_t op) { Charge(until, cause, op, false); }
+
+void Sm::Reset(Tick now, std::vector<OperatorRecord>* operators) {
+  origin_ = accounted_ = now;
+  times_ = {};
+  operators_ = operators;
+  spans_.clear();
+  loaded_bytes_ = 0;
+  steps_ = 0;
+  flops_ = 0;
+}
+
+}  // namespace siliscope

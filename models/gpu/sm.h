@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A streaming multiprocessor at tile zoom: room for CTAs, the time of its pipes for their steps, and
+// its two ways to the crossbar. Every moment of it is charged to one cause.
+#pragma once
+
+#include <systemc>
+#include <vector>
+
+#include "models/gpu/cta_cost.h"
+#include "models/gpu/l2_cache.h"
+#include "sim/contract/program.h"
+#include "sim/contract/record.h"
+
+namespace siliscope {
+
+class Sm : public sc_core::sc_module {
+ public:
+  sc_core::sc_port<L2Port> l2{"l2"};
+
+  Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
+     std::uint32_t index, bool keep_spans);
+
+  /// Room is counted in shares of an SM: a CTA of a kernel that fits n times takes 1/n.
+  bool HasRoom(double share) const { return used_ + share <= 1.0001; }
+  void Take(double share) { used_ += share, ++residents_; }
+  void Give(double share) {
+    used_ = --residents_ == 0 ? 0 : used_ - share;
+  }
+  std::int64_t residents() const { return residents_; }
+
+  /// A rectangle from L2 through the SM's port.
+  L2Response Load(Tick when, std::uint32_t tensor, const Rectangle& rectangle);
+  /// The same data, fetched by another SM of the cluster: only this SM's port is taken.
+  L2Response Receive(const L2Response& fetched, const Rectangle& rectangle);
+  /// Returns when the data is in L2.
+  Tick Store(Tick when, std::uint32_t tensor, const Rectangle& rectangle);
+
+  /// What a CTA waited for before a step.
+  struct Wait {
+    Tick since = 0;
+    Cause cause = Cause::kMemoryLatency;
+    double bandwidth_share = 0;  ///< of the wait: for bandwidth, the rest as `cause` says
+    Cause before = Cause::kDependency;  ///< of the time before `since`
+  };
+  /// Pipes for one step from `now` on; returns when the CTA's step is over.
+  Tick Step(Tick now, const PassCost& cost, const Wait& wait, std::uint32_t op);
+  /// Charges the time up to `until`.
+  void Idle(Tick until, Cause cause, std::uint32_t op);
+
+  void SetClock(Clock clock) { clock_ = clock; }
+  void Reset(Tick now, std::vector<OperatorRecord>* operators);
+  const CauseTimes& times() const { return times_; }
+  std::vector<Span> TakeSpans() { return std::move(spans_); }
+  std::int64_t loaded_bytes() const { return loaded_bytes_; }
+  std::uint64_t steps() const { return steps_; }
+  void AddFlops(double flops) { flops_ += flops; }
+  double flops() const { return flops_; }
+
+ private:
+  void Charge(Tick until, Cause cause, std::uint32_t op, bool busy);
+  static std::int64_t Sectors(const Rectangle& r) { return r.rows * ((r.bytes + 31) / 32 * 32); }
+
+  const SmSpec& spec_;
+  std::size_t partition_;
+  std::uint32_t index_;
+  bool keep_spans_;
+  Clock clock_;
+  double used_ = 0;
+  std::int64_t residents_ = 0;
+  Timeline fill_, drain_;
+  Tick pipe_free_ = 0;
+  Tick accounted_ = 0;
+  Tick origin_ = 0;
+  CauseTimes times_{};
+  std::vector<OperatorRecord>* operators_ = nullptr;
+  std::vector<Span> spans_;
+  std::int64_t loaded_bytes_ = 0;
+  std::uint64_t steps_ = 0;
+  double flops_ = 0;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/system/gpu_chip.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "models/energy/power.h"
+#include "models/gpu/gpu_peak.h"
+#include "sim/core/error.h"
+
+namespace siliscope {
+namespace {
+
+constexpr int kPasses = 2;
+
+DramSpec MemoryOf(const MachineSpec& machine) {
+  DramSpec spec = machine.memory;
+  if (machine.IsIdeal("dram")) {
+    spec.kind = "ideal";
+    spec.ideal_bandwidth_bytes_per_s = 0;
+    spec.ideal_latency_s = 0;
+    spec.controller_latency_s = 0;
+  }
+  return spec;
+}
+
+L2Spec L2Of(const MachineSpec& machine) {
+  L2Spec spec = machine.gpu.l2;
+  if (spec.far_latency_cycles < spec.near_latency_cycles) {
+    spec.far_latency_cycles = spec.near_latency_cycles;
+  }
+  if (machine.IsIdeal("l2")) {
+    spec.slice_bytes_per_cycle = std::int64_t{1} << 40;
+    spec.near_latency_cycles = spec.far_latency_cycles = 0;
+    spec.link_bytes_per_cycle = 0;
+  }
+  return spec;
+}
+
+}  // namespace
+
+const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
+                              std::int64_t co_resident) {
+  static std::unordered_map<std::string, CtaCost> store;
+  const std::string key = CtaCostKey(gpu, kernel, co_resident);
+  const auto it = store.find(key);
+  if (it != store.end()) return it->second;
+  return store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
+}
+
+GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
+                 const Program& program, const SimulationOptions& options)
+    : Domain(name),
+      keep_spans_(options.spans),
+      machine_(machine),
+      program_(program),
+      gpu_(program.gpu),
+      states_(program.gpu.launches.size()) {
+  dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
+  l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_.tensors);
+  l2_->memory.bind(dram_->port);
+  const GpuSpec& gpu = machine_.gpu;
+  const ClusterSlots order = MakeClusterSlots(gpu, 1);
+  std::vector<std::size_t> partition(static_cast<std::size_t>(gpu.sms), 0);
+  if (gpu.l2.partitions > 1) {
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      // Half of the GPCs lie at each partition.
+      partition[order[i].front()] = i % static_cast<std::size_t>(gpu.gpcs) % 2;
+    }
+  }
+  for (std::uint32_t s = 0; s < static_cast<std::uint32_t>(gpu.sms); ++s) {
+    sms_.push_back(std::make_unique<Sm>(fmt::format("sm{}", s).c_str(), gpu.sm, partition[s], s,
+                                        keep_spans_));
+    sms_.back()->l2.bind(l2_->port);
+  }
+  for (const GpuKernel& kernel : gpu_.kernels) {
+    const Occupancy occupancy = OccupancyOf(gpu.sm, kernel);
+    if (occupancy.ctas == 0) throw InternalError("kernel " + kernel.name + " does not fit an SM");
+    const std::int64_t slots = gpu.sms;
+    const std::int64_t co_resident =
+        std::clamp<std::int64_t>((kernel.grid.Ctas() + slots - 1) / slots, 1, occupancy.ctas);
+    occupancy_.push_back(occupancy);
+    costs_.push_back(RememberedCost(gpu, kernel, co_resident));
+  }
+  SetClock(gpu.lock_clock_hz > 0 ? gpu.lock_clock_hz : machine.clock_hz);
+}
+
+void GpuChip::SetClock(double hertz) {
+  clock_hz_ = hertz;
+  clock_ = Clock(hertz);
+  l2_->SetClock(clock_);
+  for (const auto& sm : sms_) sm->SetClock(clock_);
+}
+
+void GpuChip::Start() { PostFromOutside(0, &CallResume, this, 0); }
+
+void GpuChip::Resume() { BeginPass(); }
+
+void GpuChip::BeginPass() {
+  pass_begin_ = queue().now();
+  operators_.assign(program_.operators.size(), {});
+  for (const auto& sm : sms_) sm->Reset(pass_begin_, &operators_);
+  l2_->ResetCounters();
+  dram_before_ = dram_->Counters();
+  states_.assign(gpu_.launches.size(), {});
+  if (gpu_.launches.empty()) {
+    pass_end_ = pass_begin_;
+    return;
+  }
+  StartReady();
+}
+
+double GpuChip::LaunchSeconds(std::uint32_t launch) const {
+  if (machine_.IsIdeal("launch")) return 0;
+  const GpuLaunchSpec& spec = machine_.gpu.launch;
+  switch (gpu_.mode) {
+    case LaunchMode::kGraph: return spec.graph_s;
+    case LaunchMode::kKernel: return 0;
+    case LaunchMode::kStream: return spec.stream_s;
+    case LaunchMode::kEager: break;
+  }
+  return launch < gpu_.dispatch_s.size() ? gpu_.dispatch_s[launch] : spec.stream_s;
+}
+
+/// Every launch whose predecessors have ended goes on its way.
+void GpuChip::StartReady() {
+  std::map<std::uint32_t, bool> blocked;  // by stream
+  for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
+    const GpuLaunch& launch = gpu_.launches[i];
+    LaunchState& state = states_[i];
+    if (state.done) continue;
+    bool& stream_blocked = blocked[launch.stream];
+    if (stream_blocked) continue;
+    stream_blocked = true;
+    if (state.start != 0) continue;  // on its way or running
+    Tick ready = pass_begin_;
+    bool wait = false;
+    for (const std::uint32_t before : launch.after) {
+      wait = wait || !states_[before].done;
+      ready = std::max(ready, states_[before].end);
+    }
+    if (wait) continue;
+    for (std::uint32_t j = i; j-- > 0;) {
+      if (gpu_.launches[j].stream != launch.stream) continue;
+      ready = std::max(ready, states_[j].end);
+      break;
+    }
+    state.begin = ready;
+    state.start = std::max(queue().now(), ready + static_cast<Tick>(LaunchSeconds(i) * 1e12));
+    if (state.start == 0) state.start = 1;
+    queue().Schedule(state.start, &Call<&GpuChip::StartLaunch>, this, i);
+  }
+}
+
+void GpuChip::StartLaunch(std::uint32_t launch) {
+  const std::uint32_t kernel = gpu_.launches[launch].kernel;
+  const std::uint32_t op = gpu_.launches[launch].op;
+  if (players_.empty()) {
+    for (const auto& sm : sms_) sm->Idle(queue().now(), Cause::kLaunch, op);
+  }
+  auto& player = players_[launch];
+  player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
+                                          occupancy_[kernel], sms_, queue(), clock_, *this);
+  player->Start(queue().now());
+}
+
+void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
+  LaunchState& state = states_[launch];
+  state.done = true;
+  state.end = end;
+  // The player is on the stack: it goes when the next event comes.
+  queue().Schedule(
+      std::max(end, queue().now()),
+      [](void* self, std::uint64_t argument) {
+        auto* chip = static_cast<GpuChip*>(self);
+        const auto index = static_cast<std::uint32_t>(argument);
+        chip->players_.erase(index);
+        if (chip->players_.empty()) {
+          for (const auto& sm : chip->sms_) {
+            sm->Idle(chip->queue().now(), Cause::kQuantisation, chip->gpu_.launches[index].op);
+          }
+        } else {
+          for (auto& [other, player] : chip->players_) player->Dispatch(chip->queue().now());
+        }
+        bool all = true;
+        for (const LaunchState& s : chip->states_) all = all && s.done;
+        if (all) {
+          chip->PassDone();
+        } else {
+          chip->StartReady();
+        }
+      },
+      this, launch);
+}
+
+void GpuChip::PassDone() {
+  pass_end_ = queue().now();
+  if (++pass_ == kPasses) return;
+  Settle();
+  BeginPass();
+}
+
+/// Brings clock and caches to where a repeated run finds them.
+void GpuChip::Settle() {
+  const GpuSpec& gpu = machine_.gpu;
+  if (gpu.lock_clock_hz <= 0 && !machine_.IsIdeal("power")) {
+    EnergyEvents events;
+    for (const GpuLaunch& launch : gpu_.launches) {
+      const GpuKernel& kernel = gpu_.kernels[launch.kernel];
+      const auto ctas = static_cast<double>(kernel.grid.Ctas());
+      DataType type{};
+      const double width =
+          ParseDataType(kernel.dtype, &type) ? BitsPerElement(type) / 16.0 : 1;
+      (kernel.tensor_core ? events.tensor_macs : events.fp32_macs) +=
+          kernel.macs_per_cta * ctas * (kernel.tensor_core ? width : 1);
+      events.fp32_macs += kernel.fp32_per_cta * ctas;
+    }
+    const L2Counters& l2 = l2_->counters();
+    events.l2_bytes = static_cast<double>(l2.read_bytes + l2.write_bytes);
+    events.dram_bytes = static_cast<double>(l2.dram_read_bytes + l2.dram_write_bytes);
+    SetClock(SustainedClock(gpu.power, EnergyOf(gpu.power, events),
+                            ToSeconds(pass_end_ - pass_begin_), machine_.tdp_w, machine_.clock_hz,
+                            gpu.base_clock_hz));
+  }
+  if (!gpu_.cold_weights) return;
+  for (std::uint32_t t = 0; t < gpu_.tensors.size(); ++t) {
+    if (gpu_.tensors[t].weight) l2_->Evict(t, pass_end_);
+  }
+}
+
+void GpuChip::AddUnits(Record* record) const {
+  for (std::size_t s = 0; s < sms_.size(); ++s) {
+    UnitRecord unit;
+    unit.name = fmt::format("sm{}", s);
+    unit.kind = "sm";
+    unit.times = sms_[s]->times();
+    unit.commands = sms_[s]->steps();
+    unit.flops = sms_[s]->flops();
+    unit.peak_flops_per_s = SmPeak(machine_.gpu, program_.dtype, machine_.clock_hz);
+    unit.bytes = sms_[s]->loaded_bytes();
+    record->units.push_back(std::move(unit));
+  }
+}
+
+void GpuChip::AddLevels(Record* record) const {
+  const L2Counters& l2 = l2_->counters();
+  LevelRecord dram;
+  dram.name = "dram";
+  dram.peak_bytes_per_s = dram_->spec().PeakBytesPerSecond();
+  dram.channels = dram_->spec().ideal() ? 1 : static_cast<std::uint64_t>(dram_->spec().channels);
+  const DramCounters counters = dram_->Counters();
+  dram.busy = counters.busy - dram_before_.busy;
+  dram.row_hits = counters.row_hits - dram_before_.row_hits;
+  dram.row_misses = counters.row_misses - dram_before_.row_misses;
+  dram.refresh = counters.refresh - dram_before_.refresh;
+  dram.read_bytes = l2.dram_read_bytes;
+  dram.write_bytes = l2.dram_write_bytes;
+  record->events += counters.steps;
+  record->levels.push_back(dram);
+  LevelRecord cache;
+  cache.name = "l2";
+  cache.channels = static_cast<std::uint64_t>(machine_.gpu.l2.partitions);
+  cache.read_bytes = l2.read_bytes;
+  cache.write_bytes = l2.write_bytes;
+  cache.peak_bytes_per_s = l2_->bytes_per_s();
+  cache.busy = l2.busy;
+  record->levels.push_back(cache);
+}
+
+void GpuChip::AddOperators(Record* record) const {
+  record->operators = operators_;
+  const auto sms = static_cast<Tick>(sms_.size());
+  for (std::size_t i = 0; i < gpu_.launches.size(); ++i) {
+    const GpuLaunch& launch = gpu_.launches[i];
+    const GpuKernel& kernel = gpu_.kernels[launch.kernel];
+    OperatorRecord& op = record->operators[launch.op];
+    op.begin = std::min(op.begin, states_[i].start - pass_begin_);
+    op.end = std::max(op.end, states_[i].end - pass_begin_);
+    op.active += states_[i].end - states_[i].start;
+    op.executed_flops += 2 * kernel.macs_per_cta * kernel.useful_share *
+                         static_cast<double>(kernel.grid.Ctas());
+  }
+  for (OperatorRecord& op : record->operators) {
+    Tick sum = 0;
+    for (const Tick t : op.times) sum += t;
+    op.exclusive = (sum + sms / 2) / sms;
+    if (op.begin == kNever) op.begin = 0;
+  }
+}
+
+Record GpuChip::Finish() {
+  if (pass_ != kPasses && !gpu_.launches.empty()) {
+    throw InternalError(fmt::format("the simulation is stuck in launch {} of {}",
+                                    players_.empty() ? 0 : players_.begin()->first,
+                                    gpu_.launches.size()));
+  }
+  Record record;
+  record.total = pass_end_ - pass_begin_;
+  record.clock_hz = clock_hz_;
+  record.events = queue().events_run();
+  record.critical_kind_units = static_cast<std::uint32_t>(sms_.size());
+  AddUnits(&record);
+  AddLevels(&record);
+  AddOperators(&record);
+  for (const auto& sm : sms_) {
+    std::vector<Span> spans = sm->TakeSpans();
+    record.spans.insert(record.spans.end(), spans.begin(), spans.end());
+  }
+  return record;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A GPU: streams of kernel launches, SMs, a crossbar to the L2, and off-chip memory. One SystemC
+// process drains the chip's event queue. A program is played twice: once to bring caches and clock
+// to where a repeated run has them, then for the record.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "models/gpu/kernel_player.h"
+#include "models/gpu/l2_cache.h"
+#include "models/memory/dram.h"
+#include "sim/contract/machine_spec.h"
+#include "sim/contract/program.h"
+#include "sim/contract/system_model.h"
+#include "sim/core/domain.h"
+
+namespace siliscope {
+
+class GpuChip : public Domain, public KernelPlayer::Owner {
+ public:
+  GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine, const Program& program,
+          const SimulationOptions& options);
+
+  void Start();
+  Record Finish();
+
+ private:
+  struct LaunchState {
+    Tick begin = 0, start = 0, end = 0;  ///< of the gap, of the kernel
+    bool done = false;
+  };
+
+  void BeginPass();
+  void StartReady();
+  void StartLaunch(std::uint32_t launch);
+  void KernelDone(std::uint32_t launch, Tick end) override;
+  void PassDone();
+  void Settle();
+  void SetClock(double hertz);
+  double LaunchSeconds(std::uint32_t launch) const;
+  const CtaCost& CostOf(std::uint32_t kernel);
+  void Resume();
+  void AddUnits(Record* record) const;
+  void AddLevels(Record* record) const;
+  void AddOperators(Record* record) const;
+
+  template <void (GpuChip::*Method)(std::uint32_t)>
+  static void Call(void* self, std::uint64_t argument) {
+    (static_cast<GpuChip*>(self)->*Method)(static_cast<std::uint32_t>(argument));
+  }
+  static void CallResume(void* self, std::uint64_t) { static_cast<GpuChip*>(self)->Resume(); }
+
+  bool keep_spans_;
+  MachineSpec machine_;
+  const Program& program_;
+  const GpuProgram& gpu_;
+  Clock clock_;
+  std::unique_ptr<Dram> dram_;
+  std::unique_ptr<L2Cache> l2_;
+  std::vector<std::unique_ptr<Sm>> sms_;
+  std::vector<CtaCost> costs_;       ///< by kernel
+  std::vector<Occupancy> occupancy_;  ///< by kernel
+  std::vector<LaunchState> states_;
+  std::map<std::uint32_t, std::unique_ptr<KernelPlayer>> players_;  ///< running
+  std::vector<OperatorRecord> operators_;
+  int pass_ = 0;
+  Tick pass_begin_ = 0, pass_end_ = 0;
+  DramCounters dram_before_;
+  double clock_hz_ = 0;
+};
+
+/// One SM's energy events and so on come from here: costs of all kernels, remembered in memory.
+const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
+                              std::int64_t co_resident);
+
+}  // namespace siliscope

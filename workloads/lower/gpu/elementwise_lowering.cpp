@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementwise operators, and everything else that passes its tensors through once.
+#include <algorithm>
+
+#include "workloads/ir/elementwise_function.h"
+#include "workloads/lower/gpu/gpu_lowering.h"
+#include "workloads/lower/gpu/stream_kernel.h"
+
+namespace siliscope {
+namespace {
+
+struct Cost {
+  int operations = 0, special = 0;
+};
+
+/// Instructions of a function for one element.
+Cost CostOf(const std::string& function) {
+  Cost cost;
+  const ElementwiseFunction* f = FindFunction(function);
+  if (f == nullptr) return {1, 0};
+  for (const auto& [name, count] : f->machine_functions) {
+    if (name == "exp" || name == "log" || name == "reciprocal" || name == "sqrt" || name == "sin") {
+      cost.special += count;
+      cost.operations += 2 * count;
+    } else if (name == "tanh") {
+      cost.special += 2 * count;
+      cost.operations += 6 * count;
+    } else if (name == "erf") {
+      cost.special += count;
+      cost.operations += 12 * count;
+    } else {
+      cost.operations += count;
+    }
+  }
+  return cost;
+}
+
+void LowerStream(GpuLowering& lowering, std::uint32_t index, const std::string& name, Cost cost) {
+  const Operator& op = lowering.op(index);
+  for (const EpilogueStep& step : op.epilogue) {
+    const Cost more = CostOf(step.function);
+    cost.operations += more.operations;
+    cost.special += more.special;
+  }
+  const TensorId result = op.outputs.front();
+  const std::int64_t elements = lowering.graph().tensor(result).elements();
+  StreamWork work;
+  work.name = name;
+  work.operations = std::max(1, cost.operations);
+  work.special = cost.special;
+  work.elements_bytes = lowering.ElementBytes(result);
+  std::vector<TensorId> reads = op.inputs;
+  for (const EpilogueStep& step : op.epilogue) reads.push_back(step.operand);
+  for (const TensorId t : reads) {
+    if (t == kNoTensor || lowering.graph().tensor(t).elements() < elements / 2) continue;
+    // An operand of another size is read in proportion: a pool takes whole windows.
+    const double share = static_cast<double>(lowering.graph().tensor(t).elements()) /
+                         static_cast<double>(elements);
+    work.loads.push_back({lowering.TensorOf(t), lowering.ElementBytes(t) * share});
+  }
+  work.stores = {{lowering.TensorOf(result), work.elements_bytes}};
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(),
+                                          lowering.Layout(lowering.TensorOf(result)), work));
+}
+
+void LowerElementwise(GpuLowering& lowering, std::uint32_t index) {
+  const std::string function = lowering.op(index).Text("function", "add");
+  LowerStream(lowering, index, "elementwise_" + function, CostOf(function));
+}
+
+const bool kElementwise = GpuLowerRegistry::Instance().Add("elementwise", &LowerElementwise);
+
+}  // namespace
+}  // namespace siliscope

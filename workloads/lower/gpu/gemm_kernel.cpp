@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/lower/gpu/gemm_kernel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace siliscope {
+namespace {
+
+std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t BytesOf(double bytes, std::int64_t elements) {
+  return static_cast<std::int64_t>(bytes * static_cast<double>(elements) + 0.5);
+}
+
+std::int64_t WarpsOf(const GemmTile& t) {
+  if (t.kind == GemmTile::Kind::kSimt) {
+    return std::max<std::int64_t>(1, t.bm * t.bn / (t.thread_m * t.thread_n) / 32 * t.slices);
+  }
+  return t.warps_m * t.warps_n;
+}
+
+std::string NameOf(const GemmProblem& p, const GemmTile& t) {
+  const char* kind = t.kind == GemmTile::Kind::kSimt    ? "sgemm"
+                     : t.kind == GemmTile::Kind::kGroup ? "gmma_gemm"
+                                                        : "mma_gemm";
+  std::string name = fmt::format("{}_{}_{}x{}x{}_stages{}_{}{}", p.dtype, kind, t.bm, t.bn, t.bk,
+                                 t.stages, p.a_k_contiguous ? "t" : "n",
+                                 p.b_k_contiguous ? "n" : "t");
+  if (t.cluster_rows * t.cluster_columns > 1) {
+    name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
+  }
+  if (t.split > 1) name += fmt::format("_splitk{}", t.split);
+  return name;
+}
+
+/// Grid, streams and passes: what all GEMM kernels have in common.
+GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output, double c_bytes) {
+  GpuKernel k;
+  k.name = NameOf(p, t);
+  k.dtype = p.dtype;
+  k.tensor_core = t.kind != GemmTile::Kind::kSimt;
+  k.warps = WarpsOf(t);
+  k.cluster_rows = t.cluster_rows;
+  k.cluster_columns = t.cluster_columns;
+  k.grid.rows = CeilDivide(p.m, t.bm);
+  k.grid.columns = CeilDivide(p.n, t.bn);
+  k.grid.batch = p.batch;
+  k.grid.splits = t.split;
+  k.grid.swizzle = std::max<std::int64_t>(1, 8 / t.cluster_rows);
+  k.tile = fmt::format("{}x{}x{}, {} stages", t.bm, t.bn, t.bk, t.stages);
+  const std::int64_t steps = CeilDivide(p.k, t.bk);
+  OperandStream a;
+  a.tensor = p.a;
+  a.rows = p.a_k_contiguous ? t.bm : t.bk;
+  a.row_bytes = BytesOf(p.a_bytes, p.a_k_contiguous ? t.bk : t.bm);
+  if (p.a_k_contiguous) {
+    a.row_i = t.bm * p.a_rows_per_m, a.byte_step = a.row_bytes;
+    a.rows *= p.a_rows_per_m;
+    a.row_batch = p.m * p.a_rows_per_m;
+  } else {
+    a.row_step = t.bk, a.byte_i = a.row_bytes;
+    a.row_batch = p.k;
+  }
+  if (!p.a_steps.empty()) {  // a step of the kernel is part of a window
+    const std::int64_t parts = std::max<std::int64_t>(1, CeilDivide(p.a_step_k, t.bk));
+    const std::int64_t windows = CeilDivide(t.bk, std::max<std::int64_t>(1, p.a_step_k));
+    for (std::size_t w = 0; w < p.a_steps.size(); w += static_cast<std::size_t>(windows)) {
+      for (std::int64_t part = 0; part < parts; ++part) {
+        a.step_offsets.emplace_back(p.a_steps[w].first,
+                                    p.a_steps[w].second + part * BytesOf(p.a_bytes, t.bk));
+      }
+    }
+  }
+  a.shared_by_cluster_columns = t.cluster_columns > 1;
+  OperandStream b;
+  b.tensor = p.b;
+  b.rows = p.b_k_contiguous ? t.bn : t.bk;
+  b.row_bytes = BytesOf(p.b_bytes, p.b_k_contiguous ? t.bk : t.bn);
+  b.batch_divisor = p.b_batch_divisor;
+  if (p.b_k_contiguous) {
+    b.row_j = t.bn, b.byte_step = b.row_bytes;
+    b.row_batch = p.b_shared ? 0 : p.n;
+  } else {
+    b.row_step = t.bk, b.byte_j = b.row_bytes;
+    b.row_batch = p.b_shared ? 0 : p.k;
+  }
+  b.shared_by_cluster_rows = t.cluster_rows > 1;
+  KernelPass main;
+  main.steps = steps;
+  main.ring = t.stages;
+  main.loads = {0, 1};
+  main.split_steps = t.split > 1;
+  KernelPass out;
+  const std::int64_t warp_rows = std::max<std::int64_t>(1, t.bm / std::max<std::int64_t>(
+                                                                      1, t.warps_m));
+  out.steps = t.kind == GemmTile::Kind::kSimt ? std::max<std::int64_t>(1, t.thread_m / 4)
+                                              : std::max<std::int64_t>(1, warp_rows / 16);
+  out.ring = 1;
+  OperandStream c;
+  c.tensor = output;
+  c.rows = std::max<std::int64_t>(1, t.bm / out.steps);
+  c.row_bytes = BytesOf(c_bytes, t.bn);
+  c.row_i = t.bm;
+  c.row_step = c.rows;
+  c.byte_j = c.row_bytes;
+  c.row_batch = p.m;
+  k.streams = {a, b, c};
+  out.stores = {2};
+  if (t.split == 1) {
+    for (const std::uint32_t operand : p.epilogue_operands) {
+      OperandStream e = c;
+      e.tensor = operand;
+      out.loads.push_back(static_cast<std::uint16_t>(k.streams.size()));
+      k.streams.push_back(e);
+    }
+  }
+  k.passes = {main, out};
+  k.shared_bytes = t.stages * BytesOf(p.a_bytes, t.bm * t.bk) +
+                   t.stages * BytesOf(p.b_bytes, t.bn * t.bk) + 1024;
+  const double tile_macs = static_cast<double>(t.bm * t.bn) * static_cast<double>(steps * t.bk) /
+                           static_cast<double>(t.split);
+  k.macs_per_cta = tile_macs;
+  k.useful_share = static_cast<double>(p.m * p.n) * static_cast<double>(p.k * p.batch) /
+                   (tile_macs * static_cast<double>(k.grid.Ctas()));
+  k.fp32_per_cta = static_cast<double>(t.bm * t.bn) * (1 + p.epilogue_operations);
+  return k;
+}
+
+bool Divides(std::int64_t part, std::int64_t whole) { return whole % part == 0; }
+
+void AddSplits(const GemmProblem& p, const GemmTile& tile, std::vector<GemmTile>* tiles) {
+  const std::int64_t least = tile.kind == GemmTile::Kind::kSimt ? 128 : 256;
+  for (const std::int64_t z : {1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32}) {
+    if (z > 1 && (p.k / z < least || p.batch > 1 || !p.a_steps.empty())) continue;
+    GemmTile t = tile;
+    t.split = z;
+    tiles->push_back(t);
+  }
+}
+
+void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
+                    std::vector<GemmTile>* tiles) {
+  struct Listed {
+    std::int64_t bm, bn, warps_m, warps_n;
+  };
+  // Tile sizes of the CUTLASS and cuBLAS libraries.
+  static constexpr Listed kTiles[] = {
+      {256, 128, 4, 2}, {128, 256, 2, 4}, {128, 128, 2, 2}, {256, 64, 4, 1}, {64, 256, 1, 4},
+      {128, 64, 2, 2},  {64, 128, 2, 2},  {64, 64, 2, 2},   {64, 32, 2, 1},  {32, 64, 2, 2},
+      {32, 128, 1, 4},  {16, 128, 1, 4},  {16, 64, 1, 4}};
+  const auto bk = static_cast<std::int64_t>(128 / p.a_bytes);
+  const bool async = machine.gpu.sm.async_copy;
+  for (const Listed& l : kTiles) {
+    if (l.bm / l.warps_m < machine.gpu.tensor_core.m) continue;
+    GemmTile t;
+    t.kind = GemmTile::Kind::kTensor;
+    t.bm = l.bm, t.bn = l.bn, t.warps_m = l.warps_m, t.warps_n = l.warps_n;
+    t.bk = async ? bk : bk / 2;
+    const double stage = static_cast<double>((t.bm + t.bn) * t.bk) * p.a_bytes;
+    const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes);
+    t.stages = async ? std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, 4) : 2;
+    if (static_cast<double>(t.stages) * stage + 1024 > room) continue;
+    AddSplits(p, t, tiles);
+  }
+}
+
+void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p,
+                   std::vector<GemmTile>* tiles) {
+  static constexpr std::int64_t kTiles[][2] = {
+      {128, 256}, {256, 128}, {128, 192}, {192, 128}, {128, 128}, {128, 64}, {64, 128},
+      {64, 256},  {64, 64},   {64, 32},   {64, 16},   {16, 64},   {16, 128}, {32, 64},
+      {32, 128}};
+  const auto bk = static_cast<std::int64_t>(128 / p.a_bytes);
+  for (const auto& [bm, bn] : kTiles) {
+    GemmTile t;
+    t.kind = GemmTile::Kind::kGroup;
+    t.bm = bm, t.bn = bn, t.bk = bk;
+    t.warps_m = std::max<std::int64_t>(1, bm / 16), t.warps_n = 1;
+    const double stage = static_cast<double>((bm + bn) * bk) * p.a_bytes;
+    const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes) -
+                        8192;
+    t.stages = std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, 8);
+    static constexpr std::int64_t kClusters[][2] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}};
+    for (const auto& [rows, columns] : kClusters) {
+      if (!Divides(rows, CeilDivide(p.m, bm)) || !Divides(columns, CeilDivide(p.n, bn))) continue;
+      t.cluster_rows = rows, t.cluster_columns = columns;
+      AddSplits(p, t, tiles);
+    }
+  }
+}
+
+void AddSimtTiles(const MachineSpec& machine, const GemmProblem& p,
+                  std::vector<GemmTile>* tiles) {
+  struct Listed {
+    std::int64_t bm, bn, thread_m, thread_n;
+  };
+  // Volta and Ampere sgemm; the tiles of 16 x 8 belong to SMs of 128 lanes.
+  static constexpr Listed kNarrow[] = {{128, 128, 8, 8}, {128, 64, 8, 8}, {64, 128, 8, 8},
+                                       {64, 64, 8, 8},   {128, 32, 8, 4}, {32, 128, 4, 8},
+                                       {64, 32, 8, 4},   {32, 32, 4, 4}};
+  static constexpr Listed kWide[] = {{128, 128, 16, 8}, {256, 64, 16, 8}, {64, 256, 8, 16},
+                                     {128, 64, 8, 8},   {64, 64, 8, 4},   {128, 32, 8, 4},
+                                     {32, 32, 4, 4}};
+  const bool wide = machine.gpu.sm.fp32.interval_cycles == 1 && machine.gpu.sm.async_copy;
+  const auto add = [&](const Listed& l) {
+    GemmTile t;
+    t.kind = GemmTile::Kind::kSimt;
+    t.bm = l.bm, t.bn = l.bn, t.bk = 8, t.thread_m = l.thread_m, t.thread_n = l.thread_n;
+    t.stages = wide ? 3 : 2;
+    t.warps_m = std::max<std::int64_t>(1, l.bm / 32), t.warps_n = 1;
+    AddSplits(p, t, tiles);
+  };
+  if (wide) {
+    for (const Listed& l : kWide) add(l);
+  } else {
+    for (const Listed& l : kNarrow) add(l);
+  }
+}
+
+bool HasTensorRate(const MachineSpec& machine, const std::string& dtype) {
+  return machine.gpu.tensor_core.macs_per_cycle.count(dtype) > 0;
+}
+
+}  // namespace
+
+std::vector<GemmTile> GemmTiles(const MachineSpec& machine, const GemmProblem& p) {
+  std::vector<GemmTile> tiles;
+  if (HasTensorRate(machine, p.dtype) && p.dtype != "fp64") {
+    if (machine.gpu.tensor_core.generation >= 4) {
+      AddGroupTiles(machine, p, &tiles);
+    } else {
+      AddTensorTiles(machine, p, &tiles);
+    }
+  } else {
+    AddSimtTiles(machine, p, &tiles);
+  }
+  if (p.m <= 4 && p.b_k_contiguous && p.batch == 1 && p.a_steps.empty()) {
+    GemmTile gemv;
+    gemv.kind = GemmTile::Kind::kGemv;
+    gemv.bm = p.m;
+    gemv.bn = 4;
+    tiles.push_back(gemv);
+  }
+  return tiles;
+}
+
+GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
+                         const GemmTile& tile, std::uint32_t workspace) {
+  if (tile.kind == GemmTile::Kind::kGemv) return MakeGemvKernel(machine, problem, tile);
+  const bool split = tile.split > 1;
+  GemmProblem p = problem;
+  if (split) p.c_bytes = 4, p.epilogue_operations = 0;
+  GpuKernel kernel = FrameOf(p, tile, split ? workspace : p.c, p.c_bytes);
+  if (split) {  // each split writes its own sums: rows of m of the workspace
+    // Splits follow each other in the workspace as batches do.
+    kernel.streams[2].row_split = p.m;
+  }
+  switch (tile.kind) {
+    case GemmTile::Kind::kSimt: WriteSimtGemm(machine, p, tile, &kernel); break;
+    case GemmTile::Kind::kGroup: WriteGroupGemm(machine, p, tile, &kernel); break;
+    default: WriteTensorGemm(machine, p, tile, &kernel); break;
+  }
+  return kernel;
+}
+
+}  // namespace siliscope

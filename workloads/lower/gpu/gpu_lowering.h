@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lowers a graph to launches of GPU kernels: every operator becomes one kernel or a few, all tensors
+// lie in the off-chip memory, and the launches run in the order of the operators on one stream.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/contract/machine_spec.h"
+#include "sim/contract/program.h"
+#include "sim/core/registry.h"
+#include "workloads/ir/graph.h"
+
+namespace siliscope {
+
+class GpuLowering {
+ public:
+  GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype);
+  Program Run(std::int64_t invocations);
+
+  const Graph& graph() const { return graph_; }
+  const MachineSpec& machine() const { return machine_; }
+  const Operator& op(std::uint32_t index) const { return graph_.operators[index]; }
+  OperatorInfo& info(std::uint32_t index) { return program_.operators[index]; }
+  /// The data type that matrix products run in.
+  const std::string& dtype() const { return program_.dtype; }
+  double WeightBytes() const { return weight_bytes_; }
+  double ActivationBytes() const { return activation_bytes_; }
+  double ElementBytes(TensorId id) const;
+  std::int64_t TensorBytes(TensorId id) const;
+
+  /// The program's tensor of a graph's tensor.
+  std::uint32_t TensorOf(TensorId id);
+  const GpuTensor& Layout(std::uint32_t tensor) const { return program_.gpu.tensors[tensor]; }
+  /// Says how a tensor lies in memory, before it is first asked for.
+  void SetLayout(TensorId id, std::int64_t rows, std::int64_t row_bytes, std::int64_t granule_rows);
+  /// A tensor of the lowering's own.
+  std::uint32_t AddTensor(const std::string& name, std::int64_t rows, std::int64_t row_bytes,
+                          std::int64_t granule_rows);
+  /// `id` is another name for the bytes of `of`.
+  void Alias(TensorId id, TensorId of);
+  void Launch(std::uint32_t op, GpuKernel kernel);
+  /// "  kernel ampere_..., tile ..., 64 CTAs, ..." of the operator's longest text.
+  void Describe(std::uint32_t op, const GpuKernel& kernel);
+
+ private:
+  void ChooseLayouts();
+
+  const Graph& graph_;
+  const MachineSpec& machine_;
+  Program program_;
+  double weight_bytes_ = 2, activation_bytes_ = 2;
+  std::int64_t next_address_ = 0;
+  std::vector<std::int64_t> tensor_of_;  ///< by graph tensor; -1 = not yet
+  struct Layout_ {
+    std::int64_t rows = 0, row_bytes = 0, granule_rows = 0;
+  };
+  std::vector<Layout_> layouts_;
+};
+
+/// Rows of 64 lines of 128 bytes that make a square-ish granule of a tensor walked row by row.
+std::int64_t GranuleRows(std::int64_t row_bytes);
+
+using GpuLowerFunction = void (*)(GpuLowering& lowering, std::uint32_t op);
+using GpuLowerRegistry = Registry<GpuLowerFunction>;
+
+}  // namespace siliscope

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// matmul and conv on a GPU: the tile with the least estimated time becomes a kernel. A product that
+// is split over k writes partial sums, which a second kernel adds up.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "workloads/ir/elementwise_function.h"
+#include "workloads/lower/gpu/gemm_kernel.h"
+#include "workloads/lower/gpu/gpu_lowering.h"
+#include "workloads/lower/gpu/stream_kernel.h"
+
+namespace siliscope {
+namespace {
+
+void AddEpilogue(GpuLowering& lowering, const Operator& op, GemmProblem* p) {
+  const std::int64_t outputs = lowering.graph().tensor(op.outputs.front()).elements();
+  for (const EpilogueStep& step : op.epilogue) {
+    p->epilogue_operations += static_cast<int>(FunctionOperations(step.function));
+    if (step.operand == kNoTensor) continue;
+    if (lowering.graph().tensor(step.operand).elements() == outputs) {
+      p->epilogue_operands.push_back(lowering.TensorOf(step.operand));
+    }
+  }
+}
+
+/// An 8-bit product takes activations that another kernel has quantised: it finds the largest value,
+/// then scales and rounds.
+std::uint32_t Quantise(GpuLowering& lowering, std::uint32_t index, TensorId activation) {
+  const Tensor& tensor = lowering.graph().tensor(activation);
+  const std::uint32_t from = lowering.TensorOf(activation);
+  const GpuTensor layout = lowering.Layout(from);
+  const std::uint32_t to = lowering.AddTensor(
+      tensor.name + "_fp8", layout.rows, std::max<std::int64_t>(1, layout.row_bytes / 2),
+      layout.granule_rows);
+  const std::uint32_t scale = lowering.AddTensor(tensor.name + "_scale", 1, 128, 1);
+  StreamWork largest{"absolute_maximum", {{from, 2}}, {}, 3, 0, 8};
+  largest.elements_bytes = 2;
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), largest));
+  StreamWork scales{"scale", {{scale, 4}}, {{scale, 4}}, 4, 1, 1};
+  scales.elements_bytes = 4;
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), scales));
+  StreamWork quantise{"quantise", {{from, 2}}, {{to, 1}}, 4, 0, 8};
+  quantise.elements_bytes = 2;
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), quantise));
+  return to;
+}
+
+void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p) {
+  const MachineSpec& machine = lowering.machine();
+  const std::vector<GemmTile> tiles = GemmTiles(machine, p);
+  if (tiles.empty()) throw UserError(p.dtype + " has no matrix kernel on " + machine.name);
+  const GemmTile* best = nullptr;
+  double least = 0;
+  for (const GemmTile& tile : tiles) {
+    const double seconds = EstimateGemmSeconds(machine, p, tile);
+    if (best == nullptr || seconds < least) best = &tile, least = seconds;
+  }
+  if (best->split == 1) {
+    lowering.Launch(index, MakeGemmKernel(machine, p, *best, 0));
+    return;
+  }
+  const std::uint32_t sums =
+      lowering.AddTensor("partial_sums", p.m * best->split, p.n * 4, GranuleRows(p.n * 4));
+  lowering.Launch(index, MakeGemmKernel(machine, p, *best, sums));
+  lowering.Launch(index, MakeReductionKernel(machine, lowering.Layout(sums), sums, p.c, best->split,
+                                             p.m, p.n, p.c_bytes));
+}
+
+void LowerMatmul(GpuLowering& lowering, std::uint32_t index) {
+  const Graph& graph = lowering.graph();
+  const Operator& op = lowering.op(index);
+  const Tensor& a = graph.tensor(op.inputs[0]);
+  const Tensor& b = graph.tensor(op.inputs[1]);
+  const Tensor& y = graph.tensor(op.outputs[0]);
+  const bool ta = op.Int("transpose_a", 0) != 0, tb = op.Int("transpose_b", 0) != 0;
+  const bool column_major = op.Int("column_major", 0) != 0;
+  const std::size_t ra = a.shape.size(), rb = b.shape.size();
+  GemmProblem p;
+  p.dtype = lowering.dtype();
+  p.k = ra == 1 ? a.shape[0] : a.shape[ra - (ta ? 2 : 1)];
+  p.n = rb == 1 ? 1 : b.shape[rb - (tb ? 2 : 1)];
+  p.batch = rb <= 2 ? 1 : b.elements() / (p.k * p.n);
+  p.m = std::max<std::int64_t>(1, y.elements() / std::max<std::int64_t>(1, p.n * p.batch));
+  const bool weight = b.role == Role::kWeight;
+  // Linear layers keep weights with k running along a row; BLAS lists say how operands lie.
+  p.a_k_contiguous = column_major ? ta : !ta;
+  p.b_k_contiguous = column_major ? !tb : (tb || (weight && p.batch == 1));
+  p.b_shared = p.batch == 1;
+  p.a_bytes = lowering.ElementBytes(op.inputs[0]);
+  p.b_bytes = lowering.ElementBytes(op.inputs[1]);
+  p.c_bytes = lowering.ElementBytes(op.outputs[0]);
+  const auto layout = [&](TensorId id, std::int64_t outer, std::int64_t inner, double bytes) {
+    lowering.SetLayout(id, outer, static_cast<std::int64_t>(static_cast<double>(inner) * bytes),
+                       64);
+  };
+  layout(op.inputs[0], p.batch * (p.a_k_contiguous ? p.m : p.k), p.a_k_contiguous ? p.k : p.m,
+         p.a_bytes);
+  layout(op.inputs[1], p.batch * (p.b_k_contiguous ? p.n : p.k), p.b_k_contiguous ? p.k : p.n,
+         p.b_bytes);
+  p.a = lowering.TensorOf(op.inputs[0]);
+  p.b = lowering.TensorOf(op.inputs[1]);
+  p.c = lowering.TensorOf(op.outputs[0]);
+  AddEpilogue(lowering, op, &p);
+  if (p.dtype == "fp8") {
+    p.a = Quantise(lowering, index, op.inputs[0]);
+    p.a_bytes = 1;
+  }
+  LaunchGemm(lowering, index, p);
+}
+
+const bool kMatmul = GpuLowerRegistry::Instance().Add("matmul", &LowerMatmul);
+
+}  // namespace
+}  // namespace siliscope

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/lower/gpu/stream_kernel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "workloads/lower/gpu/warp_program_builder.h"
+
+namespace siliscope {
+namespace {
+
+std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+std::int64_t Scaled(std::int64_t bytes, double factor) {
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(bytes) * factor));
+}
+
+/// The rectangle of an operand that corresponds to a stretch of the shape's bytes.
+OperandStream StretchOf(const StreamOperand& operand, double shape_bytes, std::int64_t rows,
+                        std::int64_t bytes) {
+  OperandStream s;
+  s.tensor = operand.tensor;
+  s.rows = rows;
+  s.row_bytes = Scaled(bytes, operand.bytes / shape_bytes);
+  s.row_i = rows;
+  s.byte_j = s.row_bytes;
+  return s;
+}
+
+WarpProgram ProgramOf(const StreamWork& work) {
+  WarpProgramBuilder b;
+  const std::int64_t per_thread = work.per_thread;
+  std::vector<std::uint16_t> accesses;
+  std::uint16_t stream = 0;
+  const auto add = [&](const StreamOperand& operand) {
+    WarpAccess a;
+    a.stream = stream++;
+    a.bytes_per_lane = static_cast<std::uint8_t>(std::clamp<std::int64_t>(
+        Scaled(per_thread, operand.bytes), 1, 16));
+    a.warp_bytes = 32 * a.bytes_per_lane;
+    accesses.push_back(b.Access(a));
+  };
+  for (const StreamOperand& load : work.loads) add(load);
+  for (const StreamOperand& store : work.stores) add(store);
+  b.Prologue(30);
+  b.Phase(0);
+  const std::int32_t loop = b.Here();
+  int reg = 16;
+  for (std::size_t i = 0; i < work.loads.size(); ++i) {
+    b.Memory(WarpOpcode::kLoadGlobal, accesses[i], reg, 4);
+    reg = std::min(reg + 4, 120);
+  }
+  for (int i = 0; i < work.operations * static_cast<int>(per_thread); ++i) {
+    b.Add(WarpOpcode::kFp32, 128 + i % static_cast<int>(per_thread), 16 + i % 4,
+          128 + i % static_cast<int>(per_thread));
+  }
+  for (int i = 0; i < work.special * static_cast<int>(per_thread); ++i) {
+    b.Add(WarpOpcode::kSfu, 128 + i % static_cast<int>(per_thread),
+          128 + i % static_cast<int>(per_thread));
+  }
+  for (std::size_t i = 0; i < work.stores.size(); ++i) {
+    b.Memory(WarpOpcode::kStoreGlobal, accesses[work.loads.size() + i], 128, 4);
+  }
+  b.LoopPass(loop, 0);
+  return b.Finish();
+}
+
+}  // namespace
+
+GpuKernel MakeStreamKernel(const MachineSpec&, const GpuTensor& shape, const StreamWork& work) {
+  GpuKernel k;
+  k.name = fmt::format("{}_kernel_vec{}", work.name, work.per_thread);
+  k.dtype = "fp32";
+  k.warps = work.threads / 32;
+  k.registers_per_thread = 32;
+  k.tile = fmt::format("{} elements", work.threads * work.per_thread);
+  const std::int64_t stretch =
+      Scaled(work.threads * work.per_thread, work.elements_bytes);
+  // A stretch of a long row, or several short rows.
+  const std::int64_t rows = std::max<std::int64_t>(1, stretch / shape.row_bytes);
+  const std::int64_t bytes = std::min(stretch, shape.row_bytes);
+  k.grid.rows = CeilDivide(shape.rows, rows);
+  k.grid.columns = CeilDivide(shape.row_bytes, bytes);
+  k.grid.columns_first = true;
+  KernelPass pass;
+  pass.through_l1 = true;
+  for (const StreamOperand& load : work.loads) {
+    pass.loads.push_back(static_cast<std::uint16_t>(k.streams.size()));
+    k.streams.push_back(StretchOf(load, work.elements_bytes, rows, bytes));
+  }
+  for (const StreamOperand& store : work.stores) {
+    pass.stores.push_back(static_cast<std::uint16_t>(k.streams.size()));
+    k.streams.push_back(StretchOf(store, work.elements_bytes, rows, bytes));
+  }
+  k.passes = {pass};
+  k.fp32_per_cta = static_cast<double>(work.threads * work.per_thread) *
+                   static_cast<double>(work.operations + 4 * work.special);
+  k.roles = {{"main", k.warps, ProgramOf(work)}};
+  return k;
+}
+
+GpuKernel MakeReductionKernel(const MachineSpec& machine, const GpuTensor& sums_layout,
+                              std::uint32_t sums, std::uint32_t result, std::int64_t splits,
+                              std::int64_t m, std::int64_t n, double result_bytes) {
+  GpuTensor one = sums_layout;
+  one.rows = m;
+  StreamWork work;
+  work.name = fmt::format("splitk_reduce_{}", splits);
+  work.elements_bytes = 4;
+  work.operations = static_cast<int>(splits);
+  for (std::int64_t z = 0; z < splits; ++z) work.loads.push_back({sums, 4});
+  work.stores = {{result, result_bytes}};
+  (void)n;
+  GpuKernel kernel = MakeStreamKernel(machine, one, work);
+  // Each load takes the same place of another split.
+  for (std::int64_t z = 0; z < splits; ++z) {
+    kernel.streams[static_cast<std::size_t>(z)].step_offsets = {{z * m, 0}};
+  }
+  return kernel;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels that pass tensors through once, a few elements a thread: elementwise functions, copies,
+// conversions, sums of partial products.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/contract/gpu_program.h"
+#include "sim/contract/machine_spec.h"
+
+namespace siliscope {
+
+struct StreamOperand {
+  std::uint32_t tensor = 0;
+  double bytes = 2;  ///< of an element
+};
+
+struct StreamWork {
+  std::string name;
+  std::vector<StreamOperand> loads, stores;
+  int operations = 1;          ///< of an element, on the single-precision pipe
+  int special = 0;             ///< of an element, special functions
+  std::int64_t per_thread = 4; ///< elements
+  double elements_bytes = 4;   ///< of an element in the tensor that gives the grid
+  std::int64_t threads = 128;
+};
+
+/// `shape` gives the grid: CTAs take stretches of its rows.
+GpuKernel MakeStreamKernel(const MachineSpec& machine, const GpuTensor& shape,
+                           const StreamWork& work);
+
+/// Adds `splits` partial products of m x n sums in fp32.
+GpuKernel MakeReductionKernel(const MachineSpec& machine, const GpuTensor& sums_layout,
+                              std::uint32_t sums, std::uint32_t result, std::int64_t splits,
+                              std::int64_t m, std::int64_t n, double result_bytes);
+
+}  // namespace siliscope

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// GEMM on the Tensor Cores of single warps (Volta to Ampere): operands go through shared memory in
+// a ring of stages, by asynchronous copies where the chip has them, else through registers; each
+// warp loads fragments for the next instructions while the present ones run.
+#include <algorithm>
+
+#include "workloads/lower/gpu/gemm_kernel.h"
+#include "workloads/lower/gpu/warp_program_builder.h"
+
+namespace siliscope {
+namespace {
+
+constexpr int kFragments = 24;  ///< first register of the operand fragments
+
+struct Shape {
+  std::int64_t m_instructions, n_instructions, k_instructions;  ///< of a warp and stage
+  std::int64_t k;                                               ///< of an instruction
+  std::int64_t a_loads, b_loads;  ///< 16-byte loads of a warp for one k
+};
+
+Shape ShapeOf(const MachineSpec& machine, const GemmProblem& p, const GemmTile& tile) {
+  const TensorCoreSpec& core = machine.gpu.tensor_core;
+  const std::int64_t warp_m = tile.bm / tile.warps_m, warp_n = tile.bn / tile.warps_n;
+  Shape s{};
+  s.k = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(core.k) * 2 /
+                                                            std::max(0.5, p.a_bytes)));
+  s.m_instructions = std::max<std::int64_t>(1, warp_m / core.m);
+  s.n_instructions = std::max<std::int64_t>(1, warp_n / core.n);
+  s.k_instructions = std::max<std::int64_t>(1, tile.bk / s.k);
+  const auto loads = [&](std::int64_t rows, double bytes) {
+    const double total = static_cast<double>(rows * s.k) * bytes;
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(total / 512 + 0.99));
+  };
+  s.a_loads = loads(warp_m, p.a_bytes);
+  s.b_loads = loads(warp_n, p.b_bytes);
+  return s;
+}
+
+class TensorGemmWriter {
+ public:
+  TensorGemmWriter(const MachineSpec& machine, const GemmProblem& problem, const GemmTile& tile,
+                   GpuKernel* kernel)
+      : machine_(machine), p_(problem), t_(tile), kernel_(kernel), s_(ShapeOf(machine, p_, t_)) {
+    const std::int64_t threads = kernel->warps * 32;
+    a_copies_ = Copies(t_.bm, p_.a_bytes, threads);
+    b_copies_ = Copies(t_.bn, p_.b_bytes, threads);
+    acc_ = static_cast<int>(kFragments + 2 * 4 * (s_.a_loads + s_.b_loads));
+    accumulators_ = static_cast<int>(t_.bm * t_.bn / (kernel->warps * 32));
+    // Accumulator registers beyond the file's are spilled by nobody: such tiles are not offered.
+  }
+
+  void Write() {
+    async_ = machine_.gpu.sm.async_copy;
+    AddAccesses();
+    b_.Prologue(60);
+    b_.Phase(0);
+    FirstStages();
+    const std::int32_t loop = b_.Here();
+    for (std::int64_t kk = 0; kk < s_.k_instructions; ++kk) {
+      if (kk == 0) StartCopies();
+      Fragments((kk + 1) % 2);
+      Products(kk % 2);
+    }
+    EndStep();
+    b_.LoopPass(loop, 0);
+    Epilogue();
+    kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
+    const int scratch = async_ ? 0 : static_cast<int>(4 * (a_copies_ + b_copies_));
+    kernel_->registers_per_thread =
+        std::min(255, 24 + 2 * 4 * static_cast<int>(s_.a_loads + s_.b_loads) + accumulators_ +
+                          scratch);
+  }
+
+ private:
+  std::int64_t Copies(std::int64_t rows, double bytes, std::int64_t threads) const {
+    const double total = static_cast<double>(rows * t_.bk) * bytes;
+    return std::max<std::int64_t>(
+        1, static_cast<std::int64_t>(total / static_cast<double>(threads * 16) + 0.99));
+  }
+  /// Rows of `row_bytes` contiguous bytes in 16-byte lanes.
+  WarpAccess GlobalAccess(std::uint16_t stream, bool k_contiguous, std::int64_t rows,
+                          double bytes) const {
+    WarpAccess a;
+    a.stream = stream;
+    const double row =
+        (k_contiguous ? static_cast<double>(t_.bk) : static_cast<double>(rows)) * bytes;
+    const auto lanes = static_cast<std::int64_t>(row / 16);
+    a.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(lanes, 1, 32));
+    a.bytes_per_lane = 16;
+    a.warp_rows = 32 / a.lanes_per_row;
+    return a;
+  }
+
+  void AddAccesses() {
+    global_a_ = b_.Access(GlobalAccess(0, p_.a_k_contiguous, t_.bm, p_.a_bytes));
+    global_b_ = b_.Access(GlobalAccess(1, p_.b_k_contiguous, t_.bn, p_.b_bytes));
+    WarpAccess shared;
+    shared.bytes_per_lane = 16;
+    shared_ = b_.Access(shared);
+    WarpAccess out;
+    out.stream = 2;
+    out.bytes_per_lane = 16;
+    out.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(
+        static_cast<std::int64_t>(static_cast<double>(t_.bn / t_.warps_n) * p_.c_bytes / 16), 1,
+        32));
+    global_c_ = b_.Access(out);
+  }
+
+  void CopyStage(int ahead) {
+    for (std::int64_t i = 0; i < a_copies_ + b_copies_; ++i) {
+      const bool of_a = i < a_copies_;
+      if (async_) {
+        b_.Memory(WarpOpcode::kAsyncCopy, of_a ? global_a_ : global_b_, kNoRegister).ahead =
+            static_cast<std::int16_t>(ahead);
+      } else {
+        b_.Memory(WarpOpcode::kLoadGlobal, of_a ? global_a_ : global_b_,
+                  Staging(static_cast<int>(i)), 4)
+            .ahead = static_cast<std::int16_t>(ahead);
+      }
+    }
+    if (async_) b_.Add(WarpOpcode::kAsyncCommit);
+  }
+  int Staging(int copy) const { return std::min(250, acc_ + accumulators_ + 4 * copy); }
+
+  void StoreStage() {
+    for (std::int64_t i = 0; i < a_copies_ + b_copies_; ++i) {
+      b_.Memory(WarpOpcode::kStoreShared, shared_, Staging(static_cast<int>(i)), 4);
+    }
+  }
+
+  void FirstStages() {
+    const int ahead = async_ ? static_cast<int>(t_.stages - 1) : 1;
+    for (int stage = 0; stage < ahead; ++stage) CopyStage(stage);
+    if (async_) {
+      b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
+    } else {
+      StoreStage();
+    }
+    b_.WithOperand(WarpOpcode::kBarrier, 0);
+    Fragments(0);
+  }
+  void StartCopies() { CopyStage(async_ ? static_cast<int>(t_.stages - 1) : 1); }
+  void EndStep() {
+    b_.Overhead(4, 8);
+    if (async_) {
+      b_.WithOperand(WarpOpcode::kAsyncWait, static_cast<int>(t_.stages - 2));
+    } else {
+      StoreStage();
+    }
+    b_.WithOperand(WarpOpcode::kBarrier, 0);
+  }
+
+  int FragmentA(std::int64_t set, std::int64_t i) const {
+    return static_cast<int>(kFragments + 4 * (set * s_.a_loads + i));
+  }
+  int FragmentB(std::int64_t set, std::int64_t i) const {
+    return static_cast<int>(kFragments + 8 * s_.a_loads + 4 * (set * s_.b_loads + i));
+  }
+  void Fragments(std::int64_t set) {
+    for (std::int64_t i = 0; i < s_.a_loads; ++i) {
+      b_.Memory(WarpOpcode::kLoadShared, shared_, FragmentA(set, i), 4);
+    }
+    for (std::int64_t i = 0; i < s_.b_loads; ++i) {
+      b_.Memory(WarpOpcode::kLoadShared, shared_, FragmentB(set, i), 4);
+    }
+  }
+  void Products(std::int64_t set) {
+    const TensorCoreSpec& core = machine_.gpu.tensor_core;
+    const std::int64_t per_instruction =
+        std::max<std::int64_t>(1, accumulators_ / (s_.m_instructions * s_.n_instructions));
+    for (std::int64_t i = 0; i < s_.m_instructions; ++i) {
+      for (std::int64_t j = 0; j < s_.n_instructions; ++j) {
+        const int acc = std::min<int>(
+            254, acc_ + static_cast<int>((i * s_.n_instructions + j) * per_instruction));
+        const std::int64_t a = i * s_.a_loads / s_.m_instructions;
+        const std::int64_t b = j * s_.b_loads / s_.n_instructions;
+        WarpInstruction& in =
+            b_.Add(WarpOpcode::kMma, acc, FragmentA(set, a), FragmentB(set, b), acc);
+        in.macs = static_cast<float>(core.m * core.n * s_.k);
+      }
+    }
+  }
+
+  /// A band of each warp's rows a step: convert, through shared memory to whole rows, store.
+  void Epilogue() {
+    b_.Phase(1);
+    const std::int32_t loop = b_.Here();
+    const auto steps = static_cast<int>(kernel_->passes[1].steps);
+    const int values = std::max(1, accumulators_ / steps);
+    for (int i = 0; i < std::max(1, values / 2); ++i) {
+      b_.Add(WarpOpcode::kFp32, kFragments + i % 16, std::min(254, acc_ + 2 * i));
+    }
+    const int operations = p_.epilogue_operations * values;
+    for (int i = 0; i < operations; ++i) {
+      b_.Add(WarpOpcode::kFp32, kFragments + i % 16, kFragments + i % 16);
+    }
+    const double bytes = values * 32 * p_.c_bytes;
+    const int stores = std::max(1, static_cast<int>(bytes / 512 + 0.99));
+    for (int i = 0; i < stores; ++i) {
+      b_.Memory(WarpOpcode::kStoreShared, shared_, kFragments + i % 16, 4);
+    }
+    b_.WithOperand(WarpOpcode::kBarrier, 0);
+    for (int i = 0; i < stores; ++i) {
+      b_.Memory(WarpOpcode::kLoadShared, shared_, kFragments + 4 * (i % 8), 4);
+    }
+    for (int i = 0; i < stores; ++i) {
+      b_.Memory(WarpOpcode::kStoreGlobal, global_c_, kFragments + 4 * (i % 8), 4);
+    }
+    b_.Overhead(4, 8);
+    b_.LoopPass(loop, 1);
+  }
+
+  const MachineSpec& machine_;
+  const GemmProblem& p_;
+  const GemmTile& t_;
+  GpuKernel* kernel_;
+  Shape s_;
+  WarpProgramBuilder b_;
+  bool async_ = true;
+  std::int64_t a_copies_ = 1, b_copies_ = 1;
+  int acc_ = 0, accumulators_ = 0;
+  std::uint16_t global_a_ = 0, global_b_ = 0, global_c_ = 0, shared_ = 0;
+};
+
+}  // namespace
+
+void WriteTensorGemm(const MachineSpec& machine, const GemmProblem& problem, const GemmTile& tile,
+                     GpuKernel* kernel) {
+  TensorGemmWriter(machine, problem, tile, kernel).Write();
+}
+
+}  // namespace siliscope

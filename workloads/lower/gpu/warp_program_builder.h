@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes warp programs, an instruction at a time.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/contract/gpu_program.h"
+
+namespace siliscope {
+
+class WarpProgramBuilder {
+ public:
+  WarpInstruction& Add(WarpOpcode op) {
+    WarpInstruction in;
+    in.op = op;
+    program_.instructions.push_back(in);
+    return program_.instructions.back();
+  }
+  WarpInstruction& Add(WarpOpcode op, int destination, int a = kNoRegister, int b = kNoRegister,
+                       int c = kNoRegister) {
+    WarpInstruction& in = Add(op);
+    in.destination = static_cast<std::uint8_t>(destination);
+    in.sources = {static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
+                  static_cast<std::uint8_t>(c)};
+    return in;
+  }
+  WarpInstruction& WithOperand(WarpOpcode op, std::int32_t operand) {
+    WarpInstruction& in = Add(op);
+    in.operand = operand;
+    return in;
+  }
+  /// A load or store; `registers` are written (loads) or read.
+  WarpInstruction& Memory(WarpOpcode op, std::uint16_t access, int reg, int registers = 1) {
+    const bool store = op == WarpOpcode::kStoreGlobal || op == WarpOpcode::kStoreShared;
+    WarpInstruction& in = store ? Add(op, kNoRegister, reg) : Add(op, reg);
+    in.destinations = static_cast<std::uint8_t>(registers);
+    in.access = access;
+    return in;
+  }
+  std::uint16_t Access(const WarpAccess& access) {
+    program_.accesses.push_back(access);
+    return static_cast<std::uint16_t>(program_.accesses.size() - 1);
+  }
+  /// Integer work that nothing waits for: addresses, predicates, loop counters.
+  void Overhead(int instructions, int reg = 0) {
+    for (int i = 0; i < instructions; ++i) Add(WarpOpcode::kInteger, reg + i % 4);
+  }
+  /// A dependent chain of integer work.
+  void Chain(int instructions, int reg = 0) {
+    for (int i = 0; i < instructions; ++i) Add(WarpOpcode::kInteger, reg, reg);
+  }
+  std::int32_t Here() const { return static_cast<std::int32_t>(program_.instructions.size()); }
+  /// Back to `target` for every step of a pass.
+  void LoopPass(std::int32_t target, int pass) {
+    WarpInstruction& in = WithOperand(WarpOpcode::kLoop, target);
+    in.pass = static_cast<std::int16_t>(pass);
+  }
+  void Loop(std::int32_t target, int trips) {
+    WithOperand(WarpOpcode::kLoop, target).trips = trips;
+  }
+  void Phase(int pass) { WithOperand(WarpOpcode::kPhase, pass); }
+  /// What every kernel begins with: parameters, indices, pointers.
+  void Prologue(int instructions) {
+    Add(WarpOpcode::kLoadConstant, 0);
+    Add(WarpOpcode::kLoadConstant, 1);
+    Add(WarpOpcode::kInteger, 2, 0, 1);
+    Chain(instructions / 3, 2);
+    Overhead(instructions - instructions / 3, 4);
+  }
+  WarpProgram Finish() {
+    Add(WarpOpcode::kExit);
+    return std::move(program_);
+  }
+
+ private:
+  WarpProgram program_;
+};
+
+}  // namespace siliscope
