@@ -169,6 +169,15 @@ class ChromeTrace {
   }
 
   void WriteCommand(const Span& span, Tick end) {
+    if (span.command == kNone) {  // an SM at work on CTAs of a kernel
+      Next();
+      fmt::format_to(std::back_inserter(buffer_),
+                     "{{\"ph\":\"X\",\"name\":{},\"cat\":\"compute\",\"pid\":{},\"tid\":{},\"ts\":{},"
+                     "\"dur\":{},\"args\":{{\"operator\":{}}}}}",
+                     names_[span.op], kUnitProcess, span.unit, At(span.begin),
+                     Length(span.begin, end), span.op);
+      return;
+    }
     const NpuCommand& c = program_.npu.commands[span.command];
     const bool zoomed =
         !record_.command_zoomed.empty() && record_.command_zoomed[span.command] != 0;

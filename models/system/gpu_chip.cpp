@@ -47,7 +47,15 @@ const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
   const std::string key = CtaCostKey(gpu, kernel, co_resident);
   const auto it = store.find(key);
   if (it != store.end()) return it->second;
-  return store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
+  const CtaCost& c = store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
+  if (getenv("DBG")) {
+    fprintf(stderr, "%s co=%ld start %.0f", kernel.name.c_str(), co_resident, c.start_cycles);
+    for (auto& p : c.passes) fprintf(stderr, " | alone %.1f interval %.1f fill %.0f", p.alone_cycles, p.interval_cycles, p.fill_cycles);
+    fprintf(stderr, " instr %lu slots", c.instructions);
+    for (size_t i = 0; i < kIssueSlots; ++i) fprintf(stderr, " %s=%lu", IssueSlotName(IssueSlot(i)).data(), c.counters.slots[i]);
+    fprintf(stderr, " tensor %lu mem %lu conf %lu\n", c.counters.tensor_cycles, c.counters.memory_pipe_cycles, c.counters.bank_conflicts);
+  }
+  return c;
 }
 
 GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
@@ -196,6 +204,7 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
 }
 
 void GpuChip::PassDone() {
+  if (getenv("DBG")) fprintf(stderr, "pass %d: %.2f us clock %.0f MHz l2 read %.1f MB hit %.2f dram r %.1f w %.1f MB\n", pass_, ToMicroseconds(queue().now()-pass_begin_), clock_hz_/1e6, double(l2_->counters().read_bytes)/1e6, 1.0-double(l2_->counters().miss_bytes)/double(l2_->counters().read_bytes+1), double(l2_->counters().dram_read_bytes)/1e6, double(l2_->counters().dram_write_bytes)/1e6);
   pass_end_ = queue().now();
   if (++pass_ == kPasses) return;
   Settle();

@@ -57,6 +57,9 @@ struct UnitRecord {
   double flops = 0;             ///< 2 x multiply-accumulates that counted
   double peak_flops_per_s = 0;  ///< in the data type that ran
   std::int64_t bytes = 0;       ///< moved by the unit
+
+  /// Whether a chip's time is told by units of this kind.
+  bool critical() const { return kind == "systolic_array" || kind == "sm"; }
 };
 
 /// Bytes through one level of the memory hierarchy.
@@ -90,6 +93,7 @@ struct OperatorRecord {
   std::int64_t host_bytes = 0;
   std::int64_t shared_read_bytes = 0, host_read_bytes = 0;  ///< the inward part
   std::int64_t scratchpad_bytes = 0;
+  std::int64_t l2_bytes = 0;
   double executed_flops = 0;
 };
 
@@ -106,6 +110,21 @@ struct CommandTimes {
 struct CounterSample {
   Tick begin = 0;
   double bytes = 0;
+};
+
+/// One launch of a GPU kernel.
+struct KernelRecord {
+  std::uint32_t launch = 0;  ///< index into the program's launches
+  Tick queued = 0;           ///< its predecessors have ended
+  Tick start = 0, end = 0;
+  std::int64_t ctas = 0;
+  std::int64_t ctas_per_sm = 0;  ///< that fit
+  std::string limiter;           ///< of the CTAs of an SM
+  double occupancy_pct = 0;      ///< resident warps of those an SM can hold
+  double waves = 0;              ///< CTAs / CTAs that are resident at a time
+  /// Where the issue slots of an SM went while the kernel's CTAs computed, at cycle zoom; sums
+  /// to 1. Names beside them.
+  std::vector<double> issue_slots;
 };
 
 /// What a unit at cycle zoom did.
@@ -128,6 +147,7 @@ struct Record {
   std::vector<std::vector<CounterSample>> level_samples;  ///< beside `levels`
   std::uint64_t events = 0;  ///< tile events and memory bursts that were simulated
   std::uint32_t critical_kind_units = 0;
+  std::vector<KernelRecord> kernels;
   std::vector<ZoomRecord> zooms;
   std::vector<char> command_zoomed;  ///< 1 = ran at cycle zoom; empty where nothing was zoomed
 };

@@ -89,7 +89,7 @@ Metrics ComputeMetrics(const SimulationResult& result) {
   CauseTimes sum{};
   Tick all = 0;
   for (const UnitRecord& unit : record.units) {
-    if (unit.kind != "systolic_array") continue;
+    if (!unit.critical()) continue;
     for (std::size_t c = 0; c < kCauses; ++c) sum[c] += unit.times[c], all += unit.times[c];
   }
   std::size_t largest = 0;
@@ -126,7 +126,7 @@ void CheckRecord(const SimulationResult& result) {
       throw InternalError(
           fmt::format("the times of {} sum to {} ps of {} ps", unit.name, sum, record.total));
     }
-    if (unit.kind == "systolic_array" &&
+    if (unit.critical() &&
         unit.flops > unit.peak_flops_per_s * ToSeconds(record.total) * 1.0001 + 1) {
       throw InternalError(unit.name + " did more operations than its peak allows");
     }

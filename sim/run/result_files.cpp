@@ -199,12 +199,29 @@ std::string LinksCsv(const SimulationResult& result) {
   return text;
 }
 
+namespace {
+
+/// The data types that a machine has a compute roof for.
+std::vector<std::string> ComputeTypes(const MachineSpec& machine) {
+  std::vector<std::string> types;
+  for (const auto& [type, rate] : machine.npu.array.macs_per_element) types.push_back(type);
+  if (machine.kind == "gpu") {
+    types = {"fp32", "fp64"};
+    for (const auto& [type, rate] : machine.gpu.tensor_core.macs_per_cycle) {
+      if (type != "fp64") types.push_back(type);
+    }
+  }
+  return types;
+}
+
+}  // namespace
+
 std::string RooflineCsv(const SimulationResult& result) {
   std::string text =
       CsvLine({"kind", "name", "level", "dtype", "flop", "bytes", "intensity_flop_per_byte",
                "performance_flop_per_s", "roof_flop_per_s", "bandwidth_bytes_per_s"});
   const std::string& dtype = result.program.dtype;
-  for (const auto& [type, rate] : result.machine.npu.array.macs_per_element) {
+  for (const std::string& type : ComputeTypes(result.machine)) {
     text += CsvLine({"roof", "compute " + type, "", type, "", "", "", "",
                      NumberText(ComputedPeakOperations(result.machine, type)), ""});
   }
@@ -222,6 +239,7 @@ std::string RooflineCsv(const SimulationResult& result) {
     if (r.executed_flops <= 0 || seconds <= 0) continue;
     const std::pair<const char*, std::int64_t> levels[] = {
         {"dram", r.dram_read_bytes + r.dram_write_bytes},
+        {"l2", r.l2_bytes},
         {"shared_memory", std::max(r.shared_read_bytes, r.shared_bytes - r.shared_read_bytes)},
         {"host_link", std::max(r.host_read_bytes, r.host_bytes - r.host_read_bytes)},
         {"scratchpad", r.scratchpad_bytes}};

@@ -19,9 +19,20 @@ struct Variant {
   std::int64_t batch_factor = 1;
 };
 
+std::vector<Variant> GpuVariants(const MachineSpec& machine) {
+  return {{"memory x2", {{"memory.channels", std::to_string(machine.memory.channels * 2)}}},
+          {"SMs x2",
+           {{"sms", std::to_string(machine.gpu.sms * 2)},
+            {"gpcs", std::to_string(machine.gpu.gpcs * 2)}}},
+          {"launch x0.5",
+           {{"launch.graph", fmt::format("{} us", machine.gpu.launch.graph_s * 0.5e6)}}},
+          {"batch x4", {}, 4}};
+}
+
 std::vector<Variant> VariantsOf(const MachineSpec& machine) {
   const SystolicArraySpec& array = machine.npu.array;
   std::vector<Variant> variants;
+  if (machine.kind == "gpu") return GpuVariants(machine);
   if (array.rows >= 8 && array.columns >= 8 && array.rows % 2 == 0 && array.columns % 2 == 0) {
     variants.push_back(
         {fmt::format("array {}x{} x{}", array.rows / 2, array.columns / 2, array.count * 4),

@@ -56,11 +56,7 @@ class TensorGemmWriter {
     b_.Phase(0);
     FirstStages();
     const std::int32_t loop = b_.Here();
-    for (std::int64_t kk = 0; kk < s_.k_instructions; ++kk) {
-      if (kk == 0) StartCopies();
-      Fragments((kk + 1) % 2);
-      Products(kk % 2);
-    }
+    for (std::int64_t kk = 0; kk < s_.k_instructions; ++kk) Products(kk);
     EndStep();
     b_.LoopPass(loop, 0);
     Epilogue();
@@ -106,18 +102,16 @@ class TensorGemmWriter {
     global_c_ = b_.Access(out);
   }
 
+  std::int64_t copies() const { return a_copies_ + b_copies_; }
+  void Copy(std::int64_t i, int ahead) {
+    const std::uint16_t access = i < a_copies_ ? global_a_ : global_b_;
+    WarpInstruction& in =
+        async_ ? b_.Memory(WarpOpcode::kAsyncCopy, access, kNoRegister)
+               : b_.Memory(WarpOpcode::kLoadGlobal, access, Staging(static_cast<int>(i)), 4);
+    in.ahead = static_cast<std::int16_t>(ahead);
+  }
   void CopyStage(int ahead) {
-    for (std::int64_t i = 0; i < a_copies_ + b_copies_; ++i) {
-      const bool of_a = i < a_copies_;
-      if (async_) {
-        b_.Memory(WarpOpcode::kAsyncCopy, of_a ? global_a_ : global_b_, kNoRegister).ahead =
-            static_cast<std::int16_t>(ahead);
-      } else {
-        b_.Memory(WarpOpcode::kLoadGlobal, of_a ? global_a_ : global_b_,
-                  Staging(static_cast<int>(i)), 4)
-            .ahead = static_cast<std::int16_t>(ahead);
-      }
-    }
+    for (std::int64_t i = 0; i < copies(); ++i) Copy(i, ahead);
     if (async_) b_.Add(WarpOpcode::kAsyncCommit);
   }
   int Staging(int copy) const { return std::min(250, acc_ + accumulators_ + 4 * copy); }
@@ -139,10 +133,10 @@ class TensorGemmWriter {
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     Fragments(0);
   }
-  void StartCopies() { CopyStage(async_ ? static_cast<int>(t_.stages - 1) : 1); }
   void EndStep() {
     b_.Overhead(4, 8);
     if (async_) {
+      b_.Add(WarpOpcode::kAsyncCommit);
       b_.WithOperand(WarpOpcode::kAsyncWait, static_cast<int>(t_.stages - 2));
     } else {
       StoreStage();
@@ -156,16 +150,33 @@ class TensorGemmWriter {
   int FragmentB(std::int64_t set, std::int64_t i) const {
     return static_cast<int>(kFragments + 8 * s_.a_loads + 4 * (set * s_.b_loads + i));
   }
-  void Fragments(std::int64_t set) {
-    for (std::int64_t i = 0; i < s_.a_loads; ++i) {
-      b_.Memory(WarpOpcode::kLoadShared, shared_, FragmentA(set, i), 4);
-    }
-    for (std::int64_t i = 0; i < s_.b_loads; ++i) {
-      b_.Memory(WarpOpcode::kLoadShared, shared_, FragmentB(set, i), 4);
-    }
+  std::int64_t fragments() const { return s_.a_loads + s_.b_loads; }
+  void Fragment(std::int64_t i, std::int64_t set) {
+    const int reg = i < s_.a_loads ? FragmentA(set, i) : FragmentB(set, i - s_.a_loads);
+    b_.Memory(WarpOpcode::kLoadShared, shared_, reg, 4);
   }
-  void Products(std::int64_t set) {
+  void Fragments(std::int64_t set) {
+    for (std::int64_t i = 0; i < fragments(); ++i) Fragment(i, set);
+  }
+  /// The products of one k; the next k's fragments and this k's share of the next stage's copies
+  /// are spread between them, so that neither pipe waits for the other.
+  void Products(std::int64_t kk) {
     const TensorCoreSpec& core = machine_.gpu.tensor_core;
+    const std::int64_t set = kk % 2;
+    const std::int64_t first_copy = kk * copies() / s_.k_instructions;
+    const std::int64_t last_copy = (kk + 1) * copies() / s_.k_instructions;
+    const std::int64_t moves = fragments() + last_copy - first_copy;
+    const std::int64_t products = s_.m_instructions * s_.n_instructions;
+    std::int64_t moved = 0, multiplied = 0;
+    const auto move_up_to = [&](std::int64_t count) {
+      for (; moved < std::min(count, moves); ++moved) {
+        if (moved < fragments()) {
+          Fragment(moved, 1 - set);
+        } else {
+          Copy(first_copy + moved - fragments(), async_ ? static_cast<int>(t_.stages - 1) : 1);
+        }
+      }
+    };
     const std::int64_t per_instruction =
         std::max<std::int64_t>(1, accumulators_ / (s_.m_instructions * s_.n_instructions));
     for (std::int64_t i = 0; i < s_.m_instructions; ++i) {
@@ -177,8 +188,11 @@ class TensorGemmWriter {
         WarpInstruction& in =
             b_.Add(WarpOpcode::kMma, acc, FragmentA(set, a), FragmentB(set, b), acc);
         in.macs = static_cast<float>(core.m * core.n * s_.k);
+        ++multiplied;
+        move_up_to((multiplied * moves + products - 1) / products);
       }
     }
+    move_up_to(moves);
   }
 
   /// A band of each warp's rows a step: convert, through shared memory to whole rows, store.
