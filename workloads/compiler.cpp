@@ -51,7 +51,14 @@ class NetworkCompiler : public Compiler {
                           const TileCost& cost) const override {
     Graph graph = SingleOperatorGraph(request);
     VerifyGraph(graph);
-    return Lower(graph, machine, cost, request.dtype, 1);
+    Program program = Lower(graph, machine, cost, request.dtype, 1);
+    // In a captured graph of a whole network, weights have left the caches since their last use.
+    program.gpu.cold_weights = request.launch == "graph";
+    program.gpu.mode = request.launch == "kernel"   ? LaunchMode::kKernel
+                       : request.launch == "stream" ? LaunchMode::kStream
+                       : request.launch == "eager"  ? LaunchMode::kEager
+                                                    : LaunchMode::kGraph;
+    return program;
   }
 
   std::vector<NamedText> ListWorkloads() const override { return ListWorkloadSources(); }

@@ -26,8 +26,6 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
       clock_(clock),
       partitions_(static_cast<std::size_t>(spec.partitions)),
       capacity_lines_(spec.size_bytes / kLineBytes / spec.partitions),
-      slice_bytes_per_cycle_(static_cast<double>(spec.slices * spec.slice_bytes_per_cycle) /
-                             static_cast<double>(spec.partitions)),
       tensors_(tensors) {
   port.bind(*this);
   std::uint32_t next = 1;
@@ -43,6 +41,11 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
     layouts_.push_back(layout);
   }
   granules_.resize(next);
+  for (std::size_t p = 0; p < partitions_; ++p) {
+    state_[p].slices.assign(static_cast<std::size_t>(std::max<std::int64_t>(
+                                1, spec.slices / spec.partitions)),
+                            0);
+  }
   SetClock(clock);
 }
 
@@ -54,7 +57,27 @@ void L2Cache::SetClock(Clock clock) {
 }
 
 double L2Cache::bytes_per_s() const {
-  return slice_bytes_per_cycle_ * static_cast<double>(partitions_) * clock_.hertz();
+  return static_cast<double>(spec_.slices * spec_.slice_bytes_per_cycle) * clock_.hertz();
+}
+
+Tick L2Cache::PassSlices(std::size_t partition, std::uint32_t granule, std::uint64_t lines,
+                         std::int64_t bytes_per_line, Tick at_cache) {
+  std::vector<Tick>& slices = state_[partition].slices;
+  const Tick duration = clock_.Cycles(static_cast<double>(bytes_per_line) /
+                                      static_cast<double>(spec_.slice_bytes_per_cycle));
+  counters_.busy += duration * static_cast<Tick>(CountLines(lines));
+  const auto count = static_cast<std::uint64_t>(slices.size());
+  Tick end = at_cache;
+  while (lines != 0) {
+    const auto bit = static_cast<std::uint64_t>(__builtin_ctzll(lines));
+    lines &= lines - 1;
+    // Lines are spread over the slices by a hash of their address.
+    std::uint64_t hash = (std::uint64_t{granule} * 64 + bit) * 0x9e3779b97f4a7c15ULL;
+    Tick& slice = slices[((hash >> 32) * count) >> 32];
+    slice = std::max(slice, at_cache) + duration;
+    end = std::max(end, slice);
+  }
+  return end;
 }
 
 std::uint64_t L2Cache::HomeOfOne(std::uint32_t granule) const {
@@ -131,11 +154,8 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
   const std::int64_t bytes = CountLines(lines) * bytes_per_line;
   counters_.read_bytes += bytes;
   Partition& p = state_[here];
-  const Tick duration = clock_.Cycles(static_cast<double>(bytes) / slice_bytes_per_cycle_);
-  const Tick start = p.bandwidth.Reserve(at_cache, duration);
-  counters_.busy += duration;
-  Tick available = start + duration;
-  Tick latency_only = at_cache + duration;
+  Tick available = PassSlices(here, granule, lines, bytes_per_line, at_cache);
+  Tick latency_only = at_cache;
   if (present != 0) {
     available = std::max(available, g.ready[here]);
     Touch(granule, here);
@@ -180,7 +200,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
     available = std::max(available, ready);
   }
   if (response->from_dram) latency_only += memory->IdleLatency();
-  response->first = std::min(response->first, std::max(start, at_cache) + half_near_);
+  response->first = std::min(response->first, at_cache + half_near_);
   if (available + half_near_ > response->end) {
     response->end = available + half_near_;
     response->queued = available > latency_only ? available - latency_only : 0;
@@ -196,10 +216,7 @@ void L2Cache::WriteGranule(const L2Request& request, std::uint32_t granule, std:
   for (std::size_t p = 0; p < partitions_; ++p) {
     const std::uint64_t home = lines & (p == 0 ? ~one : one);
     if (home == 0) continue;
-    const Tick duration = clock_.Cycles(static_cast<double>(CountLines(home) * bytes_per_line) /
-                                        slice_bytes_per_cycle_);
-    state_[p].bandwidth.Reserve(at_cache, duration);
-    counters_.busy += duration;
+    PassSlices(p, granule, home, bytes_per_line, at_cache);
     if (p != request.partition) counters_.link_bytes += CountLines(home) * bytes_per_line;
     const std::uint64_t absent = home & ~g.valid[p];
     if (absent != 0) {

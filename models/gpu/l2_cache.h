@@ -79,13 +79,16 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
     std::int64_t granules = 0;
   };
   struct Partition {
-    Timeline bandwidth;
+    std::vector<Tick> slices;  ///< when each is free
     Timeline link;  ///< inward
     std::uint32_t oldest = 0, newest = 0;
     std::int64_t lines = 0;
   };
   static constexpr std::uint32_t kNoGranule = 0;  ///< number 0 is never used
 
+  /// The slices deliver or take lines of a granule; returns when the last has passed.
+  Tick PassSlices(std::size_t partition, std::uint32_t granule, std::uint64_t lines,
+                  std::int64_t bytes_per_line, Tick at_cache);
   std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                       std::int64_t granule_column) const;
   std::uint64_t HomeOfOne(std::uint32_t granule) const;
@@ -107,7 +110,6 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   Clock clock_;
   std::size_t partitions_;
   std::int64_t capacity_lines_;  ///< of a partition
-  double slice_bytes_per_cycle_; ///< of a partition's slices together
   Tick half_near_ = 0, far_ = 0;
   std::vector<GpuTensor> tensors_;
   std::vector<Layout> layouts_;

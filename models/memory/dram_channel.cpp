@@ -106,6 +106,39 @@ Tick DramChannel::Activate(Tick ready, std::int64_t groups) {
   return first;
 }
 
+/// An activate of one bank: the limits of all banks are a rate, so that a bank that is busy holds up
+/// no other.
+Tick DramChannel::ActivateOne(Tick ready, Tick bank_ready) {
+  DramChannelState& s = state_;
+  const Tick token = std::max(ready, s.next_token);
+  s.next_token = token + std::max(trrd_, tfaw_ / 4);
+  return std::max(token, bank_ready);
+}
+
+/// Where a transfer finds the bus: in a gap that an earlier request left while its bank was busy (the
+/// controller serves first what is ready first), else at the end.
+Tick DramChannel::BusTime(Tick bus, Tick data_ready, Tick duration, bool write) {
+  DramChannelState& s = state_;
+  if (!write) {
+    for (DramChannelState::Gap& gap : s.gaps) {
+      const Tick begin = std::max(gap.begin, data_ready);
+      if (begin + duration > gap.end) continue;
+      if (begin - gap.begin > gap.end - begin - duration) {  // keep the larger rest
+        gap.end = begin;
+      } else {
+        gap.begin = begin + duration;
+      }
+      return begin;
+    }
+  }
+  const Tick begin = std::max(bus, data_ready);
+  if (begin >= bus + duration) {
+    s.gaps[s.next_gap] = {bus, begin};
+    s.next_gap = (s.next_gap + 1) % 8;
+  }
+  return begin;
+}
+
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
   DramChannelState& s = state_;
   RefreshBefore(std::max(ready, s.bus_free));
@@ -115,7 +148,6 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     const std::int64_t in_groups = span / bank_groups_;
     row = in_groups / grains_per_row_ / banks_per_group_;
     bank_index = in_groups / grains_per_row_ % banks_per_group_ * bank_groups_ + span % bank_groups_;
-    if (mapping_.hashed) bank_index = (bank_index + row * 7 + row / banks_ * 3) % banks_;
   }
   auto& bank = s.banks[static_cast<std::size_t>(bank_index)];
   const std::int64_t first_burst = address / burst_bytes_;
@@ -124,8 +156,8 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   if (bank.open_row != row) {
     const bool was_open = bank.open_row >= 0;
     const Tick precharge = std::max(ready, bank.precharge_ready);
-    const Tick activate =
-        Activate(was_open ? precharge + trp_ : std::max(ready, precharge), groups);
+    const Tick open = was_open ? precharge + trp_ : std::max(ready, precharge);
+    const Tick activate = grain_bytes_ > 0 ? ActivateOne(ready, open) : Activate(open, groups);
     bank.open_row = row;
     bank.column_ready = activate + trcd_;
     bank.precharge_ready = activate + tras_;
@@ -140,11 +172,14 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;
-  const Tick begin = std::max(bus, std::max(bank.column_ready, ready) + column_to_data);
-  const Tick end = begin + per_burst * static_cast<Tick>(bursts);
+  const Tick data_ready = std::max(bank.column_ready, ready) + column_to_data;
+  const Tick duration = per_burst * static_cast<Tick>(bursts);
+  const Tick begin = grain_bytes_ > 0 ? BusTime(bus, data_ready, duration, write)
+                                      : std::max(bus, data_ready);
+  const Tick end = begin + duration;
   s.counters.busy += burst_ * static_cast<Tick>(bursts);
-  s.bus_free = end;
-  s.last_was_write = write;
+  s.last_was_write = end >= s.bus_free ? write : s.last_was_write;
+  s.bus_free = std::max(s.bus_free, end);
   bank.precharge_ready =
       std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
   ++s.counters.steps;

@@ -35,6 +35,12 @@ struct DramChannelState {
   bool last_was_write = false;
   Tick next_refresh = 0;
   DramCounters counters;
+  struct Gap {  ///< of the data bus, before bus_free
+    Tick begin = 0, end = 0;
+  };
+  std::array<Gap, 8> gaps{};
+  std::uint32_t next_gap = 0;
+  Tick next_token = 0;  ///< the activate limits as a rate, where banks act apart
   struct Write {
     std::int64_t address, bytes;
   };
@@ -58,6 +64,8 @@ class DramChannel {
   void DrainWrites(Tick ready);
   Tick Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
   void RefreshBefore(Tick when);
+  Tick BusTime(Tick bus, Tick data_ready, Tick duration, bool write);
+  Tick ActivateOne(Tick ready, Tick bank_ready);
   Tick Activate(Tick ready, std::int64_t groups);
 
   Tick burst_, trcd_, trp_, tras_, tcl_, tcwl_, trrd_, tfaw_, twr_, twtr_, trtp_, trefi_, trfc_;

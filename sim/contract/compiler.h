@@ -28,6 +28,7 @@ struct OperatorRequest {
   std::string op;
   std::map<std::string, std::string> shape;
   std::string dtype;
+  std::string launch;  ///< graph, kernel, stream or eager; "" = graph
 };
 
 struct NamedText {

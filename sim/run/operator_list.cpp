@@ -46,7 +46,8 @@ std::string SimulateRow(const CsvTable& table, std::size_t row,
   request.system = value("chip");
   request.overrides = overrides;
   request.ideal = ideal;
-  request.work = OperatorRequest{value("op"), ParseKeyValueList(value("shape")), value("dtype")};
+  request.work = OperatorRequest{value("op"), ParseKeyValueList(value("shape")), value("dtype"),
+                                 value("launch")};
   const SimulationResult result = Simulate(request);
   CheckRecord(result);
   const Metrics metrics = ComputeMetrics(result);

@@ -107,10 +107,11 @@ double ComputedPeakOperations(const MachineSpec& machine, const std::string& dty
 double PeakOperations(const MachineSpec& machine, const std::string& dtype) {
   const auto as = machine.converted_dtypes.find(dtype);
   const auto it = machine.peaks.find(as == machine.converted_dtypes.end() ? dtype : as->second);
-  const double computed = ComputedPeakOperations(machine, dtype);
+  double computed = ComputedPeakOperations(machine, dtype);
   if (it == machine.peaks.end()) return computed;
   // A published peak is that of the chip as published: not of one that `--set` has changed.
   const double published = it->second.operations_per_s;
+  computed *= it->second.clock_hz / machine.clock_hz;
   return std::abs(computed / published - 1) < 0.01 ? published : computed;
 }
 

@@ -111,7 +111,11 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   const double l2_size = static_cast<double>(gpu.l2.size_bytes);
   double bytes = p.weights_cold || weights > l2_size ? weights : 0;
   if (activations > 0.5 * l2_size) bytes += activations;
-  double seconds = std::max(cycles / clock, bytes / dram + (prologue + epilogue) / clock);
+  // Little's law: what the CTAs keep in flight over the latency.
+  const double in_flight = std::min(ctas, groups * resident) * static_cast<double>(t.stages) *
+                           operand_bytes * (bm + bn);
+  const double reached = std::min(dram, in_flight / (1.3 * dram_latency));
+  double seconds = std::max(cycles / clock, bytes / reached + (prologue + epilogue) / clock);
   if (split > 1) {
     seconds += gpu.launch.graph_s + 1.5e-6 + split * m * n * 4 / (l2_total * clock * 0.5);
   }
