@@ -12,13 +12,8 @@ std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b
 
 ClusterSlots MakeClusterSlots(const GpuSpec& gpu, std::int64_t size) {
   std::vector<std::vector<std::uint32_t>> gpcs(static_cast<std::size_t>(gpu.gpcs));
-  // TPCs are divided over the GPCs as evenly as they can be.
-  const std::int64_t tpcs = CeilDivide(gpu.sms, gpu.sms_per_tpc);
-  std::uint32_t next = 0;
-  for (std::int64_t t = 0; t < tpcs; ++t) {
-    for (std::int64_t i = 0; i < gpu.sms_per_tpc && next < gpu.sms; ++i) {
-      gpcs[static_cast<std::size_t>(t % gpu.gpcs)].push_back(next++);
-    }
+  for (std::uint32_t s = 0; s < static_cast<std::uint32_t>(gpu.sms); ++s) {
+    gpcs[GpcOf(gpu, s)].push_back(s);
   }
   ClusterSlots slots;
   for (std::size_t at = 0;; at += static_cast<std::size_t>(size)) {

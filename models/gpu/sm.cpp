@@ -6,16 +6,29 @@
 namespace siliscope {
 
 Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
-       std::uint32_t index, bool keep_spans)
+       std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, bool keep_spans)
     : sc_core::sc_module(name),
       spec_(spec),
       partition_(partition),
       index_(index),
+      gpc_(gpc),
+      gpc_bytes_per_cycle_(gpc_bytes_per_cycle),
       keep_spans_(keep_spans) {}
 
 L2Response Sm::Load(Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
   if (rectangle.rows <= 0) return {when, when, 0, false};
-  return Receive(l2->Access({when, tensor, rectangle, partition_, false}), rectangle);
+  L2Response response = l2->Access({when, tensor, rectangle, partition_, false});
+  if (gpc_bytes_per_cycle_ > 0) {
+    const Tick duration =
+        clock_.Cycles(static_cast<double>(Sectors(rectangle)) / gpc_bytes_per_cycle_);
+    const Tick start = gpc_.Reserve(response.first, duration);
+    response.first = start;
+    if (start + duration > response.end) {
+      response.queued += start + duration - response.end;
+      response.end = start + duration;
+    }
+  }
+  return Receive(response, rectangle);
 }
 
 L2Response Sm::Receive(const L2Response& fetched, const Rectangle& rectangle) {

@@ -17,8 +17,9 @@ class Sm : public sc_core::sc_module {
  public:
   sc_core::sc_port<L2Port> l2{"l2"};
 
+  /// `gpc` is the port that the SMs of a GPC share, of `gpc_bytes_per_cycle` (0 = no limit).
   Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
-     std::uint32_t index, bool keep_spans);
+     std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, bool keep_spans);
 
   /// Room is counted in shares of an SM: a CTA of a kernel that fits n times takes 1/n.
   bool HasRoom(double share) const { return used_ + share <= 1.0001; }
@@ -63,6 +64,8 @@ class Sm : public sc_core::sc_module {
   const SmSpec& spec_;
   std::size_t partition_;
   std::uint32_t index_;
+  Timeline& gpc_;
+  double gpc_bytes_per_cycle_;
   bool keep_spans_;
   Clock clock_;
   double used_ = 0;

@@ -70,17 +70,18 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_.tensors);
   l2_->memory.bind(dram_->port);
   const GpuSpec& gpu = machine_.gpu;
-  const ClusterSlots order = MakeClusterSlots(gpu, 1);
-  std::vector<std::size_t> partition(static_cast<std::size_t>(gpu.sms), 0);
-  if (gpu.l2.partitions > 1) {
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      // Half of the GPCs lie at each partition.
-      partition[order[i].front()] = i % static_cast<std::size_t>(gpu.gpcs) % 2;
-    }
-  }
+  const auto gpcs = static_cast<std::size_t>(gpu.gpcs);
+  std::vector<std::size_t> gpc_of(static_cast<std::size_t>(gpu.sms), 0);
   for (std::uint32_t s = 0; s < static_cast<std::uint32_t>(gpu.sms); ++s) {
-    sms_.push_back(std::make_unique<Sm>(fmt::format("sm{}", s).c_str(), gpu.sm, partition[s], s,
-                                        keep_spans_));
+    gpc_of[s] = GpcOf(gpu, s);
+  }
+  gpc_ports_.resize(gpcs);
+  for (std::uint32_t s = 0; s < static_cast<std::uint32_t>(gpu.sms); ++s) {
+    // Half of the GPCs lie at each partition.
+    const std::size_t partition = gpu.l2.partitions > 1 ? gpc_of[s] % 2 : 0;
+    const double port = machine.IsIdeal("l2") ? 0 : gpu.l2.gpc_bytes_per_cycle;
+    sms_.push_back(std::make_unique<Sm>(fmt::format("sm{}", s).c_str(), gpu.sm, partition, s,
+                                        gpc_ports_[gpc_of[s]], port, keep_spans_));
     sms_.back()->l2.bind(l2_->port);
   }
   for (const GpuKernel& kernel : gpu_.kernels) {

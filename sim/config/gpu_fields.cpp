@@ -170,6 +170,8 @@ void VisitL2(FieldVisitor& v, L2Spec& s) {
             "the same where the other partition holds the line");
   v.Real("link", s.link_bytes_per_cycle, Dimension::kBytesPerCycle, kNotNegative, kOptional,
          "between the partitions, each direction; 0 = never the limit");
+  v.Real("gpc_port", s.gpc_bytes_per_cycle, Dimension::kBytesPerCycle, kNotNegative, kOptional,
+         "from the crossbar to the SMs of a GPC; 0 = never the limit");
   v.EndSection();
 }
 

@@ -111,6 +111,14 @@ struct L2Spec {
   std::int64_t near_latency_cycles = 200;  ///< of a load that hits, unloaded, L1 passed
   std::int64_t far_latency_cycles = 200;   ///< of a line that the other partition holds
   double link_bytes_per_cycle = 0;         ///< between the partitions, a direction; 0 = no limit
+  double gpc_bytes_per_cycle = 0;          ///< from the crossbar to a GPC; 0 = no limit
+
+  /// What all SMs together can read in a cycle.
+  double ReadBytesPerCycle(std::int64_t gpcs) const {
+    const auto all = static_cast<double>(slices * slice_bytes_per_cycle);
+    const double ports = static_cast<double>(gpcs) * gpc_bytes_per_cycle;
+    return ports > 0 && ports < all ? ports : all;
+  }
 };
 
 struct GpuLaunchSpec {

@@ -81,7 +81,8 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
     const double reads = bm * static_cast<double>(t.warps_n) + bn * static_cast<double>(t.warps_m);
     shared = operand_bytes * (reads + bm + bn) / 128;
   }
-  const double l2_total = static_cast<double>(gpu.l2.slices * gpu.l2.slice_bytes_per_cycle) * 0.7;
+  // Bursts of many SMs for the same lines reach about this share.
+  const double l2_total = 0.7 * gpu.l2.ReadBytesPerCycle(gpu.gpcs);
   const double active = std::min(ctas, sms);
   const double l2_bytes = operand_bytes * (bm / static_cast<double>(t.cluster_columns) +
                                            bn / static_cast<double>(t.cluster_rows));
