@@ -201,7 +201,7 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
                         (stream.shared_by_cluster_columns && column > 0);
       if (copy) continue;
       const Rectangle r = RectangleOf(stream, tensor, PlaceIn(tile, m), first + step);
-      const L2Response response = sms_[g->sms[m]]->Load(now, stream.tensor, r);
+      const L2Response response = sms_[g->sms[m]]->Load(now, stream.tensor, tensor, r);
       Tick end = response.end;
       for (std::size_t o = 0; o < g->sms.size(); ++o) {
         const auto other = static_cast<std::int64_t>(o);

@@ -6,18 +6,32 @@
 namespace siliscope {
 
 Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
-       std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, bool keep_spans)
+       std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, ChipTlb& tlb,
+       bool keep_spans)
     : sc_core::sc_module(name),
       spec_(spec),
       partition_(partition),
       index_(index),
       gpc_(gpc),
       gpc_bytes_per_cycle_(gpc_bytes_per_cycle),
-      keep_spans_(keep_spans) {}
+      keep_spans_(keep_spans),
+      tlb_(spec.tlb, tlb) {}
 
-L2Response Sm::Load(Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
+L2Response Sm::Load(Tick when, std::uint32_t index, const GpuTensor& tensor,
+                    const Rectangle& rectangle) {
   if (rectangle.rows <= 0) return {when, when, 0, false};
-  L2Response response = l2->Access({when, tensor, rectangle, partition_, false});
+  // The pages that its rows lie in; the load waits for the last.
+  const std::int64_t page = spec_.tlb.page_bytes;
+  const std::int64_t first =
+      tensor.address + rectangle.row * tensor.row_bytes + rectangle.byte;
+  const std::int64_t last = first + (rectangle.rows - 1) * tensor.row_bytes + rectangle.bytes - 1;
+  Tick known = when;
+  const std::int64_t stride = std::max(page, tensor.row_bytes);
+  for (std::int64_t at = first; at / page < last / page; at += stride) {
+    known = std::max(known, tlb_.Translate(when, at));
+  }
+  known = std::max(known, tlb_.Translate(when, last));
+  L2Response response = l2->Access({known, index, rectangle, partition_, false});
   if (gpc_bytes_per_cycle_ > 0) {
     const Tick duration =
         clock_.Cycles(static_cast<double>(Sectors(rectangle)) / gpc_bytes_per_cycle_);

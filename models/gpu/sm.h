@@ -8,6 +8,7 @@
 
 #include "models/gpu/cta_cost.h"
 #include "models/gpu/l2_cache.h"
+#include "models/gpu/tlb.h"
 #include "sim/contract/program.h"
 #include "sim/contract/record.h"
 
@@ -19,7 +20,8 @@ class Sm : public sc_core::sc_module {
 
   /// `gpc` is the port that the SMs of a GPC share, of `gpc_bytes_per_cycle` (0 = no limit).
   Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
-     std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, bool keep_spans);
+     std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, ChipTlb& tlb,
+     bool keep_spans);
 
   /// Room is counted in shares of an SM: a CTA of a kernel that fits n times takes 1/n.
   bool HasRoom(double share) const { return used_ + share <= 1.0001; }
@@ -29,8 +31,9 @@ class Sm : public sc_core::sc_module {
   }
   std::int64_t residents() const { return residents_; }
 
-  /// A rectangle from L2 through the SM's port.
-  L2Response Load(Tick when, std::uint32_t tensor, const Rectangle& rectangle);
+  /// A rectangle of a tensor from L2 through the SM's port.
+  L2Response Load(Tick when, std::uint32_t index, const GpuTensor& tensor,
+                  const Rectangle& rectangle);
   /// The same data, fetched by another SM of the cluster: only this SM's port is taken.
   L2Response Receive(const L2Response& fetched, const Rectangle& rectangle);
   /// Returns when the data is in L2.
@@ -48,7 +51,11 @@ class Sm : public sc_core::sc_module {
   /// Charges the time up to `until`.
   void Idle(Tick until, Cause cause, std::uint32_t op);
 
-  void SetClock(Clock clock) { clock_ = clock; }
+  void SetClock(Clock clock) {
+    clock_ = clock;
+    tlb_.SetClock(clock);
+  }
+  void ForgetPages() { tlb_.Forget(); }
   void Reset(Tick now, std::vector<OperatorRecord>* operators);
   const CauseTimes& times() const { return times_; }
   std::vector<Span> TakeSpans() { return std::move(spans_); }
@@ -67,6 +74,7 @@ class Sm : public sc_core::sc_module {
   Timeline& gpc_;
   double gpc_bytes_per_cycle_;
   bool keep_spans_;
+  SmTlb tlb_;
   Clock clock_;
   double used_ = 0;
   std::int64_t residents_ = 0;

@@ -65,6 +65,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       machine_(machine),
       program_(program),
       gpu_(program.gpu),
+      tlb_(machine.gpu.sm.tlb),
       states_(program.gpu.launches.size()) {
   dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
   l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_.tensors);
@@ -81,7 +82,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     const std::size_t partition = gpu.l2.partitions > 1 ? gpc_of[s] % 2 : 0;
     const double port = machine.IsIdeal("l2") ? 0 : gpu.l2.gpc_bytes_per_cycle;
     sms_.push_back(std::make_unique<Sm>(fmt::format("sm{}", s).c_str(), gpu.sm, partition, s,
-                                        gpc_ports_[gpc_of[s]], port, keep_spans_));
+                                        gpc_ports_[gpc_of[s]], port, tlb_, keep_spans_));
     sms_.back()->l2.bind(l2_->port);
   }
   for (const GpuKernel& kernel : gpu_.kernels) {
@@ -100,6 +101,7 @@ void GpuChip::SetClock(double hertz) {
   clock_hz_ = hertz;
   clock_ = Clock(hertz);
   l2_->SetClock(clock_);
+  tlb_.SetClock(clock_);
   for (const auto& sm : sms_) sm->SetClock(clock_);
 }
 
@@ -236,8 +238,14 @@ void GpuChip::Settle() {
   }
   if (!gpu_.cold_weights) return;
   for (std::uint32_t t = 0; t < gpu_.tensors.size(); ++t) {
-    if (gpu_.tensors[t].weight) l2_->Evict(t, pass_end_);
+    const GpuTensor& tensor = gpu_.tensors[t];
+    if (!tensor.weight) continue;
+    l2_->Evict(t, pass_end_);
+    const std::int64_t page = gpu.sm.tlb.page_bytes;
+    tlb_.Forget(tensor.address / page,
+                (tensor.address + tensor.rows * tensor.row_bytes - 1) / page);
   }
+  for (const auto& sm : sms_) sm->ForgetPages();
 }
 
 void GpuChip::AddUnits(Record* record) const {

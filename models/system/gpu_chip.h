@@ -60,6 +60,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   std::unique_ptr<Dram> dram_;
   std::unique_ptr<L2Cache> l2_;
   std::vector<Timeline> gpc_ports_;
+  ChipTlb tlb_;
   std::vector<std::unique_ptr<Sm>> sms_;
   std::vector<CtaCost> costs_;       ///< by kernel
   std::vector<Occupancy> occupancy_;  ///< by kernel

@@ -62,7 +62,7 @@ struct TlbSpec {
   std::int64_t l1_entries = 16;        ///< of an SM
   std::int64_t l1_miss_cycles = 60;    ///< to the second level
   std::int64_t l2_entries = 4096;      ///< of the chip
-  std::int64_t walk_cycles = 400;      ///< of a page walk
+  std::int64_t walk_cycles = 650;      ///< of a page walk
   std::int64_t walkers = 16;
 };
 

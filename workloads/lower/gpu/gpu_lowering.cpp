@@ -88,6 +88,7 @@ void GpuLowering::ChooseLayouts() {
       product[static_cast<std::size_t>(t)] = true;
       if (conv && graph_.tensor(t).role != Role::kWeight) image[static_cast<std::size_t>(t)] = true;
     }
+    product[static_cast<std::size_t>(op.outputs.front())] = true;
     if (conv) image[static_cast<std::size_t>(op.outputs.front())] = true;
   }
   for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "workloads/ir/elementwise_function.h"
 #include "workloads/lower/gpu/gemm_kernel.h"
@@ -53,7 +54,15 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
   const GemmTile* best = nullptr;
   double least = 0;
   for (const GemmTile& tile : tiles) {
-    const double seconds = EstimateGemmSeconds(machine, p, tile);
+    static const double pref = getenv("PREF") ? atof(getenv("PREF")) : 0.0;
+    static const double sp = getenv("SP") ? atof(getenv("SP")) : 0.0;
+    double seconds = EstimateGemmSeconds(machine, p, tile);
+    if (tile.kind != GemmTile::Kind::kGemv) {
+      seconds *= 1 + pref * std::log2(32768.0 / static_cast<double>(tile.bm * tile.bn));
+      if (tile.split > 1) seconds *= 1 + sp;
+    } else {
+      seconds *= 0.8;
+    }
     if (best == nullptr || seconds < least) best = &tile, least = seconds;
   }
   if (best->split == 1) {
@@ -98,6 +107,7 @@ void LowerMatmul(GpuLowering& lowering, std::uint32_t index) {
          p.a_bytes);
   layout(op.inputs[1], p.batch * (p.b_k_contiguous ? p.n : p.k), p.b_k_contiguous ? p.k : p.n,
          p.b_bytes);
+  layout(op.outputs[0], p.batch * p.m, p.n, p.c_bytes);
   p.a = lowering.TensorOf(op.inputs[0]);
   p.b = lowering.TensorOf(op.inputs[1]);
   p.c = lowering.TensorOf(op.outputs[0]);
