@@ -173,13 +173,14 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;
   const Tick data_ready = std::max(bank.column_ready, ready) + column_to_data;
-  const Tick duration = per_burst * static_cast<Tick>(bursts);
+  // Where a grain lies in one bank its bursts leave gaps, which are free for other banks.
+  const Tick duration = (grain_bytes_ > 0 ? burst_ : per_burst) * static_cast<Tick>(bursts);
   const Tick begin = grain_bytes_ > 0 ? BusTime(bus, data_ready, duration, write)
                                       : std::max(bus, data_ready);
-  const Tick end = begin + duration;
+  const Tick end = begin + per_burst * static_cast<Tick>(bursts);
   s.counters.busy += burst_ * static_cast<Tick>(bursts);
-  s.last_was_write = end >= s.bus_free ? write : s.last_was_write;
-  s.bus_free = std::max(s.bus_free, end);
+  s.last_was_write = begin + duration >= s.bus_free ? write : s.last_was_write;
+  s.bus_free = std::max(s.bus_free, begin + duration);
   bank.precharge_ready =
       std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
   ++s.counters.steps;
