@@ -100,7 +100,12 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
                           dram_latency * clock;
   const double c_bytes = split > 1 ? 4 : p.c_bytes;
   const double epilogue = bm * bn * c_bytes / 20 + 200;
-  const double groups = std::floor(sms / cluster) * cluster;
+  // Clusters lie in one GPC: what is left over in each holds none.
+  double groups = 0;
+  for (std::int64_t g = 0; g < gpu.gpcs; ++g) {
+    const std::int64_t tpcs = (gpu.sms / gpu.sms_per_tpc + gpu.gpcs - 1 - g) / gpu.gpcs;
+    groups += std::floor(static_cast<double>(tpcs * gpu.sms_per_tpc) / cluster) * cluster;
+  }
   const double slots = groups * resident;
   const double full = std::floor(ctas / slots), rest = ctas - full * slots;
   double cycles = full * steps * step_of(resident);
