@@ -2,6 +2,7 @@
 #include "models/gpu/kernel_player.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace siliscope {
 namespace {
@@ -76,6 +77,10 @@ StepRange KernelPlayer::RangeOf(std::size_t pass, std::int64_t tile) const {
 
 void KernelPlayer::Start(Tick now) {
   end_ = now;
+  const auto resident = static_cast<std::int64_t>(
+      static_cast<double>(slots_.size()) / share_);  // CTAs, or clusters, at a time
+  window_ = 2 * resident;
+  window_end_ = 2 * resident;
   Dispatch(now);
 }
 
@@ -282,6 +287,32 @@ void KernelPlayer::StepDone(std::uint32_t group) {
   }
 }
 
+/// A grid of very many CTAs repeats itself: once two windows took the same time, windows are skipped
+/// and their time, bytes and causes are those of the last. Grids of fewer windows are played whole.
+void KernelPlayer::WatchWindows() {
+  constexpr Tick kShortest = 30'000'000;  // many refreshes of the memory
+  constexpr double kEqual = 0.01;
+  const Tick now = events_.now();
+  const Tick length = now - window_begin_;
+  const bool had_one = window_begin_ != 0;
+  if (had_one && length < kShortest) window_ *= 2;
+  const bool equal = had_one && length >= kShortest && window_length_ > 0 &&
+                     std::abs(static_cast<double>(length) / static_cast<double>(window_length_) -
+                              1) < kEqual;
+  const std::int64_t left = groups_in_grid_ - started_;
+  if (equal && !kernel_.persistent && owner_.Alone() && left > 3 * window_) {
+    const std::int64_t windows = left / window_ - 2;
+    owner_.SkipWindows(windows, (length + window_length_) / 2, op_);
+    started_ += windows * window_;
+    window_end_ = groups_in_grid_ + 1;
+    return;
+  }
+  window_length_ = had_one && length >= kShortest ? length : 0;
+  window_begin_ = now;
+  window_end_ = completed_ + window_;
+  owner_.BeginWindow();
+}
+
 /// The pass is over: the next one, the next tile, or the end.
 void KernelPlayer::Finish(std::uint32_t group) {
   Group& g = groups_[group];
@@ -310,6 +341,8 @@ void KernelPlayer::Retire(std::uint32_t group) {
   g.active = false;
   free_groups_.push_back(group);
   --running_;
+  ++completed_;
+  if (completed_ == window_end_) WatchWindows();
   if (started_ < groups_in_grid_) {
     const std::vector<std::uint32_t> sms = g.sms;
     StartGroup(sms, now);

@@ -26,6 +26,12 @@ class KernelPlayer {
    public:
     virtual ~Owner() = default;
     virtual void KernelDone(std::uint32_t launch, Tick end) = 0;
+    /// A window of CTAs begins: remember the counters of the chip.
+    virtual void BeginWindow() = 0;
+    /// Whether nothing else runs, so that windows that repeat may be skipped.
+    virtual bool Alone() const = 0;
+    /// `windows` more windows like the last pass, each of `length`.
+    virtual void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) = 0;
   };
 
   KernelPlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
@@ -75,6 +81,7 @@ class KernelPlayer {
   void StoreStep(Group* g);
   void Finish(std::uint32_t group);
   void Retire(std::uint32_t group);
+  void WatchWindows();
   CtaPlace PlaceIn(std::int64_t tile, std::size_t member) const;
   StepRange RangeOf(std::size_t pass, std::int64_t tile) const;
   bool StartGroup(const std::vector<std::uint32_t>& sms, Tick now);
@@ -101,6 +108,9 @@ class KernelPlayer {
   std::int64_t groups_in_grid_ = 0;  ///< that start: of a persistent kernel, those that fit
   std::int64_t tiles_ = 0, started_ = 0, running_ = 0;
   Tick end_ = 0;
+  // Windows of CTAs: where one takes as long as the one before, further ones are not played.
+  std::int64_t window_ = 0, completed_ = 0, window_end_ = 0;
+  Tick window_begin_ = 0, window_length_ = 0;
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
 };

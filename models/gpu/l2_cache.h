@@ -46,6 +46,18 @@ struct L2Counters {
   std::int64_t link_bytes = 0;
   std::int64_t dram_read_bytes = 0, dram_write_bytes = 0;
   Tick busy = 0;
+
+  /// Adds `times` times what has come since `before`.
+  void Repeat(const L2Counters& before, std::int64_t times) {
+    read_bytes += times * (read_bytes - before.read_bytes);
+    write_bytes += times * (write_bytes - before.write_bytes);
+    hit_bytes += times * (hit_bytes - before.hit_bytes);
+    miss_bytes += times * (miss_bytes - before.miss_bytes);
+    link_bytes += times * (link_bytes - before.link_bytes);
+    dram_read_bytes += times * (dram_read_bytes - before.dram_read_bytes);
+    dram_write_bytes += times * (dram_write_bytes - before.dram_write_bytes);
+    busy += static_cast<Tick>(times) * (busy - before.busy);
+  }
 };
 
 class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
@@ -63,6 +75,9 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   void SetClock(Clock clock);
   const L2Counters& counters() const { return counters_; }
   void ResetCounters() { counters_ = {}; }
+  void RepeatCounters(const L2Counters& before, std::int64_t times) {
+    counters_.Repeat(before, times);
+  }
   double bytes_per_s() const;
 
  private:

@@ -75,7 +75,7 @@ void Sm::Charge(Tick until, Cause cause, std::uint32_t op, bool busy) {
   times_[static_cast<std::size_t>(cause)] += span;
   if (op != kNone) (*operators_)[op].times[static_cast<std::size_t>(cause)] += span;
   if (keep_spans_) {
-    const Tick begin = accounted_ - origin_, end = until - origin_;
+    const Tick begin = accounted_ - origin_ + skipped_, end = until - origin_ + skipped_;
     if (!spans_.empty() && spans_.back().end == begin && spans_.back().cause == cause &&
         spans_.back().op == op) {
       spans_.back().end = end;
@@ -102,6 +102,40 @@ Tick Sm::Step(Tick now, const PassCost& cost, const Wait& wait, std::uint32_t op
   return start + clock_.Cycles(cost.alone_cycles);
 }
 
+void Sm::BeginWindow() { window_ = {times_, loaded_bytes_, steps_, flops_}; }
+
+void Sm::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
+  const Tick skipped = static_cast<Tick>(windows) * length;
+  Tick sum = 0, given = 0;
+  std::size_t largest = 0;
+  CauseTimes since{};
+  for (std::size_t c = 0; c < kCauses; ++c) {
+    since[c] = times_[c] - window_.times[c];
+    sum += since[c];
+    if (since[c] > since[largest]) largest = c;
+  }
+  CauseTimes more{};
+  for (std::size_t c = 0; c < kCauses && sum > 0; ++c) {
+    more[c] = static_cast<Tick>(static_cast<double>(skipped) * static_cast<double>(since[c]) /
+                                static_cast<double>(sum));
+    given += more[c];
+  }
+  more[largest] += skipped - std::min(given, skipped);
+  for (std::size_t c = 0; c < kCauses; ++c) {
+    times_[c] += more[c];
+    if (op != kNone) (*operators_)[op].times[c] += more[c];
+  }
+  loaded_bytes_ += windows * (loaded_bytes_ - window_.loaded_bytes);
+  steps_ += static_cast<std::uint64_t>(windows) * (steps_ - window_.steps);
+  flops_ += static_cast<double>(windows) * (flops_ - window_.flops);
+  if (keep_spans_) {
+    const Tick begin = accounted_ - origin_ + skipped_;
+    spans_.push_back({begin, begin + skipped, index_, op, kNone, static_cast<Cause>(largest),
+                      static_cast<Cause>(largest) == Cause::kCompute});
+  }
+  skipped_ += skipped;
+}
+
 void Sm::Idle(Tick until, Cause cause, std::uint32_t op) { Charge(until, cause, op, false); }
 
 void Sm::Reset(Tick now, std::vector<OperatorRecord>* operators) {
@@ -109,6 +143,8 @@ void Sm::Reset(Tick now, std::vector<OperatorRecord>* operators) {
   times_ = {};
   operators_ = operators;
   spans_.clear();
+  skipped_ = 0;
+  window_ = {};
   loaded_bytes_ = 0;
   steps_ = 0;
   flops_ = 0;

@@ -56,6 +56,10 @@ class Sm : public sc_core::sc_module {
     tlb_.SetClock(clock);
   }
   void ForgetPages() { tlb_.Forget(); }
+  /// Remembers where the counters stand; then adds `windows` times what came since, for `length`
+  /// each.
+  void BeginWindow();
+  void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op);
   void Reset(Tick now, std::vector<OperatorRecord>* operators);
   const CauseTimes& times() const { return times_; }
   std::vector<Span> TakeSpans() { return std::move(spans_); }
@@ -88,6 +92,13 @@ class Sm : public sc_core::sc_module {
   std::int64_t loaded_bytes_ = 0;
   std::uint64_t steps_ = 0;
   double flops_ = 0;
+  Tick skipped_ = 0;  ///< time that was not played
+  struct Window {
+    CauseTimes times{};
+    std::int64_t loaded_bytes = 0;
+    std::uint64_t steps = 0;
+    double flops = 0;
+  } window_;
 };
 
 }  // namespace siliscope

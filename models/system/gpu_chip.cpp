@@ -115,6 +115,8 @@ void GpuChip::BeginPass() {
   for (const auto& sm : sms_) sm->Reset(pass_begin_, &operators_);
   l2_->ResetCounters();
   dram_before_ = dram_->Counters();
+  dram_skipped_ = {};
+  skipped_ = 0;
   states_.assign(gpu_.launches.size(), {});
   if (gpu_.launches.empty()) {
     pass_end_ = pass_begin_;
@@ -171,6 +173,7 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
   if (players_.empty()) {
     for (const auto& sm : sms_) sm->Idle(queue().now(), Cause::kLaunch, op);
   }
+  states_[launch].skipped_before = skipped_;
   auto& player = players_[launch];
   player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
                                           occupancy_[kernel], sms_, queue(), clock_, *this);
@@ -181,6 +184,7 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
   LaunchState& state = states_[launch];
   state.done = true;
   state.end = end;
+  state.skipped = skipped_;
   // The player is on the stack: it goes when the next event comes.
   queue().Schedule(
       std::max(end, queue().now()),
@@ -206,9 +210,27 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
       this, launch);
 }
 
+void GpuChip::BeginWindow() {
+  for (const auto& sm : sms_) sm->BeginWindow();
+  l2_window_ = l2_->counters();
+  dram_window_ = dram_->Counters();
+}
+
+void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
+  for (const auto& sm : sms_) sm->SkipWindows(windows, length, op);
+  l2_->RepeatCounters(l2_window_, windows);
+  const DramCounters now = dram_->Counters();
+  const auto times = static_cast<std::uint64_t>(windows);
+  dram_skipped_.busy += times * (now.busy - dram_window_.busy);
+  dram_skipped_.refresh += times * (now.refresh - dram_window_.refresh);
+  dram_skipped_.row_hits += times * (now.row_hits - dram_window_.row_hits);
+  dram_skipped_.row_misses += times * (now.row_misses - dram_window_.row_misses);
+  skipped_ += times * length;
+}
+
 void GpuChip::PassDone() {
   if (getenv("DBG")) fprintf(stderr, "pass %d: %.2f us clock %.0f MHz l2 read %.1f MB hit %.2f dram r %.1f w %.1f MB\n", pass_, ToMicroseconds(queue().now()-pass_begin_), clock_hz_/1e6, double(l2_->counters().read_bytes)/1e6, 1.0-double(l2_->counters().miss_bytes)/double(l2_->counters().read_bytes+1), double(l2_->counters().dram_read_bytes)/1e6, double(l2_->counters().dram_write_bytes)/1e6);
-  pass_end_ = queue().now();
+  pass_end_ = queue().now() + skipped_;
   if (++pass_ == kPasses) return;
   Settle();
   BeginPass();
@@ -240,7 +262,7 @@ void GpuChip::Settle() {
   for (std::uint32_t t = 0; t < gpu_.tensors.size(); ++t) {
     const GpuTensor& tensor = gpu_.tensors[t];
     if (!tensor.weight) continue;
-    l2_->Evict(t, pass_end_);
+    l2_->Evict(t, queue().now());
     const std::int64_t page = gpu.sm.tlb.page_bytes;
     tlb_.Forget(tensor.address / page,
                 (tensor.address + tensor.rows * tensor.row_bytes - 1) / page);
@@ -268,7 +290,8 @@ void GpuChip::AddLevels(Record* record) const {
   dram.name = "dram";
   dram.peak_bytes_per_s = dram_->spec().PeakBytesPerSecond();
   dram.channels = dram_->spec().ideal() ? 1 : static_cast<std::uint64_t>(dram_->spec().channels);
-  const DramCounters counters = dram_->Counters();
+  DramCounters counters = dram_->Counters();
+  counters.Add(dram_skipped_);
   dram.busy = counters.busy - dram_before_.busy;
   dram.row_hits = counters.row_hits - dram_before_.row_hits;
   dram.row_misses = counters.row_misses - dram_before_.row_misses;
@@ -294,9 +317,10 @@ void GpuChip::AddOperators(Record* record) const {
     const GpuLaunch& launch = gpu_.launches[i];
     const GpuKernel& kernel = gpu_.kernels[launch.kernel];
     OperatorRecord& op = record->operators[launch.op];
-    op.begin = std::min(op.begin, states_[i].start - pass_begin_);
-    op.end = std::max(op.end, states_[i].end - pass_begin_);
-    op.active += states_[i].end - states_[i].start;
+    const LaunchState& s = states_[i];
+    op.begin = std::min(op.begin, s.start - pass_begin_ + s.skipped_before);
+    op.end = std::max(op.end, s.end - pass_begin_ + s.skipped);
+    op.active += s.end + s.skipped - s.start - s.skipped_before;
     op.executed_flops += 2 * kernel.macs_per_cta * kernel.useful_share *
                          static_cast<double>(kernel.grid.Ctas());
   }

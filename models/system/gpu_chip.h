@@ -29,6 +29,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
  private:
   struct LaunchState {
     Tick begin = 0, start = 0, end = 0;  ///< of the gap, of the kernel
+    Tick skipped_before = 0, skipped = 0;  ///< time that was not played, up to start and end
     bool done = false;
   };
 
@@ -36,6 +37,9 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   void StartReady();
   void StartLaunch(std::uint32_t launch);
   void KernelDone(std::uint32_t launch, Tick end) override;
+  void BeginWindow() override;
+  bool Alone() const override { return players_.size() == 1; }
+  void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) override;
   void PassDone();
   void Settle();
   void SetClock(double hertz);
@@ -69,7 +73,9 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   std::vector<OperatorRecord> operators_;
   int pass_ = 0;
   Tick pass_begin_ = 0, pass_end_ = 0;
-  DramCounters dram_before_;
+  DramCounters dram_before_, dram_window_, dram_skipped_;
+  L2Counters l2_window_;
+  Tick skipped_ = 0;  ///< time of this pass that was not played
   double clock_hz_ = 0;
 };
 

@@ -29,6 +29,7 @@ struct OperatorRequest {
   std::map<std::string, std::string> shape;
   std::string dtype;
   std::string launch;  ///< graph, kernel, stream or eager; "" = graph
+  std::string kernel;  ///< the kernel to take, as a profiler names it; "" = our own choice
 };
 
 struct NamedText {

@@ -20,6 +20,7 @@ inline constexpr std::uint32_t kNone = ~std::uint32_t{0};
 struct OperatorInfo {
   std::string name;
   std::string kind;                       ///< "conv", "matmul", ...
+  std::string call;                       ///< the function it applies ("gelu"), else its kind
   std::vector<std::string> source_nodes;  ///< ONNX nodes it came from
   std::string shape;                      ///< readable: "n8 c3 h224 w224 -> ..."
   std::string mapping;                    ///< tiles, dataflow, placement

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "sim/config/host_loader.h"
 #include "sim/core/error.h"
 #include "sim/core/key_value_list.h"
 #include "sim/core/nearest_name.h"
@@ -33,7 +34,7 @@ double MatrixCycles(const SimulationResult& result) {
 
 std::string SimulateRow(const CsvTable& table, std::size_t row,
                         const std::vector<Override>& overrides,
-                        const std::vector<std::string>& ideal) {
+                        const std::vector<std::string>& ideal, bool kernel_from_source) {
   const auto value = [&](const char* column) {
     return table.rows[row][static_cast<std::size_t>(table.Column(column))];
   };
@@ -47,7 +48,11 @@ std::string SimulateRow(const CsvTable& table, std::size_t row,
   request.overrides = overrides;
   request.ideal = ideal;
   request.work = OperatorRequest{value("op"), ParseKeyValueList(value("shape")), value("dtype"),
-                                 value("launch")};
+                                 value("launch"), ""};
+  const int source = table.Column("source");
+  const std::string words = source < 0 ? "" : table.rows[row][static_cast<std::size_t>(source)];
+  if (kernel_from_source) std::get<OperatorRequest>(request.work).kernel = words;
+  if (value("launch") == "eager") request.host = HostOfMeasurement(words).name;
   const SimulationResult result = Simulate(request);
   CheckRecord(result);
   const Metrics metrics = ComputeMetrics(result);
@@ -103,9 +108,12 @@ bool IsOperatorList(const CsvTable& table, std::string* missing) {
 
 std::vector<OperatorRow> SimulateRows(const CsvTable& table, const std::vector<Override>& overrides,
                                       const std::vector<std::string>& ideal,
+                                      bool kernel_from_source,
                                       const std::function<void(std::size_t)>& progress) {
   const std::vector<JobResult> jobs = RunJobs(
-      table.rows.size(), [&](std::size_t i) { return SimulateRow(table, i, overrides, ideal); },
+      table.rows.size(), [&](std::size_t i) {
+        return SimulateRow(table, i, overrides, ideal, kernel_from_source);
+      },
       progress);
   std::vector<OperatorRow> rows;
   for (const JobResult& job : jobs) rows.push_back(ParseRow(job));

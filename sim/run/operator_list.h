@@ -30,6 +30,7 @@ bool IsOperatorList(const CsvTable& table, std::string* missing);
 /// Simulates every row. Each has its own error or result.
 std::vector<OperatorRow> SimulateRows(const CsvTable& table, const std::vector<Override>& overrides,
                                       const std::vector<std::string>& ideal,
+                                      bool kernel_from_source,
                                       const std::function<void(std::size_t)>& progress);
 
 /// The input's columns and the results beside them.

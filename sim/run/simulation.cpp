@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "sim/config/host_loader.h"
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
 
@@ -79,11 +80,30 @@ Program CompileRequest(const SimulationRequest& request, const MachineSpec& mach
   return compiler.CompileOperator(std::get<OperatorRequest>(request.work), machine, *cost);
 }
 
+namespace {
+
+/// Sets when a host launches the program's kernels: each operator is one framework call.
+void DispatchFrom(const HostSpec& host, Program* program) {
+  program->gpu.mode = LaunchMode::kEager;
+  program->gpu.dispatch_s.clear();
+  std::uint32_t last = kNone;
+  for (const GpuLaunch& launch : program->gpu.launches) {
+    const OperatorInfo& op = program->operators[launch.op];
+    program->gpu.dispatch_s.push_back(launch.op == last
+                                          ? host.next_kernel_s
+                                          : host.DispatchSeconds(op.call, op.name));
+    last = launch.op;
+  }
+}
+
+}  // namespace
+
 SimulationResult Simulate(const SimulationRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   SimulationResult result;
   result.machine = MachineOf(request);
   result.program = CompileRequest(request, result.machine);
+  if (!request.host.empty()) DispatchFrom(LoadHost(request.host), &result.program);
   const std::vector<std::string> paid = KindOf(result.machine).paid_resources(result.machine);
   for (const std::string& resource : request.ideal) {
     if (std::find(paid.begin(), paid.end(), resource) != paid.end()) continue;

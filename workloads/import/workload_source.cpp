@@ -49,7 +49,7 @@ Graph LoadWorkload(const WorkloadRequest& request) {
     }
     // One operator, as a row of an operator list names it: gemm:m=1024;n=512;k=64
     return SingleOperatorGraph(
-        {name.substr(0, colon), ParseKeyValueList(name.substr(colon + 1)), request.dtype, ""});
+        {name.substr(0, colon), ParseKeyValueList(name.substr(colon + 1)), request.dtype, "", ""});
   }
   if (const ZooNetwork* network = ZooRegistry::Instance().Find(name)) {
     if (!request.dimensions.empty()) {

@@ -23,6 +23,7 @@ std::vector<OperatorInfo> OperatorInfosOf(const Graph& graph, const TensorBytesF
     OperatorInfo info;
     info.name = op.name;
     info.kind = op.kind;
+    info.call = op.Text("function", op.kind);
     info.source_nodes = op.source_nodes;
     info.shape = ShapesText(graph, op);
     info.macs = OperatorMacs(graph, op);

@@ -38,9 +38,11 @@ std::int64_t GranuleRows(std::int64_t row_bytes) {
   return rows;
 }
 
-GpuLowering::GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype)
+GpuLowering::GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype,
+                         const std::string& kernel)
     : graph_(graph),
       machine_(machine),
+      kernel_name_(kernel),
       tensor_of_(graph.tensors.size(), -1),
       layouts_(graph.tensors.size()) {
   std::string runs_as = dtype;

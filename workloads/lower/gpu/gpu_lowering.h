@@ -15,7 +15,9 @@ namespace siliscope {
 
 class GpuLowering {
  public:
-  GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype);
+  /// `kernel` names the kernel that products take, as a profiler would; "" = the fastest.
+  GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype,
+              const std::string& kernel);
   Program Run(std::int64_t invocations);
 
   const Graph& graph() const { return graph_; }
@@ -24,6 +26,7 @@ class GpuLowering {
   OperatorInfo& info(std::uint32_t index) { return program_.operators[index]; }
   /// The data type that matrix products run in.
   const std::string& dtype() const { return program_.dtype; }
+  const std::string& kernel_name() const { return kernel_name_; }
   double WeightBytes() const { return weight_bytes_; }
   double ActivationBytes() const { return activation_bytes_; }
   double ElementBytes(TensorId id) const;
@@ -48,6 +51,7 @@ class GpuLowering {
 
   const Graph& graph_;
   const MachineSpec& machine_;
+  std::string kernel_name_;
   Program program_;
   double weight_bytes_ = 2, activation_bytes_ = 2;
   std::int64_t next_address_ = 0;

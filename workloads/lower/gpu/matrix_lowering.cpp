@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 
 #include "workloads/ir/elementwise_function.h"
 #include "workloads/lower/gpu/gemm_kernel.h"
 #include "workloads/lower/gpu/gpu_lowering.h"
+#include "workloads/lower/gpu/kernel_name.h"
 #include "workloads/lower/gpu/stream_kernel.h"
 
 namespace siliscope {
@@ -51,20 +52,14 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
   const MachineSpec& machine = lowering.machine();
   const std::vector<GemmTile> tiles = GemmTiles(machine, p);
   if (tiles.empty()) throw UserError(p.dtype + " has no matrix kernel on " + machine.name);
-  const GemmTile* best = nullptr;
-  double least = 0;
-  for (const GemmTile& tile : tiles) {
-    static const double pref = getenv("PREF") ? atof(getenv("PREF")) : 0.0;
-    static const double sp = getenv("SP") ? atof(getenv("SP")) : 0.0;
-    double seconds = EstimateGemmSeconds(machine, p, tile);
-    (void)pref;
-    (void)sp;
-    if (const char* want = getenv("TILE")) {
-      long m = 0, n = 0, c = 1, d = 1, z = 1;
-      sscanf(want, "%ldx%ld,%ldx%ld,%ld", &m, &n, &c, &d, &z);
-      if (tile.bm != m || tile.bn != n || tile.cluster_rows != c || tile.cluster_columns != d || tile.split != z) continue;
+  std::optional<GemmTile> best;
+  if (!lowering.kernel_name().empty()) best = TileOfName(lowering.kernel_name(), p, tiles);
+  if (!best) {
+    double least = 0;
+    for (const GemmTile& tile : tiles) {
+      const double seconds = EstimateGemmSeconds(machine, p, tile);
+      if (!best || seconds < least) best = tile, least = seconds;
     }
-    if (best == nullptr || seconds < least) best = &tile, least = seconds;
   }
   if (best->split == 1) {
     lowering.Launch(index, MakeGemmKernel(machine, p, *best, 0));
