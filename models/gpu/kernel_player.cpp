@@ -184,14 +184,14 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
   if (kernel_.passes[pass].through_l1) {
     // Lines are still in L1 if less than its size has come in since they did.
     const std::int64_t loaded = sms_[g->sms.front()]->loaded_bytes();
-    if (kernel_.passes[pass].rereads && loaded - g->touched[static_cast<std::size_t>(step)] <
-                                            l1_bytes_) {
+    const auto touch = static_cast<std::size_t>(kernel_.passes[pass].touches + step);
+    if (kernel_.passes[pass].rereads && touch < g->touched.size() &&
+        loaded - g->touched[touch] < l1_bytes_) {
       arrival.ready = now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
       return arrival;
     }
-    if (g->touched.size() <= static_cast<std::size_t>(step)) g->touched.resize(
-        static_cast<std::size_t>(step) + 1);
-    g->touched[static_cast<std::size_t>(step)] = loaded;
+    if (g->touched.size() <= touch) g->touched.resize(touch + 1);
+    g->touched[touch] = loaded;
   }
   Tick queued = 0;
   for (const std::uint16_t id : kernel_.passes[pass].loads) {

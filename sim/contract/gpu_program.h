@@ -121,7 +121,8 @@ struct KernelPass {
   std::vector<std::uint16_t> loads, stores;  ///< streams
   bool split_steps = false;  ///< steps are divided over the grid's splits
   bool through_l1 = false;   ///< plain loads, which leave their lines in L1
-  bool rereads = false;      ///< loads what the pass before has loaded
+  bool rereads = false;      ///< loads what an earlier pass has loaded
+  std::int32_t touches = 0;  ///< with `through_l1`: number of the step's lines among the CTA's
 };
 
 /// CTAs of a grid: tiles of i x j, batches and splits, and the order in which they start.

@@ -22,6 +22,8 @@ struct RowWork {
   std::int64_t threads = 128;
   std::int64_t vector = 4;  ///< elements of a load
   int ring = 1;
+  bool welford = false;
+  bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
 };
 
 OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t bytes,
@@ -37,9 +39,19 @@ OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t by
 
 /// One step of a pass: a load of each thread, its arithmetic, perhaps a store.
 void WriteStep(WarpProgramBuilder& b, const RowWork& w, std::uint16_t load, std::uint16_t store,
-               bool loads, bool stores) {
+               bool loads, bool stores, int vector) {
   if (loads) b.Memory(WarpOpcode::kLoadGlobal, load, 16, 4);
-  const auto vector = static_cast<int>(w.vector);
+  if (w.welford && !stores) {  // each element's update needs the one before
+    for (int i = 0; i < vector; ++i) {
+      b.Add(WarpOpcode::kFp32, 33, 16 + i % 4, 32);
+      b.Add(WarpOpcode::kSfu, 34, 33);
+      b.Add(WarpOpcode::kFp32, 34, 34, 33);
+      b.Add(WarpOpcode::kFp32, 32, 34, 32);
+      b.Add(WarpOpcode::kFp32, 35, 33, 35);
+    }
+    b.Overhead(3, 4);
+    return;
+  }
   for (int i = 0; i < w.operations * vector; ++i) {
     b.Add(WarpOpcode::kFp32, 32 + i % vector, 16 + i % 4, 32 + i % vector);
   }
@@ -50,21 +62,34 @@ void WriteStep(WarpProgramBuilder& b, const RowWork& w, std::uint16_t load, std:
   b.Overhead(3, 4);
 }
 
-/// Sums over the lanes of a warp, and over the warps of a CTA through shared memory.
-void WriteReduction(WarpProgramBuilder& b, bool across_warps, std::uint16_t shared) {
-  for (int i = 0; i < 5; ++i) {
-    b.Memory(WarpOpcode::kLoadShared, shared, 40, 1);  // shuffle
-    b.Add(WarpOpcode::kFp32, 32, 40, 32);
+/// One value of another lane joins: a sum, or two means and deviations (Welford, with a division).
+void WriteCombine(WarpProgramBuilder& b, std::uint16_t shared, bool welford) {
+  for (int i = 0; i < (welford ? 3 : 1); ++i) {
+    b.Memory(WarpOpcode::kLoadShared, shared, 40 + i, 1);  // shuffle
   }
+  if (welford) {
+    b.Add(WarpOpcode::kFp32, 44, 42, 32);
+    b.Add(WarpOpcode::kSfu, 44, 44);
+    b.Add(WarpOpcode::kFp32, 44, 44, 44);
+    b.Add(WarpOpcode::kFp32, 44, 44, 40);
+  }
+  b.Add(WarpOpcode::kFp32, 32, welford ? 44 : 40, 32);
+}
+
+/// Over the lanes of a warp, and over the warps of a CTA through shared memory.
+void WriteReduction(WarpProgramBuilder& b, bool across_warps, std::uint16_t shared,
+                    bool welford = false) {
+  for (int i = 0; i < 5; ++i) WriteCombine(b, shared, welford);
   if (!across_warps) return;
   b.Memory(WarpOpcode::kStoreShared, shared, 32);
   b.WithOperand(WarpOpcode::kBarrier, 0);
   b.Memory(WarpOpcode::kLoadShared, shared, 40, 1);
-  for (int i = 0; i < 5; ++i) {
-    b.Memory(WarpOpcode::kLoadShared, shared, 40, 1);
-    b.Add(WarpOpcode::kFp32, 32, 40, 32);
-  }
+  for (int i = 0; i < (welford ? 2 : 5); ++i) WriteCombine(b, shared, welford);
   b.WithOperand(WarpOpcode::kBarrier, 0);
+}
+
+std::int64_t Bytes(const RowWork& w, std::int64_t elements) {
+  return static_cast<std::int64_t>(static_cast<double>(elements) * w.bytes);
 }
 
 /// A CTA a row, in passes.
@@ -78,38 +103,56 @@ GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y, bool k
   k.tile = fmt::format("1 row, {} threads", w.threads);
   k.grid.rows = w.rows;
   const auto row_bytes = static_cast<std::int64_t>(static_cast<double>(w.columns) * w.bytes);
-  const auto step_bytes =
-      static_cast<std::int64_t>(static_cast<double>(w.threads * w.vector) * w.bytes);
-  k.streams = {RowStream(x, 1, row_bytes, step_bytes), RowStream(y, 1, row_bytes, step_bytes)};
+  const std::int64_t vector_bytes = Bytes(w, w.threads * w.vector);
+  const std::int64_t scalar_bytes = Bytes(w, w.threads);
+  // Whole vectors of all threads, then what is left: element by element, or one vector cut short.
+  const std::int64_t whole =
+      w.scalar_tail ? row_bytes / vector_bytes : (row_bytes + vector_bytes - 1) / vector_bytes;
+  const std::int64_t left = std::max<std::int64_t>(0, row_bytes - whole * vector_bytes);
+  const std::int64_t scalar = (left + scalar_bytes - 1) / scalar_bytes;
+  k.streams = {RowStream(x, 1, row_bytes, vector_bytes), RowStream(y, 1, row_bytes, vector_bytes),
+               RowStream(x, 1, row_bytes, scalar_bytes), RowStream(y, 1, row_bytes, scalar_bytes)};
+  for (const std::size_t tail : {2, 3}) {
+    k.streams[tail].step_offsets.clear();
+    for (std::int64_t i = 0; i < scalar; ++i) {
+      k.streams[tail].step_offsets.emplace_back(0, whole * vector_bytes + i * scalar_bytes);
+    }
+  }
   k.shared_bytes = 256 + (keep_in_shared ? row_bytes : 0);
-  const std::int64_t steps = (row_bytes + step_bytes - 1) / step_bytes;
   WarpProgramBuilder b;
-  WarpAccess access;
-  access.stream = 0;
-  access.bytes_per_lane = static_cast<std::uint8_t>(
-      std::clamp<std::int64_t>(static_cast<std::int64_t>(static_cast<double>(w.vector) * w.bytes),
-                               1, 16));
-  access.warp_bytes = 32 * access.bytes_per_lane;
-  const std::uint16_t load = b.Access(access);
-  access.stream = 1;
-  const std::uint16_t store = b.Access(access);
+  std::uint16_t accesses[4];
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    WarpAccess access;
+    access.stream = i;
+    access.bytes_per_lane = static_cast<std::uint8_t>(
+        std::clamp<std::int64_t>(Bytes(w, i < 2 ? w.vector : 1), 1, 16));
+    access.warp_bytes = 32 * access.bytes_per_lane;
+    accesses[i] = b.Access(access);
+  }
   const std::uint16_t shared = b.Access(WarpAccess{});
   b.Prologue(40);
   for (int p = 0; p < w.passes; ++p) {
-    KernelPass pass;
-    pass.steps = steps;
-    pass.ring = w.ring;
-    pass.through_l1 = true;
-    pass.rereads = p > 0;
     const bool last = p + 1 == w.passes;
-    if (p == 0 || !keep_in_shared) pass.loads = {0};
-    if (last) pass.stores = {1};
-    k.passes.push_back(pass);
-    b.Phase(p);
-    const std::int32_t loop = b.Here();
-    WriteStep(b, w, load, store, !pass.loads.empty(), last);
-    b.LoopPass(loop, p);
-    if (!last) WriteReduction(b, true, shared);
+    for (const std::uint16_t tail : {std::uint16_t{0}, std::uint16_t{2}}) {
+      const std::int64_t steps = tail == 0 ? whole : scalar;
+      if (steps == 0) continue;
+      KernelPass pass;
+      pass.steps = steps;
+      pass.ring = w.ring;
+      pass.through_l1 = true;
+      pass.touches = tail == 0 ? 0 : static_cast<std::int32_t>(whole);
+      pass.rereads = p > 0;
+      if (p == 0 || !keep_in_shared) pass.loads = {tail};
+      if (last) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
+      const int number = static_cast<int>(k.passes.size());
+      k.passes.push_back(pass);
+      b.Phase(number);
+      const std::int32_t loop = b.Here();
+      WriteStep(b, w, accesses[tail], accesses[tail + 1], !pass.loads.empty(), last,
+                tail == 0 ? static_cast<int>(w.vector) : 1);
+      b.LoopPass(loop, number);
+    }
+    if (!last) WriteReduction(b, true, shared, w.welford);
   }
   k.fp32_per_cta = static_cast<double>(w.columns) * w.passes * (w.operations + 4 * w.special);
   k.roles = {{"main", k.warps, b.Finish()}};
@@ -199,6 +242,7 @@ void LowerSoftmax(GpuLowering& lowering, std::uint32_t index) {
   RowWork work;
   work.name = "softmax";
   work.passes = 3;
+  work.scalar_tail = true;
   work.operations = 2;
   work.special = 1;
   LowerRows(lowering, index, work);
@@ -208,7 +252,7 @@ void LowerLayerNorm(GpuLowering& lowering, std::uint32_t index) {
   work.name = "layer_norm";
   work.passes = 2;
   work.operations = 4;
-  work.special = 1;  // Welford's update divides
+  work.welford = true;
   LowerRows(lowering, index, work);
 }
 void LowerRmsNorm(GpuLowering& lowering, std::uint32_t index) {
