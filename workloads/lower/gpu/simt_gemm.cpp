@@ -11,6 +11,7 @@ namespace siliscope {
 namespace {
 
 constexpr int kA = 16, kB = 48;  ///< registers of the operands, two sets of up to 16 each
+constexpr std::int64_t kPart = 8;  ///< of k that is in shared memory at a time
 
 class SimtGemmWriter {
  public:
@@ -21,7 +22,7 @@ class SimtGemmWriter {
     opcode_ = problem.dtype == "fp64"   ? WarpOpcode::kFp64
               : problem.dtype == "fp16" ? WarpOpcode::kFp16
                                         : WarpOpcode::kFp32;
-    const double bytes = static_cast<double>((t_.bm + t_.bn) * t_.bk) * p_.a_bytes;
+    const double bytes = static_cast<double>((t_.bm + t_.bn) * kPart) * p_.a_bytes;
     copies_ = std::max(1, static_cast<int>(bytes / static_cast<double>(kernel->warps * 512) + 0.99));
   }
 
@@ -39,20 +40,7 @@ class SimtGemmWriter {
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     Operands(0);
     const std::int32_t loop = b_.Here();
-    const std::int64_t each = std::max<std::int64_t>(1, t_.bk / t_.slices);
-    for (std::int64_t k = 0; k < each; ++k) {
-      if (k == 0) Copy(ahead);
-      Operands((k + 1) % 2);
-      Products(k % 2);
-      b_.Overhead(3, 4);
-    }
-    if (async_) {
-      b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
-    } else {
-      Store();
-    }
-    b_.WithOperand(WarpOpcode::kBarrier, 0);
-    b_.Overhead(4, 8);
+    for (std::int64_t part = 0; part < t_.bk / kPart; ++part) Part(ahead);
     b_.LoopPass(loop, 0);
     Epilogue();
     kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
@@ -66,7 +54,7 @@ class SimtGemmWriter {
       WarpAccess a;
       a.stream = stream;
       a.bytes_per_lane = k_contiguous ? 4 : 16;
-      const std::int64_t lanes = k_contiguous ? t_.bk : rows / 4;
+      const std::int64_t lanes = k_contiguous ? kPart : rows / 4;
       a.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(lanes, 1, 32));
       a.warp_rows = 32 / a.lanes_per_row;
       return b_.Access(a);
@@ -124,6 +112,23 @@ class SimtGemmWriter {
     for (int i = 0; i < t_.thread_n / 4; ++i) {
       b_.Memory(WarpOpcode::kLoadShared, b_shared_, kB + static_cast<int>(set) * 16 + 4 * i, 4);
     }
+  }
+  /// kPart of k: the next part's operands are on their way while this one is multiplied.
+  void Part(int ahead) {
+    const std::int64_t each = std::max<std::int64_t>(1, kPart / t_.slices);
+    for (std::int64_t k = 0; k < each; ++k) {
+      if (k == 0) Copy(ahead);
+      Operands((k + 1) % 2);
+      Products(k % 2);
+      b_.Overhead(3, 4);
+    }
+    if (async_) {
+      b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
+    } else {
+      Store();
+    }
+    b_.WithOperand(WarpOpcode::kBarrier, 0);
+    b_.Overhead(4, 8);
   }
   void Products(std::int64_t set) {
     const int at = static_cast<int>(set) * 16;
