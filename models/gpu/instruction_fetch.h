@@ -35,14 +35,14 @@ class InstructionFetch {
     Level& level = l0_[subcore];
     level.last_use[line] = now;
     if (level.arrival[line] != kAbsent) return level.arrival[line];
-    if (level.resident >= l0_lines_) Evict(&level, line);
     const auto ahead = static_cast<std::size_t>(spec_.prefetch_lines);
     const std::size_t end = std::min(lines_, line + 1 + ahead);
     for (std::size_t i = line; i < end; ++i) {
       if (l1_arrival_[i] == kAbsent) l1_arrival_[i] = now + l2_latency_;
       if (level.arrival[i] != kAbsent) continue;
-      level.arrival[i] = std::max(now, l1_arrival_[i]) +
-                         static_cast<std::uint64_t>(spec_.l0_miss_cycles);
+      if (level.resident >= l0_lines_) Evict(&level, i);
+      level.arrival[i] =
+          std::max(now, l1_arrival_[i]) + static_cast<std::uint64_t>(spec_.l0_miss_cycles);
       level.last_use[i] = now;
       ++level.resident;
     }

@@ -52,9 +52,9 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
   tiles_ = clusters_.Ctas();
   l1_bytes_ = gpu.sm.l1.size_bytes;
   if (gpu.sm.l1.unified) {
-    l1_bytes_ -= std::min(gpu.sm.shared_memory.size_bytes,
-                          occupancy.ctas * (kernel_.shared_bytes +
-                                            gpu.sm.shared_memory.reserved_per_cta_bytes));
+    l1_bytes_ -= std::min(
+        gpu.sm.shared_memory.size_bytes,
+        occupancy.ctas * (kernel_.shared_bytes + gpu.sm.shared_memory.reserved_per_cta_bytes));
   }
   groups_in_grid_ = tiles_;
   if (kernel_.persistent) {
@@ -77,8 +77,8 @@ StepRange KernelPlayer::RangeOf(std::size_t pass, std::int64_t tile) const {
 
 void KernelPlayer::Start(Tick now) {
   end_ = now;
-  const auto resident = static_cast<std::int64_t>(
-      static_cast<double>(slots_.size()) / share_);  // CTAs, or clusters, at a time
+  const auto resident = static_cast<std::int64_t>(static_cast<double>(slots_.size()) /
+                                                  share_);  // CTAs, or clusters, at a time
   window_ = 2 * resident;
   window_end_ = 2 * resident;
   Dispatch(now);
@@ -265,10 +265,9 @@ void KernelPlayer::StoreStep(Group* g) {
   for (const std::uint16_t id : pass.stores) {
     const OperandStream& stream = kernel_.streams[id];
     for (std::size_t m = 0; m < g->sms.size(); ++m) {
-      const Rectangle r = RectangleOf(stream, program_.tensors[stream.tensor],
-                                      PlaceIn(g->tile, m), first + g->step);
-      g->stored = std::max(g->stored,
-                           sms_[g->sms[m]]->Store(events_.now(), stream.tensor, r));
+      const Rectangle r = RectangleOf(stream, program_.tensors[stream.tensor], PlaceIn(g->tile, m),
+                                      first + g->step);
+      g->stored = std::max(g->stored, sms_[g->sms[m]]->Store(events_.now(), stream.tensor, r));
     }
   }
 }
@@ -287,8 +286,9 @@ void KernelPlayer::StepDone(std::uint32_t group) {
   }
 }
 
-/// A grid of very many CTAs repeats itself: once two windows took the same time, windows are skipped
-/// and their time, bytes and causes are those of the last. Grids of fewer windows are played whole.
+/// A grid of very many CTAs repeats itself: once two windows took the same time, windows are
+/// skipped and their time, bytes and causes are those of the last. Grids of fewer windows are
+/// played whole.
 void KernelPlayer::WatchWindows() {
   constexpr Tick kShortest = 30'000'000;  // many refreshes of the memory
   constexpr double kEqual = 0.01;
@@ -296,9 +296,9 @@ void KernelPlayer::WatchWindows() {
   const Tick length = now - window_begin_;
   const bool had_one = window_begin_ != 0;
   if (had_one && length < kShortest) window_ *= 2;
-  const bool equal = had_one && length >= kShortest && window_length_ > 0 &&
-                     std::abs(static_cast<double>(length) / static_cast<double>(window_length_) -
-                              1) < kEqual;
+  const bool equal =
+      had_one && length >= kShortest && window_length_ > 0 &&
+      std::abs(static_cast<double>(length) / static_cast<double>(window_length_) - 1) < kEqual;
   const std::int64_t left = groups_in_grid_ - started_;
   if (equal && !kernel_.persistent && owner_.Alone() && left > 3 * window_) {
     const std::int64_t windows = left / window_ - 2;

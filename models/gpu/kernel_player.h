@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plays one launch of a kernel at tile zoom: CTAs (or clusters of them) start where an SM has room,
-// fill their rings of stages from L2, compute step by step, store, and make room for the next. Whole
-// waves, the partial wave and the tail follow from that.
+// fill their rings of stages from L2, compute step by step, store, and make room for the next.
+// Whole waves, the partial wave and the tail follow from that.
 #pragma once
 
 #include <cstdint>
@@ -64,9 +64,9 @@ class KernelPlayer {
     std::int64_t step = 0, steps = 0;
     Cursor load;
     std::deque<Arrival> arrivals;
-    Tick floor = 0;          ///< no step before
+    Tick floor = 0;  ///< no step before
     Tick waiting_since = 0;
-    Tick stored = 0;         ///< the last store is in L2
+    Tick stored = 0;  ///< the last store is in L2
     Cause before = Cause::kLaunch;
     std::vector<std::int64_t> touched;  ///< bytes the SM had loaded when each step's lines came
     bool active = false;

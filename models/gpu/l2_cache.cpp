@@ -42,9 +42,8 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
   }
   granules_.resize(next);
   for (std::size_t p = 0; p < partitions_; ++p) {
-    state_[p].slices.assign(static_cast<std::size_t>(std::max<std::int64_t>(
-                                1, spec.slices / spec.partitions)),
-                            0);
+    state_[p].slices.assign(
+        static_cast<std::size_t>(std::max<std::int64_t>(1, spec.slices / spec.partitions)), 0);
   }
   SetClock(clock);
 }
@@ -94,14 +93,14 @@ std::uint64_t L2Cache::HomeOfOne(std::uint32_t granule) const {
 std::uint64_t L2Cache::Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                              std::int64_t granule_column) const {
   const std::int64_t per_row = layout.lines_per_granule_row;
-  const std::int64_t first_line = std::max(r.byte / kLineBytes - granule_column * per_row,
-                                           std::int64_t{0});
+  const std::int64_t first_line =
+      std::max(r.byte / kLineBytes - granule_column * per_row, std::int64_t{0});
   const std::int64_t last_line =
       std::min((r.byte + r.bytes - 1) / kLineBytes - granule_column * per_row, per_row - 1);
   const std::int64_t first_row =
       std::max(r.row - granule_row * layout.rows_per_granule, std::int64_t{0});
-  const std::int64_t last_row = std::min(
-      r.row + r.rows - 1 - granule_row * layout.rows_per_granule, layout.rows_per_granule - 1);
+  const std::int64_t last_row = std::min(r.row + r.rows - 1 - granule_row * layout.rows_per_granule,
+                                         layout.rows_per_granule - 1);
   if (per_row == 1) return LowBits(last_row + 1) & ~LowBits(first_row);
   const std::uint64_t row = LowBits(last_line + 1) & ~LowBits(first_line);
   if (layout.rows_per_granule == 1) return row;
@@ -118,19 +117,17 @@ L2Response L2Cache::Access(const L2Request& request) {
   const Layout& layout = layouts_[request.tensor];
   const Tick at_cache = request.when + half_near_;
   response.first = kNever;
-  const std::int64_t lines_a_row =
-      (r.byte + r.bytes - 1) / kLineBytes - r.byte / kLineBytes + 1;
+  const std::int64_t lines_a_row = (r.byte + r.bytes - 1) / kLineBytes - r.byte / kLineBytes + 1;
   const std::int64_t bytes_per_line = CeilDivide(CeilDivide(r.bytes, lines_a_row), 32) * 32;
   const std::int64_t row0 = r.row / layout.rows_per_granule;
   const std::int64_t row1 = (r.row + r.rows - 1) / layout.rows_per_granule;
   const std::int64_t column0 = r.byte / kLineBytes / layout.lines_per_granule_row;
-  const std::int64_t column1 =
-      (r.byte + r.bytes - 1) / kLineBytes / layout.lines_per_granule_row;
+  const std::int64_t column1 = (r.byte + r.bytes - 1) / kLineBytes / layout.lines_per_granule_row;
   for (std::int64_t row = row0; row <= row1; ++row) {
     for (std::int64_t column = column0; column <= column1; ++column) {
       const std::uint64_t lines = Lines(layout, r, row, column);
-      const auto granule = static_cast<std::uint32_t>(
-          layout.first + row * layout.granules_per_row + column);
+      const auto granule =
+          static_cast<std::uint32_t>(layout.first + row * layout.granules_per_row + column);
       if (request.write) {
         WriteGranule(request, granule, lines, bytes_per_line, at_cache);
       } else {
@@ -255,8 +252,7 @@ void L2Cache::Touch(std::uint32_t granule, std::size_t partition) {
   p.newest = granule;
 }
 
-void L2Cache::Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines,
-                     Tick when) {
+void L2Cache::Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when) {
   Granule& g = granules_[granule];
   Partition& p = state_[partition];
   p.lines += CountLines(lines & ~g.valid[partition]);
@@ -328,8 +324,8 @@ Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, b
     lines &= ~(LowBits(bit + run) & ~LowBits(bit));
     MemoryRequest request;
     request.when = when;
-    request.address = tensor.address + (row0 + bit / in_row) * pitch +
-                      (line0 + bit % in_row) * kLineBytes;
+    request.address =
+        tensor.address + (row0 + bit / in_row) * pitch + (line0 + bit % in_row) * kLineBytes;
     request.bytes = run * kLineBytes;
     request.write = write;
     memory->Request(request, *this, 0);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The second-level cache of a GPU at tile zoom. It holds the tensors' real lines: granules of 64
 // lines of 128 bytes, each line with its own valid and dirty bit, least recently used granule out.
-// In two partitions a line has its home in one of them; an SM of the other partition fetches it over
-// the link and leaves a copy in its own. Hits, misses, copies and write-backs follow from addresses.
+// In two partitions a line has its home in one of them; an SM of the other partition fetches it
+// over the link and leaves a copy in its own. Hits, misses, copies and write-backs follow from
+// addresses.
 #pragma once
 
 #include <array>
@@ -20,7 +21,7 @@
 namespace siliscope {
 
 struct L2Request {
-  Tick when = 0;              ///< leaves the SM
+  Tick when = 0;  ///< leaves the SM
   std::uint32_t tensor = 0;
   Rectangle rectangle;
   std::size_t partition = 0;  ///< of the SM
@@ -82,12 +83,12 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
 
  private:
   struct Granule {
-    std::array<std::uint64_t, 2> valid{};  ///< in each partition
-    std::uint64_t dirty = 0;               ///< at home
-    std::array<Tick, 2> ready{};           ///< when the line that came last was there
+    std::array<std::uint64_t, 2> valid{};             ///< in each partition
+    std::uint64_t dirty = 0;                          ///< at home
+    std::array<Tick, 2> ready{};                      ///< when the line that came last was there
     std::array<std::uint32_t, 2> previous{}, next{};  ///< by age, of each partition
   };
-  struct Layout {  ///< of a tensor
+  struct Layout {             ///< of a tensor
     std::uint32_t first = 0;  ///< granule
     std::int64_t rows_per_granule = 1, lines_per_granule_row = 64;
     std::int64_t granules_per_row = 1;
@@ -95,7 +96,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   };
   struct Partition {
     std::vector<Tick> slices;  ///< when each is free
-    Timeline link;  ///< inward
+    Timeline link;             ///< inward
     std::uint32_t oldest = 0, newest = 0;
     std::int64_t lines = 0;
   };

@@ -22,8 +22,7 @@ L2Response Sm::Load(Tick when, std::uint32_t index, const GpuTensor& tensor,
   if (rectangle.rows <= 0) return {when, when, 0, false};
   // The pages that its rows lie in; the load waits for the last.
   const std::int64_t page = spec_.tlb.page_bytes;
-  const std::int64_t first =
-      tensor.address + rectangle.row * tensor.row_bytes + rectangle.byte;
+  const std::int64_t first = tensor.address + rectangle.row * tensor.row_bytes + rectangle.byte;
   const std::int64_t last = first + (rectangle.rows - 1) * tensor.row_bytes + rectangle.bytes - 1;
   Tick known = when;
   const std::int64_t stride = std::max(page, tensor.row_bytes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A streaming multiprocessor at tile zoom: room for CTAs, the time of its pipes for their steps, and
-// its two ways to the crossbar. Every moment of it is charged to one cause.
+// A streaming multiprocessor at tile zoom: room for CTAs, the time of its pipes for their steps,
+// and its two ways to the crossbar. Every moment of it is charged to one cause.
 #pragma once
 
 #include <systemc>
@@ -20,15 +20,12 @@ class Sm : public sc_core::sc_module {
 
   /// `gpc` is the port that the SMs of a GPC share, of `gpc_bytes_per_cycle` (0 = no limit).
   Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
-     std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, ChipTlb& tlb,
-     bool keep_spans);
+     std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, ChipTlb& tlb, bool keep_spans);
 
   /// Room is counted in shares of an SM: a CTA of a kernel that fits n times takes 1/n.
   bool HasRoom(double share) const { return used_ + share <= 1.0001; }
   void Take(double share) { used_ += share, ++residents_; }
-  void Give(double share) {
-    used_ = --residents_ == 0 ? 0 : used_ - share;
-  }
+  void Give(double share) { used_ = --residents_ == 0 ? 0 : used_ - share; }
   std::int64_t residents() const { return residents_; }
 
   /// A rectangle of a tensor from L2 through the SM's port.
@@ -43,7 +40,7 @@ class Sm : public sc_core::sc_module {
   struct Wait {
     Tick since = 0;
     Cause cause = Cause::kMemoryLatency;
-    double bandwidth_share = 0;  ///< of the wait: for bandwidth, the rest as `cause` says
+    double bandwidth_share = 0;         ///< of the wait: for bandwidth, the rest as `cause` says
     Cause before = Cause::kDependency;  ///< of the time before `since`
   };
   /// Pipes for one step from `now` on; returns when the CTA's step is over.

@@ -29,8 +29,8 @@ std::int64_t CacheBytes(const SmSpec& sm, const GpuKernel& kernel) {
   if (!sm.l1.unified) return sm.l1.size_bytes;
   const std::int64_t per_cta =
       std::max<std::int64_t>(1, kernel.shared_bytes + sm.shared_memory.reserved_per_cta_bytes);
-  const std::int64_t ctas = std::min(sm.max_ctas, sm.max_warps / std::max<std::int64_t>(
-                                                                     1, kernel.warps));
+  const std::int64_t ctas =
+      std::min(sm.max_ctas, sm.max_warps / std::max<std::int64_t>(1, kernel.warps));
   const std::int64_t carved = std::min(sm.shared_memory.size_bytes, ctas * per_cta);
   return sm.l1.size_bytes - carved;
 }
@@ -38,10 +38,16 @@ std::int64_t CacheBytes(const SmSpec& sm, const GpuKernel& kernel) {
 }  // namespace
 
 std::string_view IssueSlotName(IssueSlot slot) {
-  constexpr std::string_view kNames[] = {
-      "selected",         "wait",            "math_pipe_throttle", "memory_pipe_throttle",
-      "short_scoreboard", "long_scoreboard", "tensor",             "barrier",
-      "no_instruction",   "no_warp"};
+  constexpr std::string_view kNames[] = {"selected",
+                                         "wait",
+                                         "math_pipe_throttle",
+                                         "memory_pipe_throttle",
+                                         "short_scoreboard",
+                                         "long_scoreboard",
+                                         "tensor",
+                                         "barrier",
+                                         "no_instruction",
+                                         "no_warp"};
   return kNames[static_cast<std::size_t>(slot)];
 }
 
@@ -73,9 +79,8 @@ SmCycle::SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel&
     loops_.push_back(loops);
     std::vector<std::int64_t> passes;
     for (const WarpAccess& access : role.program.accesses) {
-      passes.push_back(access.stream == kNoStream
-                           ? SharedWavefronts(sm_.shared_memory, access, 32)
-                           : 0);
+      passes.push_back(access.stream == kNoStream ? SharedWavefronts(sm_.shared_memory, access, 32)
+                                                  : 0);
     }
     wavefronts_.push_back(std::move(passes));
   }
@@ -131,7 +136,9 @@ std::uint64_t SmCycle::Run() {
       throw InternalError("warps of " + kernel_.name + " wait for each other for ever");
     }
   }
-  return now_;
+  ++now_;  // slots of sub-cores that had ended before
+  for (Subcore& s : subcores_) Account(&s, s.warps.empty() ? IssueSlot::kNoWarp : s.reason);
+  return --now_;
 }
 
 std::uint64_t SmCycle::RunUntil(std::uint64_t limit) {
@@ -165,18 +172,11 @@ void SmCycle::Visit(std::size_t subcore) {
   }
   const std::uint32_t before = warps_[warp].pc;
   Issue(warp);
-  if (sm_.dual_issue && warps_[warp].active && warps_[warp].pc == before + 1) {
-    std::uint64_t when = 0;  // a second, independent instruction of the same warp
-    Warp& w = warps_[warp];
-    const std::uint64_t after = w.issue_after;
-    w.issue_after = now_;
-    Prepare(warp);
-    if (w.ready_at <= now_ && Eligible(s, warp, &when) && when <= now_) {
-      Issue(warp);
-    } else {
-      w.issue_after = after;
-      Prepare(warp);
-    }
+  if (sm_.dual_issue) {
+    // A second instruction of the same warp, where nothing but the issue slot holds it up.
+    const Warp& w = warps_[warp];
+    const bool free = w.active && w.pc == before + 1 && w.ready_at == now_ + 1;
+    if (free && w.pipe != kControl && s.pipe_free[w.pipe] <= now_) Issue(warp);
   }
   s.last = warp;
   ++now_;  // the slot of this cycle is spent
@@ -197,8 +197,15 @@ std::uint32_t SmCycle::Pick(const Subcore& s, std::uint64_t* next, IssueSlot* re
   std::uint32_t chosen = kNone32;
   IssueSlot why = IssueSlot::kNoWarp;
   bool past_last = false;
-  std::uint32_t wrapped = kNone32;
-  for (const std::uint32_t index : s.warps) {
+  std::uint32_t wrapped = kNone32, outside = kNone32;
+  // Two levels: the group of the warp that issued last goes on until none of it can.
+  constexpr std::size_t kGroup = 4;
+  std::size_t group = 0;
+  for (std::size_t i = 0; i < s.warps.size(); ++i) {
+    if (s.warps[i] == s.last) group = i / kGroup;
+  }
+  for (std::size_t i = 0; i < s.warps.size(); ++i) {
+    const std::uint32_t index = s.warps[i];
     std::uint64_t when = kBlocked;
     const bool known = Eligible(s, index, &when);
     if (known && when <= now_) {
@@ -206,8 +213,13 @@ std::uint32_t SmCycle::Pick(const Subcore& s, std::uint64_t* next, IssueSlot* re
         case WarpScheduler::kGreedyThenOldest:
           if (chosen == kNone32 || index == s.last) chosen = index;
           break;
-        case WarpScheduler::kLooseRoundRobin:
         case WarpScheduler::kTwoLevel:
+          if (i / kGroup != group) {
+            if (outside == kNone32) outside = index;
+            break;
+          }
+          [[fallthrough]];
+        case WarpScheduler::kLooseRoundRobin:
           if (past_last && chosen == kNone32) chosen = index;
           if (wrapped == kNone32) wrapped = index;
           break;
@@ -223,8 +235,8 @@ std::uint32_t SmCycle::Pick(const Subcore& s, std::uint64_t* next, IssueSlot* re
     }
     if (index == s.last) past_last = true;
   }
-  // Two levels: the warps that issued last form the active set; it is left when it stalls.
   if (chosen == kNone32) chosen = wrapped;
+  if (chosen == kNone32) chosen = outside;
   *reason = why;
   return chosen;
 }
@@ -259,21 +271,39 @@ void SmCycle::Prepare(std::uint32_t index) {
   for (const std::uint8_t source : in.sources) need(source);
   need(in.destination);
   switch (in.op) {
-    case WarpOpcode::kFp32: w.pipe = kFp32; break;
-    case WarpOpcode::kFp16: w.pipe = kFp16; break;
-    case WarpOpcode::kFp64: w.pipe = kFp64; break;
-    case WarpOpcode::kInteger: w.pipe = kInteger; break;
-    case WarpOpcode::kSfu: w.pipe = kSfu; break;
-    case WarpOpcode::kUniform: w.pipe = kUniform; break;
+    case WarpOpcode::kFp32:
+      w.pipe = kFp32;
+      break;
+    case WarpOpcode::kFp16:
+      w.pipe = kFp16;
+      break;
+    case WarpOpcode::kFp64:
+      w.pipe = kFp64;
+      break;
+    case WarpOpcode::kInteger:
+      w.pipe = kInteger;
+      break;
+    case WarpOpcode::kSfu:
+      w.pipe = kSfu;
+      break;
+    case WarpOpcode::kUniform:
+      w.pipe = kUniform;
+      break;
     case WarpOpcode::kMma:
-    case WarpOpcode::kGroupMma: w.pipe = kTensor; break;
+    case WarpOpcode::kGroupMma:
+      w.pipe = kTensor;
+      break;
     case WarpOpcode::kLoadGlobal:
     case WarpOpcode::kStoreGlobal:
     case WarpOpcode::kAtomic:
     case WarpOpcode::kLoadShared:
     case WarpOpcode::kStoreShared:
-    case WarpOpcode::kAsyncCopy: w.pipe = kMemory; break;
-    default: w.pipe = kControl; break;
+    case WarpOpcode::kAsyncCopy:
+      w.pipe = kMemory;
+      break;
+    default:
+      w.pipe = kControl;
+      break;
   }
   if (in.op == WarpOpcode::kAsyncWait) {
     const std::size_t keep = static_cast<std::size_t>(in.operand);
@@ -313,36 +343,59 @@ void SmCycle::Issue(std::uint32_t index) {
       counters_.fp32_cycles += static_cast<std::uint64_t>(sm_.fp32.interval_cycles);
       Arithmetic(&w, in, kFp32, sm_.fp32, IssueSlot::kWait);
       break;
-    case WarpOpcode::kFp16: Arithmetic(&w, in, kFp16, sm_.fp16, IssueSlot::kWait); break;
-    case WarpOpcode::kFp64: Arithmetic(&w, in, kFp64, sm_.fp64, IssueSlot::kWait); break;
-    case WarpOpcode::kInteger: Arithmetic(&w, in, kInteger, sm_.integer, IssueSlot::kWait); break;
+    case WarpOpcode::kFp16:
+      Arithmetic(&w, in, kFp16, sm_.fp16, IssueSlot::kWait);
+      break;
+    case WarpOpcode::kFp64:
+      Arithmetic(&w, in, kFp64, sm_.fp64, IssueSlot::kWait);
+      break;
+    case WarpOpcode::kInteger:
+      Arithmetic(&w, in, kInteger, sm_.integer, IssueSlot::kWait);
+      break;
     case WarpOpcode::kUniform:
       Arithmetic(&w, in, kUniform, {sm_.integer.latency_cycles, 1}, IssueSlot::kWait);
       break;
-    case WarpOpcode::kSfu: Arithmetic(&w, in, kSfu, sm_.sfu, IssueSlot::kShortScoreboard); break;
-    case WarpOpcode::kMma: Mma(&w, in); break;
-    case WarpOpcode::kGroupMma: GroupMma(&w, in); break;
+    case WarpOpcode::kSfu:
+      Arithmetic(&w, in, kSfu, sm_.sfu, IssueSlot::kShortScoreboard);
+      break;
+    case WarpOpcode::kMma:
+      Mma(&w, in);
+      break;
+    case WarpOpcode::kGroupMma:
+      GroupMma(&w, in);
+      break;
     case WarpOpcode::kLoadShared:
-    case WarpOpcode::kStoreShared: SharedAccess(&w, in); break;
+    case WarpOpcode::kStoreShared:
+      SharedAccess(&w, in);
+      break;
     case WarpOpcode::kLoadGlobal:
     case WarpOpcode::kStoreGlobal:
     case WarpOpcode::kAtomic:
-    case WarpOpcode::kAsyncCopy: GlobalAccess(&w, in); break;
+    case WarpOpcode::kAsyncCopy:
+      GlobalAccess(&w, in);
+      break;
     case WarpOpcode::kLoadConstant:
       if (constants_ready_ == kBlocked) {  // the first touch misses
         constants_ready_ = now_ + static_cast<std::uint64_t>(gpu_.l2.near_latency_cycles);
       }
-      Write(&w, in, std::max(constants_ready_, now_ + static_cast<std::uint64_t>(
-                                                          sm_.constant_latency_cycles)),
+      Write(&w, in,
+            std::max(constants_ready_,
+                     now_ + static_cast<std::uint64_t>(sm_.constant_latency_cycles)),
             IssueSlot::kLongScoreboard);
       break;
     case WarpOpcode::kAsyncCommit:
       w.committed.push_back(w.open_copies);
       w.open_copies = 0;
       break;
-    case WarpOpcode::kBulkCopy: BulkCopy(&w, in); break;
-    case WarpOpcode::kArrive: Arrive(&w, in); break;
-    case WarpOpcode::kBarrier: AtBarrier(index, in); return;
+    case WarpOpcode::kBulkCopy:
+      BulkCopy(&w, in);
+      break;
+    case WarpOpcode::kArrive:
+      Arrive(&w, in);
+      break;
+    case WarpOpcode::kBarrier:
+      AtBarrier(index, in);
+      return;
     case WarpOpcode::kWait:
       if (!WaitForPhase(index, in)) return;
       break;
@@ -362,10 +415,13 @@ void SmCycle::Issue(std::uint32_t index) {
       }
       if (!w.paths.empty()) w.paths.pop_back();
       break;
-    case WarpOpcode::kExit: Exit(index); return;
+    case WarpOpcode::kExit:
+      Exit(index);
+      return;
     case WarpOpcode::kAsyncWait:
     case WarpOpcode::kGroupMmaWait:
-    case WarpOpcode::kPhase: break;
+    case WarpOpcode::kPhase:
+      break;
   }
   ++w.pc;
   Prepare(index);
@@ -374,7 +430,7 @@ void SmCycle::Issue(std::uint32_t index) {
 void SmCycle::Write(Warp* w, const WarpInstruction& in, std::uint64_t when, IssueSlot reason) {
   if (in.destination == kNoRegister) return;
   for (std::size_t r = 0; r < in.destinations; ++r) {
-    w->register_ready[in.destination + r] = static_cast<std::uint32_t>(when);
+    w->register_ready[in.destination + r] = when;
     w->register_reason[in.destination + r] = reason;
   }
 }
@@ -390,8 +446,8 @@ std::int64_t SmCycle::BankConflict(const WarpInstruction& in) const {
     bool again = false;
     for (std::size_t j = 0; j < i; ++j) again = again || in.sources[j] == r;
     if (again) continue;
-    most = std::max(most, ++reads[static_cast<std::size_t>(r) %
-                                  static_cast<std::size_t>(sm_.registers.banks)]);
+    most = std::max(
+        most, ++reads[static_cast<std::size_t>(r) % static_cast<std::size_t>(sm_.registers.banks)]);
   }
   return (most + sm_.registers.reads_per_bank - 1) / sm_.registers.reads_per_bank;
 }
@@ -407,7 +463,11 @@ void SmCycle::Arithmetic(Warp* w, const WarpInstruction& in, Pipe pipe, const Gp
 void SmCycle::Mma(Warp* w, const WarpInstruction& in) {
   const double cycles =
       static_cast<double>(in.macs) / (tensor_rate_ * gpu_.tensor_core.warp_level_rate);
-  const auto interval = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(cycles + 0.5));
+  // Fractions of a cycle are carried to the next instruction.
+  double& owed = subcores_[w->subcore].tensor_fraction;
+  owed += cycles;
+  const auto interval = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(owed));
+  owed = std::max(0.0, owed - static_cast<double>(interval));
   subcores_[w->subcore].pipe_free[kTensor] = now_ + interval;
   counters_.tensor_cycles += interval;
   const auto latency = static_cast<std::uint64_t>(gpu_.tensor_core.latency_cycles);
@@ -422,8 +482,8 @@ void SmCycle::GroupMma(Warp* w, const WarpInstruction& in) {
   if (w->in_role % 4 == 0 && in.access != kNoAccess) {
     // Operands stream from shared memory once for the four warps.
     const auto bytes = static_cast<std::uint64_t>(ProgramOf(*w).accesses[in.access].bulk_bytes);
-    const auto width = static_cast<std::uint64_t>(sm_.shared_memory.banks *
-                                                  sm_.shared_memory.bank_width_bytes);
+    const auto width =
+        static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
     const std::uint64_t passes = (bytes + width - 1) / width;
     const std::uint64_t start = std::max(now_, memory_pipe_free_);
     memory_pipe_free_ = start + passes;
@@ -457,8 +517,8 @@ void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
       in.lanes == 32 ? wavefronts_[w->role][in.access]
                      : SharedWavefronts(sm_.shared_memory, access, in.lanes));
   const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
-  const auto width = static_cast<std::uint64_t>(sm_.shared_memory.banks *
-                                                sm_.shared_memory.bank_width_bytes);
+  const auto width =
+      static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
   const std::uint64_t least = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
   counters_.bank_conflicts += passes > least ? passes - least : 0;
   counters_.shared_bytes += bytes;
@@ -471,8 +531,9 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
                            std::vector<TouchedLine>* lines) {
   const WarpAccess& access = ProgramOf(w).accesses[in.access];
   if (program_ == nullptr) {  // a pattern alone: rows far apart, aligned
-    Coalesce(sm_.l1, access, in.lanes,
-             [&](std::int64_t r) { return r * (std::int64_t{1} << 20) + access.offset; }, lines);
+    Coalesce(
+        sm_.l1, access, in.lanes,
+        [&](std::int64_t r) { return r * (std::int64_t{1} << 20) + access.offset; }, lines);
     return;
   }
   const OperandStream& stream = kernel_.streams[access.stream];
@@ -487,14 +548,15 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   }
   const std::int64_t row0 = access.row + access.warp_rows * w.in_role;
   const std::int64_t stride = access.row_stride > 0 ? access.row_stride : 1;
-  Coalesce(sm_.l1, access, in.lanes,
-           [&](std::int64_t r) {
-             const std::int64_t row = at.row + std::min(row0 + r * stride, at.rows - 1);
-             const std::int64_t byte = std::min(access.offset + access.warp_bytes * w.in_role,
-                                                std::max<std::int64_t>(0, at.bytes - 1));
-             return tensor.address + row * tensor.row_bytes + at.byte + byte;
-           },
-           lines);
+  Coalesce(
+      sm_.l1, access, in.lanes,
+      [&](std::int64_t r) {
+        const std::int64_t row = at.row + std::min(row0 + r * stride, at.rows - 1);
+        const std::int64_t byte = std::min(access.offset + access.warp_bytes * w.in_role,
+                                           std::max<std::int64_t>(0, at.bytes - 1));
+        return tensor.address + row * tensor.row_bytes + at.byte + byte;
+      },
+      lines);
 }
 
 std::uint64_t SmCycle::MovePastL1(const std::vector<TouchedLine>& lines, std::uint64_t cycle) {
@@ -510,8 +572,8 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
   // One tag a cycle, and 128 bytes of data a cycle.
   const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
-  const std::uint64_t passes = std::max<std::uint64_t>(
-      std::max<std::uint64_t>(1, touched_.size()), (bytes + 127) / 128);
+  const std::uint64_t passes =
+      std::max<std::uint64_t>(std::max<std::uint64_t>(1, touched_.size()), (bytes + 127) / 128);
   std::uint64_t start = TakeMemoryPipe(w, passes);
   switch (in.op) {
     case WarpOpcode::kLoadGlobal: {
@@ -575,8 +637,8 @@ void SmCycle::BulkLines(const Warp& w, const WarpInstruction& in,
 void SmCycle::BulkCopy(Warp* w, const WarpInstruction& in) {
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
   BulkLines(*w, in, &touched_);
-  std::uint64_t cycle = std::max(now_, bulk_free_) +
-                        static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
+  std::uint64_t cycle =
+      std::max(now_, bulk_free_) + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
   std::uint64_t ready = cycle;
   for (const TouchedLine& line : touched_) ready = std::max(ready, memory_.Read(cycle++, line));
   bulk_free_ = cycle;

@@ -24,16 +24,16 @@ namespace siliscope {
 
 /// What a sub-core's issue slot went to. Names follow Nsight Compute's warp states.
 enum class IssueSlot : std::uint8_t {
-  kSelected,             ///< an instruction issued
-  kWait,                 ///< fixed latency of the instruction before
-  kMathPipeThrottle,     ///< the pipe is taken
-  kMemoryPipeThrottle,   ///< the load and store queue is full
-  kShortScoreboard,      ///< shared memory, special functions
-  kLongScoreboard,       ///< L1, L2, off-chip memory
-  kTensor,               ///< results of the Tensor Core
+  kSelected,            ///< an instruction issued
+  kWait,                ///< fixed latency of the instruction before
+  kMathPipeThrottle,    ///< the pipe is taken
+  kMemoryPipeThrottle,  ///< the load and store queue is full
+  kShortScoreboard,     ///< shared memory, special functions
+  kLongScoreboard,      ///< L1, L2, off-chip memory
+  kTensor,              ///< results of the Tensor Core
   kBarrier,
-  kNoInstruction,        ///< instruction fetch
-  kNoWarp,               ///< no warp is resident
+  kNoInstruction,  ///< instruction fetch
+  kNoWarp,         ///< no warp is resident
 };
 inline constexpr std::size_t kIssueSlots = 10;
 std::string_view IssueSlotName(IssueSlot slot);
@@ -44,9 +44,9 @@ struct SmCounters {
   std::uint64_t tensor_cycles = 0;                 ///< Tensor pipes taken, of all sub-cores
   std::uint64_t fp32_cycles = 0;
   std::uint64_t memory_pipe_cycles = 0;
-  std::uint64_t bank_conflicts = 0;                ///< further passes over shared memory
+  std::uint64_t bank_conflicts = 0;  ///< further passes over shared memory
   std::uint64_t shared_bytes = 0;
-  std::uint64_t l1_hits = 0, l1_misses = 0;        ///< sectors
+  std::uint64_t l1_hits = 0, l1_misses = 0;  ///< sectors
 };
 
 /// When a pass of a CTA began and ended, over all its warps.
@@ -75,8 +75,18 @@ class SmCycle {
 
  private:
   static constexpr std::uint64_t kBlocked = ~std::uint64_t{0};
-  enum Pipe : std::uint8_t { kFp32, kFp16, kFp64, kInteger, kSfu, kUniform, kTensor, kMemory,
-                             kControl, kPipes };
+  enum Pipe : std::uint8_t {
+    kFp32,
+    kFp16,
+    kFp64,
+    kInteger,
+    kSfu,
+    kUniform,
+    kTensor,
+    kMemory,
+    kControl,
+    kPipes
+  };
 
   struct MbarrierUse {
     std::int64_t waits = 0, arrivals = 0, copies = 0;
@@ -96,7 +106,7 @@ class SmCycle {
     std::size_t line = ~std::size_t{0};
     std::int64_t step = 0;
     std::int16_t pass = -1;
-    std::array<std::uint32_t, 256> register_ready{};
+    std::array<std::uint64_t, 256> register_ready{};
     std::array<IssueSlot, 256> register_reason{};
     std::vector<std::int32_t> trips;      ///< done, of each loop of its program
     std::uint64_t open_copies = 0;        ///< arrival of the copies not yet committed
@@ -111,8 +121,8 @@ class SmCycle {
   };
   struct Mbarrier {  ///< one stage
     std::int64_t arrived = 0;
-    std::int64_t copies = 0;      ///< bulk copies issued in this phase
-    std::uint64_t ready = 0;      ///< arrival of their data
+    std::int64_t copies = 0;            ///< bulk copies issued in this phase
+    std::uint64_t ready = 0;            ///< arrival of their data
     std::vector<std::uint64_t> phases;  ///< when each phase was complete
     std::vector<std::pair<std::uint32_t, std::int64_t>> waiting;  ///< warp, phase
   };
@@ -131,14 +141,13 @@ class SmCycle {
     std::uint64_t accounted = 0;
     IssueSlot reason = IssueSlot::kNoWarp;
     std::array<std::uint64_t, kPipes> pipe_free{};
+    double tensor_fraction = 0;
     std::deque<std::uint64_t> memory_starts;  ///< of the loads and stores in its queue
   };
   static constexpr std::uint32_t kNone32 = ~std::uint32_t{0};
 
   const WarpProgram& ProgramOf(const Warp& w) const { return kernel_.roles[w.role].program; }
-  const WarpInstruction& Next(const Warp& w) const {
-    return ProgramOf(w).instructions[w.pc];
-  }
+  const WarpInstruction& Next(const Warp& w) const { return ProgramOf(w).instructions[w.pc]; }
   void Visit(std::size_t subcore);
   std::uint32_t Pick(const Subcore& s, std::uint64_t* next, IssueSlot* reason) const;
   bool Eligible(const Subcore& s, std::uint32_t warp, std::uint64_t* when) const;

@@ -77,8 +77,8 @@ class SmTlb {
       entries_.push_back(hit);
       return std::max(when, hit.ready);
     }
-    if (entries_.size() >= static_cast<std::size_t>(spec_.l1_entries)) entries_.erase(
-        entries_.begin());
+    if (entries_.size() >= static_cast<std::size_t>(spec_.l1_entries))
+      entries_.erase(entries_.begin());
     const Tick ready = chip_.Translate(
         when + clock_.Cycles(static_cast<std::uint64_t>(spec_.l1_miss_cycles)), page);
     entries_.push_back({page, ready});

@@ -29,8 +29,7 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping)
       banks_per_group_(t.banks / t.bank_groups),
       span_bytes_(t.row_bytes * t.bank_groups),
       grain_bytes_(mapping.bank_interleave_bytes),
-      grains_per_row_(
-          std::max<std::int64_t>(1, grain_bytes_ > 0 ? t.row_bytes / grain_bytes_ : 1)),
+      grains_per_row_(std::max<std::int64_t>(1, grain_bytes_ > 0 ? t.row_bytes / grain_bytes_ : 1)),
       banks_(t.banks),
       mapping_(mapping),
       ccd_long_(Nanoseconds(t.tccd_l_ns)) {
@@ -106,8 +105,8 @@ Tick DramChannel::Activate(Tick ready, std::int64_t groups) {
   return first;
 }
 
-/// An activate of one bank: the limits of all banks are a rate, so that a bank that is busy holds up
-/// no other.
+/// An activate of one bank: the limits of all banks are a rate, so that a bank that is busy holds
+/// up no other.
 Tick DramChannel::ActivateOne(Tick ready, Tick bank_ready) {
   DramChannelState& s = state_;
   const Tick token = std::max(ready, s.next_token);
@@ -115,8 +114,8 @@ Tick DramChannel::ActivateOne(Tick ready, Tick bank_ready) {
   return std::max(token, bank_ready);
 }
 
-/// Where a transfer finds the bus: in a gap that an earlier request left while its bank was busy (the
-/// controller serves first what is ready first), else at the end.
+/// Where a transfer finds the bus: in a gap that an earlier request left while its bank was busy
+/// (the controller serves first what is ready first), else at the end.
 Tick DramChannel::BusTime(Tick bus, Tick data_ready, Tick duration, bool write) {
   DramChannelState& s = state_;
   if (!write) {
@@ -147,7 +146,8 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   if (grain_bytes_ > 0) {  // groups, then along the row, then banks, then rows
     const std::int64_t in_groups = span / bank_groups_;
     row = in_groups / grains_per_row_ / banks_per_group_;
-    bank_index = in_groups / grains_per_row_ % banks_per_group_ * bank_groups_ + span % bank_groups_;
+    bank_index =
+        in_groups / grains_per_row_ % banks_per_group_ * bank_groups_ + span % bank_groups_;
   }
   auto& bank = s.banks[static_cast<std::size_t>(bank_index)];
   const std::int64_t first_burst = address / burst_bytes_;
@@ -175,8 +175,8 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   const Tick data_ready = std::max(bank.column_ready, ready) + column_to_data;
   // Where a grain lies in one bank its bursts leave gaps, which are free for other banks.
   const Tick duration = (grain_bytes_ > 0 ? burst_ : per_burst) * static_cast<Tick>(bursts);
-  const Tick begin = grain_bytes_ > 0 ? BusTime(bus, data_ready, duration, write)
-                                      : std::max(bus, data_ready);
+  const Tick begin =
+      grain_bytes_ > 0 ? BusTime(bus, data_ready, duration, write) : std::max(bus, data_ready);
   const Tick end = begin + per_burst * static_cast<Tick>(bursts);
   s.counters.busy += burst_ * static_cast<Tick>(bursts);
   s.last_was_write = begin + duration >= s.bus_free ? write : s.last_was_write;

@@ -47,15 +47,7 @@ const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
   const std::string key = CtaCostKey(gpu, kernel, co_resident);
   const auto it = store.find(key);
   if (it != store.end()) return it->second;
-  const CtaCost& c = store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
-  if (getenv("DBG")) {
-    fprintf(stderr, "%s co=%ld start %.0f", kernel.name.c_str(), co_resident, c.start_cycles);
-    for (auto& p : c.passes) fprintf(stderr, " | alone %.1f interval %.1f fill %.0f", p.alone_cycles, p.interval_cycles, p.fill_cycles);
-    fprintf(stderr, " instr %lu slots", c.instructions);
-    for (size_t i = 0; i < kIssueSlots; ++i) fprintf(stderr, " %s=%lu", IssueSlotName(IssueSlot(i)).data(), c.counters.slots[i]);
-    fprintf(stderr, " tensor %lu mem %lu conf %lu\n", c.counters.tensor_cycles, c.counters.memory_pipe_cycles, c.counters.bank_conflicts);
-  }
-  return c;
+  return store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
 }
 
 GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
@@ -129,10 +121,14 @@ double GpuChip::LaunchSeconds(std::uint32_t launch) const {
   if (machine_.IsIdeal("launch")) return 0;
   const GpuLaunchSpec& spec = machine_.gpu.launch;
   switch (gpu_.mode) {
-    case LaunchMode::kGraph: return spec.graph_s;
-    case LaunchMode::kKernel: return 0;
-    case LaunchMode::kStream: return spec.stream_s;
-    case LaunchMode::kEager: break;
+    case LaunchMode::kGraph:
+      return spec.graph_s;
+    case LaunchMode::kKernel:
+      return 0;
+    case LaunchMode::kStream:
+      return spec.stream_s;
+    case LaunchMode::kEager:
+      break;
   }
   return launch < gpu_.dispatch_s.size() ? gpu_.dispatch_s[launch] : spec.stream_s;
 }
@@ -229,7 +225,6 @@ void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
 }
 
 void GpuChip::PassDone() {
-  if (getenv("DBG")) fprintf(stderr, "pass %d: %.2f us clock %.0f MHz l2 read %.1f MB hit %.2f dram r %.1f w %.1f MB\n", pass_, ToMicroseconds(queue().now()-pass_begin_), clock_hz_/1e6, double(l2_->counters().read_bytes)/1e6, 1.0-double(l2_->counters().miss_bytes)/double(l2_->counters().read_bytes+1), double(l2_->counters().dram_read_bytes)/1e6, double(l2_->counters().dram_write_bytes)/1e6);
   pass_end_ = queue().now() + skipped_;
   if (++pass_ == kPasses) return;
   Settle();
@@ -245,8 +240,7 @@ void GpuChip::Settle() {
       const GpuKernel& kernel = gpu_.kernels[launch.kernel];
       const auto ctas = static_cast<double>(kernel.grid.Ctas());
       DataType type{};
-      const double width =
-          ParseDataType(kernel.dtype, &type) ? BitsPerElement(type) / 16.0 : 1;
+      const double width = ParseDataType(kernel.dtype, &type) ? BitsPerElement(type) / 16.0 : 1;
       (kernel.tensor_core ? events.tensor_macs : events.fp32_macs) +=
           kernel.macs_per_cta * ctas * (kernel.tensor_core ? width : 1);
       events.fp32_macs += kernel.fp32_per_cta * ctas;
@@ -321,14 +315,45 @@ void GpuChip::AddOperators(Record* record) const {
     op.begin = std::min(op.begin, s.start - pass_begin_ + s.skipped_before);
     op.end = std::max(op.end, s.end - pass_begin_ + s.skipped);
     op.active += s.end + s.skipped - s.start - s.skipped_before;
-    op.executed_flops += 2 * kernel.macs_per_cta * kernel.useful_share *
-                         static_cast<double>(kernel.grid.Ctas());
+    op.executed_flops +=
+        2 * kernel.macs_per_cta * kernel.useful_share * static_cast<double>(kernel.grid.Ctas());
   }
   for (OperatorRecord& op : record->operators) {
     Tick sum = 0;
     for (const Tick t : op.times) sum += t;
     op.exclusive = (sum + sms / 2) / sms;
     if (op.begin == kNever) op.begin = 0;
+  }
+}
+
+void GpuChip::AddKernels(Record* record) const {
+  for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
+    const std::uint32_t index = gpu_.launches[i].kernel;
+    const GpuKernel& kernel = gpu_.kernels[index];
+    const LaunchState& state = states_[i];
+    const Occupancy& occupancy = occupancy_[index];
+    KernelRecord r;
+    r.launch = i;
+    r.queued = state.begin - pass_begin_ + state.skipped_before;
+    r.start = state.start - pass_begin_ + state.skipped_before;
+    r.end = state.end - pass_begin_ + state.skipped;
+    r.ctas = kernel.grid.Ctas();
+    r.ctas_per_sm = occupancy.ctas;
+    r.limiter = occupancy.limiter;
+    r.occupancy_pct = 100 * occupancy.share;
+    const auto slots = static_cast<double>(occupancy.ctas) * static_cast<double>(sms_.size());
+    r.waves = static_cast<double>(r.ctas) / slots;
+    double sum = 0;
+    for (const std::uint64_t slot : costs_[index].counters.slots) {
+      sum += static_cast<double>(slot);
+    }
+    for (const std::uint64_t slot : costs_[index].counters.slots) {
+      r.issue_slots.push_back(sum > 0 ? static_cast<double>(slot) / sum : 0);
+    }
+    record->kernels.push_back(std::move(r));
+  }
+  for (std::size_t s = 0; s < kIssueSlots; ++s) {
+    record->issue_slot_names.emplace_back(IssueSlotName(static_cast<IssueSlot>(s)));
   }
 }
 
@@ -346,6 +371,7 @@ Record GpuChip::Finish() {
   AddUnits(&record);
   AddLevels(&record);
   AddOperators(&record);
+  AddKernels(&record);
   for (const auto& sm : sms_) {
     std::vector<Span> spans = sm->TakeSpans();
     record.spans.insert(record.spans.end(), spans.begin(), spans.end());

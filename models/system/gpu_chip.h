@@ -28,7 +28,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
 
  private:
   struct LaunchState {
-    Tick begin = 0, start = 0, end = 0;  ///< of the gap, of the kernel
+    Tick begin = 0, start = 0, end = 0;    ///< of the gap, of the kernel
     Tick skipped_before = 0, skipped = 0;  ///< time that was not played, up to start and end
     bool done = false;
   };
@@ -49,6 +49,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   void AddUnits(Record* record) const;
   void AddLevels(Record* record) const;
   void AddOperators(Record* record) const;
+  void AddKernels(Record* record) const;
 
   template <void (GpuChip::*Method)(std::uint32_t)>
   static void Call(void* self, std::uint64_t argument) {
@@ -66,7 +67,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   std::vector<Timeline> gpc_ports_;
   ChipTlb tlb_;
   std::vector<std::unique_ptr<Sm>> sms_;
-  std::vector<CtaCost> costs_;       ///< by kernel
+  std::vector<CtaCost> costs_;        ///< by kernel
   std::vector<Occupancy> occupancy_;  ///< by kernel
   std::vector<LaunchState> states_;
   std::map<std::uint32_t, std::unique_ptr<KernelPlayer>> players_;  ///< running

@@ -30,6 +30,12 @@ bool IsSystem(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+std::string UnitsText(const MachineSpec& machine) {
+  if (machine.kind == "gpu") return fmt::format("{} SMs", machine.gpu.sms);
+  return fmt::format("{} core(s), {} array(s) of {}x{} each", machine.npu.cores,
+                     machine.npu.array.count, machine.npu.array.rows, machine.npu.array.columns);
+}
+
 void CheckOne(const CheckOptions& o, const std::string& file) {
   const bool yaml = EndsWith(file, ".yaml") || EndsWith(file, ".yml");
   if (yaml) {
@@ -45,12 +51,9 @@ void CheckOne(const CheckOptions& o, const std::string& file) {
   }
   if (yaml || IsSystem(file)) {
     const MachineSpec machine = LoadMachine(file, {});
-    fmt::print("{}: good: {}, {} core(s), {} array(s) of {}x{} each, {}\n", file, machine.name,
-               machine.npu.cores, machine.npu.array.count, machine.npu.array.rows,
-               machine.npu.array.columns,
-               Engineering(ComputedPeakOperations(machine,
-                                                  std::string(DataTypeName(machine.default_dtype))),
-                           "OP/s"));
+    const std::string type(DataTypeName(machine.default_dtype));
+    fmt::print("{}: good: {}, {}, {}\n", file, machine.name, UnitsText(machine),
+               Engineering(ComputedPeakOperations(machine, type), "OP/s"));
     return;
   }
   WorkloadRequest request = ResolveWorkload(o.workload);

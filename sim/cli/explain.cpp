@@ -64,9 +64,12 @@ bool ExplainSystem(const std::string& name, std::vector<std::string>* names) {
   names->insert(names->end(), machines.begin(), machines.end());
   if (std::find(machines.begin(), machines.end(), name) == machines.end()) return false;
   const MachineSpec m = LoadMachine(name, {});
-  fmt::print("{} (chip): {}\n  {} core(s) with {} systolic array(s) of {}x{} each, {:.4g} MHz\n",
-             name, m.description, m.npu.cores, m.npu.array.count, m.npu.array.rows,
-             m.npu.array.columns, m.clock_hz / 1e6);
+  const std::string units =
+      m.kind == "gpu"
+          ? fmt::format("{} SMs in {} GPCs", m.gpu.sms, m.gpu.gpcs)
+          : fmt::format("{} core(s) with {} systolic array(s) of {}x{} each", m.npu.cores,
+                        m.npu.array.count, m.npu.array.rows, m.npu.array.columns);
+  fmt::print("{} (chip): {}\n  {}, {:.4g} MHz\n", name, m.description, units, m.clock_hz / 1e6);
   for (const auto& [path, source] : m.sources) {
     fmt::print("  {}: {}\n", path.empty() ? "source" : path, source);
   }

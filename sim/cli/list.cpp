@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "sim/cli/command.h"
+#include "sim/config/host_loader.h"
 #include "sim/config/machine_loader.h"
 #include "sim/config/schema_writer.h"
 #include "sim/core/error.h"
@@ -53,7 +54,11 @@ void List(const std::string& what) {
   if (what == "operators") Print(NetworkCompiler().ListOperators());
   if (what == "passes") Print(NetworkCompiler().ListPasses());
   if (what == "figures") ListFigures();
-  if (what == "hosts") fmt::print("no hosts yet: they come with the first chip that needs one\n");
+  if (what == "hosts") {
+    for (const std::string& name : ListHosts()) {
+      fmt::print("{:<26} {}\n", name, LoadHost(name).description);
+    }
+  }
 }
 
 }  // namespace
@@ -71,10 +76,14 @@ void AddListCommand(CLI::App& app) {
 void AddSchemaCommand(CLI::App& app) {
   auto what = std::make_shared<std::string>("chip");
   CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of a kind of YAML file");
-  schema->add_option("kind", *what, "chip or memory")
-      ->check(CLI::IsMember(std::vector<std::string>{"chip", "memory"}));
-  schema->callback(
-      [what] { fmt::print("{}\n", (*what == "chip" ? ChipSchema() : MemorySchema()).dump(2)); });
+  schema->add_option("kind", *what, "chip, host or memory")
+      ->check(CLI::IsMember(std::vector<std::string>{"chip", "host", "memory"}));
+  schema->callback([what] {
+    const auto json = *what == "chip"   ? ChipSchema()
+                      : *what == "host" ? HostSchema()
+                                        : MemorySchema();
+    fmt::print("{}\n", json.dump(2));
+  });
 }
 
 }  // namespace siliscope

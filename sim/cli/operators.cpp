@@ -38,8 +38,7 @@ int Ops(const OpsOptions& o) {
     throw UserError(o.list + ":1: not an operator list: the column " + missing + " is missing");
   }
   Progress progress("operators", table.rows.size());
-  const auto rows = SimulateRows(table, ParseOverrides(o.set), o.ideal,
-                                 o.kernel_from == "source",
+  const auto rows = SimulateRows(table, ParseOverrides(o.set), o.ideal, o.kernel_from == "source",
                                  [&](std::size_t done) { progress.Done(done); });
   WriteFileWhole(o.out, OperatorResultsCsv(table, rows, false));
   std::size_t failed = 0;
@@ -136,9 +135,9 @@ class Validation {
       return;
     }
     Progress progress(file, table.rows.size());
-    auto rows = SimulateRows(table, ParseOverrides(options_.set), {},
-                             options_.kernel_from == "source",
-                             [&](std::size_t done) { progress.Done(done); });
+    auto rows =
+        SimulateRows(table, ParseOverrides(options_.set), {}, options_.kernel_from == "source",
+                     [&](std::size_t done) { progress.Done(done); });
     const auto column = static_cast<std::size_t>(table.Column("measured_us"));
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::string& measured = table.rows[i][column];

@@ -181,8 +181,8 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m, const 
   if (!help.empty()) text += "  would help   " + help + "\n";
   text += fmt::format(
       "  written      {}/ summary.json operators.csv units.csv memory.csv "
-      "tensors.csv links.csv roofline.csv run.yaml{}\n",
-      folder, more_files);
+      "tensors.csv links.csv roofline.csv run.yaml{}{}\n",
+      folder, result.machine.kind == "gpu" ? " kernels.csv" : "", more_files);
   return text;
 }
 

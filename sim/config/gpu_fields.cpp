@@ -126,8 +126,7 @@ void VisitSm(FieldVisitor& v, SmSpec& s) {
   v.Flag("async_copy", s.async_copy, kOptional, "cp.async: copies past the registers (Ampere on)");
   v.Flag("tensor_memory_access", s.tensor_memory_access, kOptional,
          "bulk copies, mbarriers, clusters with multicast (Hopper on)");
-  v.Integer("bulk_issue", s.bulk_issue_cycles, kCycles, kOptional,
-            "cycles to issue one bulk copy");
+  v.Integer("bulk_issue", s.bulk_issue_cycles, kCycles, kOptional, "cycles to issue one bulk copy");
   v.Integer("mbarrier", s.mbarrier_cycles, kCycles, kOptional,
             "cycles from the last arrival to the waiting warp");
 }

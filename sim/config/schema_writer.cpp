@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "sim/config/gpu_fields.h"
+#include "sim/config/host_loader.h"
 #include "sim/config/npu_fields.h"
 
 namespace siliscope {
@@ -125,11 +129,15 @@ class SchemaWriter : public FieldVisitor {
   std::vector<KeyDocumentation> keys_;
 };
 
-SchemaWriter VisitChip() {
-  SchemaWriter writer("A chip");
+SchemaWriter VisitChip(bool gpu) {
+  SchemaWriter writer(gpu ? "A GPU" : "An NPU");
   MachineSpec spec;
   VisitMachine(writer, spec);
-  VisitNpu(writer, spec.npu);
+  if (gpu) {
+    VisitGpu(writer, spec.gpu);
+  } else {
+    VisitNpu(writer, spec.npu);
+  }
   writer.BeginSection("memory", Need::kRequired, "off-chip memory");
   VisitMemory(writer, spec.memory);
   writer.EndSection();
@@ -138,7 +146,17 @@ SchemaWriter VisitChip() {
 
 }  // namespace
 
-Json ChipSchema() { return VisitChip().schema(); }
+/// The kind decides which sections a chip has.
+Json ChipSchema() {
+  Json schema = {{"description", "A chip"}};
+  const auto is = [](const char* kind) {
+    return Json{{"properties", {{"kind", {{"const", kind}}}}}};
+  };
+  schema["if"] = is("gpu");
+  schema["then"] = VisitChip(true).schema();
+  schema["else"] = VisitChip(false).schema();
+  return schema;
+}
 
 Json MemorySchema() {
   SchemaWriter writer("A kind of memory device");
@@ -149,6 +167,22 @@ Json MemorySchema() {
   return writer.schema();
 }
 
-std::vector<KeyDocumentation> ChipKeys() { return VisitChip().keys(); }
+std::vector<KeyDocumentation> ChipKeys() {
+  const SchemaWriter npu = VisitChip(false), gpu = VisitChip(true);
+  std::vector<KeyDocumentation> keys = npu.keys();
+  for (const KeyDocumentation& key : gpu.keys()) {
+    const bool known = std::any_of(keys.begin(), keys.end(),
+                                   [&](const KeyDocumentation& k) { return k.path == key.path; });
+    if (!known) keys.push_back(key);
+  }
+  return keys;
+}
+
+Json HostSchema() {
+  SchemaWriter writer("A host");
+  HostSpec host;
+  VisitHost(writer, host);
+  return writer.schema();
+}
 
 }  // namespace siliscope

@@ -10,6 +10,8 @@ namespace siliscope {
 
 /// JSON Schema of configs/chips/*.yaml.
 nlohmann::ordered_json ChipSchema();
+/// JSON Schema of configs/hosts/*.yaml.
+nlohmann::ordered_json HostSchema();
 /// JSON Schema of configs/memory/*.yaml.
 nlohmann::ordered_json MemorySchema();
 

@@ -14,32 +14,32 @@
 namespace siliscope {
 
 enum class WarpOpcode : std::uint8_t {
-  kFp32,            ///< FADD, FMUL, FFMA, compare, convert
-  kFp16,            ///< two 16-bit lanes a register
+  kFp32,  ///< FADD, FMUL, FFMA, compare, convert
+  kFp16,  ///< two 16-bit lanes a register
   kFp64,
   kInteger,
-  kSfu,             ///< exp2, reciprocal, square root, sine
-  kUniform,         ///< uniform datapath: once a warp
-  kMma,             ///< one warp's matrix product, operands in registers
-  kGroupMma,        ///< a warp group's matrix product, operands in shared memory
-  kGroupMmaWait,    ///< until at most `operand` of them are outstanding
+  kSfu,           ///< exp2, reciprocal, square root, sine
+  kUniform,       ///< uniform datapath: once a warp
+  kMma,           ///< one warp's matrix product, operands in registers
+  kGroupMma,      ///< a warp group's matrix product, operands in shared memory
+  kGroupMmaWait,  ///< until at most `operand` of them are outstanding
   kLoadGlobal,
   kStoreGlobal,
   kAtomic,
   kLoadShared,
   kStoreShared,
   kLoadConstant,
-  kAsyncCopy,       ///< cp.async: global to shared memory, past the registers
+  kAsyncCopy,  ///< cp.async: global to shared memory, past the registers
   kAsyncCommit,
-  kAsyncWait,       ///< until at most `operand` committed groups are outstanding
-  kBulkCopy,        ///< TMA: a rectangle to shared memory, arriving on mbarrier ring `operand`
-  kBarrier,         ///< barrier `operand` of `trips` warps; 0 = of the CTA
-  kArrive,          ///< on the warp's next stage of mbarrier ring `operand`
-  kWait,            ///< for the next phase of mbarrier ring `operand`
-  kLoop,            ///< back to instruction `operand`, until the loop's trips are done
-  kDiverge,         ///< splits the warp into `operand` paths that run one after another
+  kAsyncWait,  ///< until at most `operand` committed groups are outstanding
+  kBulkCopy,   ///< TMA: a rectangle to shared memory, arriving on mbarrier ring `operand`
+  kBarrier,    ///< barrier `operand` of `trips` warps; 0 = of the CTA
+  kArrive,     ///< on the warp's next stage of mbarrier ring `operand`
+  kWait,       ///< for the next phase of mbarrier ring `operand`
+  kLoop,       ///< back to instruction `operand`, until the loop's trips are done
+  kDiverge,    ///< splits the warp into `operand` paths that run one after another
   kReconverge,
-  kPhase,           ///< marks the start of pass `operand`; takes no time
+  kPhase,  ///< marks the start of pass `operand`; takes no time
   kExit,
 };
 
@@ -52,14 +52,14 @@ struct WarpInstruction {
   std::uint8_t destination = kNoRegister;
   std::uint8_t destinations = 1;  ///< registers written from `destination` on
   std::array<std::uint8_t, 3> sources = {kNoRegister, kNoRegister, kNoRegister};
-  std::uint8_t reuse = 0;         ///< bit i: source i is kept in, or comes from, the reuse cache
-  std::uint8_t lanes = 32;        ///< active
+  std::uint8_t reuse = 0;            ///< bit i: source i is kept in, or comes from, the reuse cache
+  std::uint8_t lanes = 32;           ///< active
   std::uint16_t access = kNoAccess;  ///< index into WarpProgram's accesses
-  std::int16_t pass = -1;         ///< kLoop: trips are the steps of this pass; else `trips`
+  std::int16_t pass = -1;            ///< kLoop: trips are the steps of this pass; else `trips`
   std::int32_t operand = 0;
-  std::int32_t trips = 0;         ///< kLoop, kBarrier
-  std::int16_t ahead = 0;         ///< global memory: of the step this many steps later
-  float macs = 0;                 ///< of the whole warp (kMma, kGroupMma)
+  std::int32_t trips = 0;  ///< kLoop, kBarrier
+  std::int16_t ahead = 0;  ///< global memory: of the step this many steps later
+  float macs = 0;          ///< of the whole warp (kMma, kGroupMma)
 };
 
 /// Which addresses the lanes of one instruction touch: rows of consecutive lanes.
@@ -67,14 +67,14 @@ struct WarpAccess {
   std::uint16_t stream = kNoStream;  ///< global memory: index into the kernel's streams
   std::uint8_t lanes_per_row = 32;   ///< consecutive lanes along a row
   std::uint8_t bytes_per_lane = 4;
-  std::int32_t lane_stride = 0;      ///< bytes between lanes of a row; 0 = bytes_per_lane, -1 = none
-  std::int32_t row_stride = 0;       ///< shared memory: bytes between rows; global: rows
-  std::int64_t offset = 0;           ///< of the first lane: bytes; global: inside of the row
-  std::int64_t row = 0;              ///< global: first row, inside of the stream's rectangle
-  std::int64_t warp_rows = 0;        ///< global: rows from one warp to the next
-  std::int64_t warp_bytes = 0;       ///< from one warp to the next
-  bool swizzled = false;             ///< shared memory: 16-byte chunks XOR row, against conflicts
-  std::int64_t bulk_bytes = 0;       ///< kBulkCopy: in all
+  std::int32_t lane_stride = 0;  ///< bytes between lanes of a row; 0 = bytes_per_lane, -1 = none
+  std::int32_t row_stride = 0;   ///< shared memory: bytes between rows; global: rows
+  std::int64_t offset = 0;       ///< of the first lane: bytes; global: inside of the row
+  std::int64_t row = 0;          ///< global: first row, inside of the stream's rectangle
+  std::int64_t warp_rows = 0;    ///< global: rows from one warp to the next
+  std::int64_t warp_bytes = 0;   ///< from one warp to the next
+  bool swizzled = false;         ///< shared memory: 16-byte chunks XOR row, against conflicts
+  std::int64_t bulk_bytes = 0;   ///< kBulkCopy: in all
 };
 
 struct WarpProgram {
@@ -117,18 +117,18 @@ struct OperandStream {
 /// A part of a CTA's life: steps that load, compute and store.
 struct KernelPass {
   std::int64_t steps = 1;
-  std::int64_t ring = 1;  ///< loads that may be under way or unused, in steps
+  std::int64_t ring = 1;                     ///< loads that may be under way or unused, in steps
   std::vector<std::uint16_t> loads, stores;  ///< streams
-  bool split_steps = false;  ///< steps are divided over the grid's splits
-  bool through_l1 = false;   ///< plain loads, which leave their lines in L1
-  bool rereads = false;      ///< loads what an earlier pass has loaded
+  bool split_steps = false;                  ///< steps are divided over the grid's splits
+  bool through_l1 = false;                   ///< plain loads, which leave their lines in L1
+  bool rereads = false;                      ///< loads what an earlier pass has loaded
   std::int32_t touches = 0;  ///< with `through_l1`: number of the step's lines among the CTA's
 };
 
 /// CTAs of a grid: tiles of i x j, batches and splits, and the order in which they start.
 struct GridMap {
   std::int64_t rows = 1, columns = 1, batch = 1, splits = 1;
-  std::int64_t swizzle = 1;  ///< tile rows that are walked together before the next column
+  std::int64_t swizzle = 1;    ///< tile rows that are walked together before the next column
   bool columns_first = false;  ///< the inner loop runs over columns
   std::int64_t Ctas() const { return rows * columns * batch * splits; }
 };
@@ -136,9 +136,9 @@ struct GridMap {
 /// An mbarrier of each stage of a ring. Waits and arrivals of a warp go round the stages.
 struct MbarrierRing {
   std::int64_t stages = 1;
-  std::int64_t arrivals = 1;        ///< that complete a phase; bulk copies arrive with their data
-  bool complete_at_start = false;   ///< the first wait on each stage passes ("empty" barriers)
-  std::int64_t void_arrivals = 0;   ///< a warp's first arrivals that come before a stage was used
+  std::int64_t arrivals = 1;       ///< that complete a phase; bulk copies arrive with their data
+  bool complete_at_start = false;  ///< the first wait on each stage passes ("empty" barriers)
+  std::int64_t void_arrivals = 0;  ///< a warp's first arrivals that come before a stage was used
 };
 
 struct GpuKernel {
@@ -163,8 +163,8 @@ struct GpuKernel {
 
 struct GpuLaunch {
   std::uint32_t kernel = 0;
-  std::uint32_t op = 0;      ///< index into Program::operators
-  std::uint32_t stream = 0;  ///< launches of one stream run in order
+  std::uint32_t op = 0;              ///< index into Program::operators
+  std::uint32_t stream = 0;          ///< launches of one stream run in order
   std::vector<std::uint32_t> after;  ///< launches of other streams that must have ended
 };
 
@@ -176,8 +176,8 @@ struct GpuProgram {
   std::vector<GpuKernel> kernels;
   std::vector<GpuLaunch> launches;
   LaunchMode mode = LaunchMode::kGraph;
-  bool cold_weights = false;      ///< weights are evicted from the caches before the run
-  std::vector<double> dispatch_s; ///< of the host, by launch (eager)
+  bool cold_weights = false;       ///< weights are evicted from the caches before the run
+  std::vector<double> dispatch_s;  ///< of the host, by launch (eager)
 };
 
 }  // namespace siliscope

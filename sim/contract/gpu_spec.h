@@ -59,22 +59,22 @@ struct InstructionCacheSpec {
 
 struct TlbSpec {
   std::int64_t page_bytes = 2 << 20;
-  std::int64_t l1_entries = 16;        ///< of an SM
-  std::int64_t l1_miss_cycles = 60;    ///< to the second level
-  std::int64_t l2_entries = 4096;      ///< of the chip
-  std::int64_t walk_cycles = 650;      ///< of a page walk
+  std::int64_t l1_entries = 16;      ///< of an SM
+  std::int64_t l1_miss_cycles = 60;  ///< to the second level
+  std::int64_t l2_entries = 4096;    ///< of the chip
+  std::int64_t walk_cycles = 650;    ///< of a page walk
   std::int64_t walkers = 16;
 };
 
 struct TensorCoreSpec {
-  std::int64_t generation = 0;  ///< 0 = none, 1 Volta, 2 Turing, 3 Ampere, 4 Hopper
+  std::int64_t generation = 0;         ///< 0 = none, 1 Volta, 2 Turing, 3 Ampere, 4 Hopper
   std::int64_t m = 16, n = 8, k = 16;  ///< of a warp's instruction, two-byte operands
   std::int64_t latency_cycles = 24;    ///< to a dependent instruction
   /// Multiply-accumulates an SM does in a cycle, dense, by data type.
   std::map<std::string, double> macs_per_cycle;
   bool sparse_2_to_4 = false;
-  double warp_level_rate = 1;  ///< of one warp's own instructions, against warp groups
-  std::int64_t group_tail_cycles = 66;     ///< warp-group MMA: last operand to result
+  double warp_level_rate = 1;           ///< of one warp's own instructions, against warp groups
+  std::int64_t group_tail_cycles = 66;  ///< warp-group MMA: last operand to result
   std::int64_t group_outstanding = 8;
 };
 
@@ -96,8 +96,8 @@ struct SmSpec {
   InstructionCacheSpec instruction_cache;
   std::int64_t constant_latency_cycles = 8;
   TlbSpec tlb;
-  bool async_copy = false;     ///< cp.async
-  bool tensor_memory_access = false;  ///< TMA, mbarriers and clusters
+  bool async_copy = false;              ///< cp.async
+  bool tensor_memory_access = false;    ///< TMA, mbarriers and clusters
   std::int64_t bulk_issue_cycles = 32;  ///< of one TMA instruction
   std::int64_t mbarrier_cycles = 30;    ///< from the last arrival to the waiting warp
 };
@@ -105,9 +105,9 @@ struct SmSpec {
 struct L2Spec {
   std::int64_t size_bytes = 0;
   std::int64_t partitions = 1;
-  std::int64_t slices = 1;               ///< of all partitions
+  std::int64_t slices = 1;  ///< of all partitions
   std::int64_t slice_bytes_per_cycle = 64;
-  double clock_hz = 0;                   ///< 0 = the chip's clock
+  double clock_hz = 0;                     ///< 0 = the chip's clock
   std::int64_t near_latency_cycles = 200;  ///< of a load that hits, unloaded, L1 passed
   std::int64_t far_latency_cycles = 200;   ///< of a line that the other partition holds
   double link_bytes_per_cycle = 0;         ///< between the partitions, a direction; 0 = no limit
@@ -124,14 +124,14 @@ struct L2Spec {
 struct GpuLaunchSpec {
   double graph_s = 1.3e-6;   ///< from the end of a kernel to the start of the next in a graph
   double stream_s = 2.6e-6;  ///< the same for launches back to back in a stream
-  std::int64_t cta_start_cycles = 200;    ///< from the CTA scheduler to the first instruction
-  std::int64_t ctas_per_cycle = 1;        ///< that the CTA scheduler places
+  std::int64_t cta_start_cycles = 200;  ///< from the CTA scheduler to the first instruction
+  std::int64_t ctas_per_cycle = 1;      ///< that the CTA scheduler places
 };
 
 /// Energy of counted events; power = idle + events / time. 0 = never the limit.
 struct GpuPowerSpec {
   double idle_w = 0;
-  double tensor_j_per_mac = 0;   ///< fp16; scales with the operand width
+  double tensor_j_per_mac = 0;  ///< fp16; scales with the operand width
   double fp32_j_per_mac = 0;
   double l2_j_per_byte = 0;
   double dram_j_per_byte = 0;
@@ -141,7 +141,7 @@ struct GpuPowerSpec {
 
 struct GpuSpec {
   std::int64_t sms = 0;
-  std::int64_t gpcs = 1;         ///< SMs are divided over them as evenly as they can be
+  std::int64_t gpcs = 1;  ///< SMs are divided over them as evenly as they can be
   std::int64_t sms_per_tpc = 2;
   SmSpec sm;
   TensorCoreSpec tensor_core;
@@ -149,7 +149,7 @@ struct GpuSpec {
   GpuLaunchSpec launch;
   GpuPowerSpec power;
   double base_clock_hz = 0;
-  double lock_clock_hz = 0;      ///< 0 = boost, as the power limit allows
+  double lock_clock_hz = 0;  ///< 0 = boost, as the power limit allows
   double host_link_bytes_per_s = 0;
   std::int64_t copy_engines = 2;
 };

@@ -148,6 +148,7 @@ struct Record {
   std::uint64_t events = 0;  ///< tile events and memory bursts that were simulated
   std::uint32_t critical_kind_units = 0;
   std::vector<KernelRecord> kernels;
+  std::vector<std::string> issue_slot_names;
   std::vector<ZoomRecord> zooms;
   std::vector<char> command_zoomed;  ///< 1 = ran at cycle zoom; empty where nothing was zoomed
 };

@@ -111,9 +111,8 @@ std::vector<OperatorRow> SimulateRows(const CsvTable& table, const std::vector<O
                                       bool kernel_from_source,
                                       const std::function<void(std::size_t)>& progress) {
   const std::vector<JobResult> jobs = RunJobs(
-      table.rows.size(), [&](std::size_t i) {
-        return SimulateRow(table, i, overrides, ideal, kernel_from_source);
-      },
+      table.rows.size(),
+      [&](std::size_t i) { return SimulateRow(table, i, overrides, ideal, kernel_from_source); },
       progress);
   std::vector<OperatorRow> rows;
   for (const JobResult& job : jobs) rows.push_back(ParseRow(job));

@@ -294,6 +294,7 @@ void WriteResultFiles(const OutputFolder& out, const std::string& folder,
   out.Write(in + "tensors.csv", TensorsCsv(result));
   out.Write(in + "links.csv", LinksCsv(result));
   out.Write(in + "roofline.csv", RooflineCsv(result));
+  if (result.machine.kind == "gpu") out.Write(in + "kernels.csv", KernelsCsv(result));
   out.Write(in + "run.yaml", RunYaml(result, command));
 }
 

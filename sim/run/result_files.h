@@ -15,6 +15,7 @@ std::string UnitsCsv(const SimulationResult& result);
 std::string MemoryCsv(const SimulationResult& result);
 std::string TensorsCsv(const SimulationResult& result);
 std::string LinksCsv(const SimulationResult& result);
+std::string KernelsCsv(const SimulationResult& result);
 std::string RooflineCsv(const SimulationResult& result);
 
 /// Everything that is needed to repeat a run.

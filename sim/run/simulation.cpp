@@ -89,9 +89,8 @@ void DispatchFrom(const HostSpec& host, Program* program) {
   std::uint32_t last = kNone;
   for (const GpuLaunch& launch : program->gpu.launches) {
     const OperatorInfo& op = program->operators[launch.op];
-    program->gpu.dispatch_s.push_back(launch.op == last
-                                          ? host.next_kernel_s
-                                          : host.DispatchSeconds(op.call, op.name));
+    program->gpu.dispatch_s.push_back(launch.op == last ? host.next_kernel_s
+                                                        : host.DispatchSeconds(op.call, op.name));
     last = launch.op;
   }
 }

@@ -18,7 +18,7 @@ struct SimulationRequest {
   std::vector<std::string> ideal;
   std::variant<WorkloadRequest, OperatorRequest> work;
   SimulationOptions options;
-  std::string host;    ///< "" = none: launches from a captured graph
+  std::string host;                         ///< "" = none: launches from a captured graph
   std::vector<std::string> zoom_operators;  ///< names; `options.zoom.operators` comes from them
 };
 

@@ -20,13 +20,13 @@ struct Variant {
 };
 
 std::vector<Variant> GpuVariants(const MachineSpec& machine) {
-  return {{"memory x2", {{"memory.channels", std::to_string(machine.memory.channels * 2)}}},
-          {"SMs x2",
-           {{"sms", std::to_string(machine.gpu.sms * 2)},
-            {"gpcs", std::to_string(machine.gpu.gpcs * 2)}}},
-          {"launch x0.5",
-           {{"launch.graph", fmt::format("{} us", machine.gpu.launch.graph_s * 0.5e6)}}},
-          {"batch x4", {}, 4}};
+  return {
+      {"memory x2", {{"memory.channels", std::to_string(machine.memory.channels * 2)}}},
+      {"SMs x2",
+       {{"sms", std::to_string(machine.gpu.sms * 2)},
+        {"gpcs", std::to_string(machine.gpu.gpcs * 2)}}},
+      {"launch x0.5", {{"launch.graph", fmt::format("{} us", machine.gpu.launch.graph_s * 0.5e6)}}},
+      {"batch x4", {}, 4}};
 }
 
 std::vector<Variant> VariantsOf(const MachineSpec& machine) {

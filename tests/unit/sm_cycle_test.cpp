@@ -895,93 +895,90 @@ TEST(SmCycle, TwoIndependentInstructionsOfAWarpIssueTogetherOnPascal) {
   EXPECT_DOUBLE_EQ(PartCycles(one, 1, chain), 12);
 }
 
-// True of hardware or interface, but not yet of the model: each of these fails.
-//
-// TEST(SmCycle, ALoopBeyondTheL0KeepsMissingWithPrefetchToo) {
-//   // 32 lines of instructions in an L0 of 8.
-//   const GpuSpec gpu =
-//       Gpu(kA100, {{"sm.instruction_cache.l0", "1 KiB"}, {"sm.instruction_cache.prefetch_lines",
-//       "4"}});
-//   const auto stalls = [&](int trips) {
-//     return RunLoop(gpu, 4, 256, trips, IndependentFma).Slots(IssueSlot::kNoInstruction);
-//   };
-//   EXPECT_GT(stalls(20), stalls(10));
-// }
-//
-// TEST(SmCycle, FetchStallsDualIssueToo) {
-//   // Straight code waits for its lines, whether one or two instructions issue in a cycle.
-//   const auto stalls = [](const char* dual) {
-//     return RunLoop(Gpu(kP100, {{"sm.dual_issue", dual}}), 1, 1024, 1, DependentFma)
-//         .Slots(IssueSlot::kNoInstruction);
-//   };
-//   EXPECT_GT(2 * stalls("true"), stalls("false"));
-// }
-//
-// TEST(SmCycle, NoSecondInstructionIssuesWithABarrier) {
-//   const auto cycles = [](const char* dual) {
-//     Builder b;
-//     b.WithOperand(Op::kBarrier, 0);
-//     b.Add(Op::kFp32, 8);
-//     return RunKernel(Gpu(kP100, {{"sm.dual_issue", dual}}), KernelOf({{"main", 1, b.Finish()}}))
-//         .cycles;
-//   };
-//   EXPECT_GE(cycles("true"), cycles("false") - 2);
-// }
-//
-// TEST(SmCycle, WaitsHoldWithDualIssueToo) {
-//   // Of asynchronous copies, and of mbarriers.
-//   const auto copy = [](const char* dual) {
-//     Builder b;
-//     WarpAccess access;
-//     access.stream = 0;
-//     b.Access(access);
-//     b.Add(Op::kFp32, 5);
-//     b.Memory(Op::kAsyncCopy, 0, kNoRegister);
-//     b.Add(Op::kAsyncCommit);
-//     b.WithOperand(Op::kAsyncWait, 0);
-//     b.Add(Op::kFp32, 4);
-//     return RunKernel(Gpu(kA100, {{"sm.dual_issue", dual}}), KernelOf({{"main", 1, b.Finish()}}),
-//     5000)
-//         .cycles;
-//   };
-//   EXPECT_GT(copy("false"), 5000);
-//   EXPECT_GT(copy("true"), 5000);
-//   EXPECT_NEAR(Ring(Gpu(kH100, {{"sm.dual_issue", "true"}}), 1, 60, 20).cycles,
-//               Ring(Gpu(kH100), 1, 60, 20).cycles, 20 * 10);
-// }
-//
-// TEST(SmCycle, TimesDoNotDependOnTheCycleOfTheLaunch) {
-//   const auto cycles = [](std::uint64_t at) {
-//     const GpuSpec gpu = Gpu(kA100);
-//     const GpuKernel kernel = KernelOf({{"main", 1, LoopOf(64, 20, DependentFma)}});
-//     IdealSmMemory memory(300);
-//     SmCycle sm(gpu, nullptr, kernel, {1, 1}, memory);
-//     sm.Launch({}, at);
-//     return sm.Run() - at;
-//   };
-//   EXPECT_EQ(cycles(1000), cycles(0));
-//   EXPECT_EQ(cycles(std::uint64_t{1} << 33), cycles(0));
-// }
-//
-// TEST(SmCycle, SubCoresWithoutWarpsHaveSlotsToo) {
-//   const Outcome one = RunLoop(Gpu(kA100), 1, 32, 4, DependentFma);
-//   EXPECT_EQ(static_cast<double>(one.AllSlots()), 4 * one.cycles);
-//   EXPECT_GE(static_cast<double>(one.Slots(IssueSlot::kNoWarp)), 3 * one.cycles);
-// }
-//
-// TEST(SmCycle, WarpLevelProductsOfH100RunAtTheirShareOfTheRate) {
-//   // 2048 / (512 x 0.62) = 6.45 cycles on average; rounded to 6, the rate is 0.67.
-//   const Part mma = [](Builder& b, int i) {
-//     b.Add(Op::kMma, 64 + 4 * (i % 16), 4, 8, 64 + 4 * (i % 16)).macs = 2048;
-//   };
-//   EXPECT_NEAR(PartCycles(Gpu(kH100), 1, mma), 2048 / (512 * 0.62), 0.1);
-// }
-//
-// TEST(SmCycle, TwoLevelsAreNotRoundRobin) {
-//   const GpuKernel kernel = LoadAndCompute();
-//   EXPECT_NE(RunKernel(Gpu(kA100, {{"sm.scheduler", "two_level"}}), kernel).cycles,
-//             RunKernel(Gpu(kA100, {{"sm.scheduler", "loose_round_robin"}}), kernel).cycles);
-// }
+TEST(SmCycle, ALoopBeyondTheL0KeepsMissingWithPrefetchToo) {
+  // 32 lines of instructions in an L0 of 8.
+  const GpuSpec gpu = Gpu(
+      kA100, {{"sm.instruction_cache.l0", "1 KiB"}, {"sm.instruction_cache.prefetch_lines", "4"}});
+  const auto stalls = [&](int trips) {
+    return RunLoop(gpu, 4, 256, trips, IndependentFma).Slots(IssueSlot::kNoInstruction);
+  };
+  EXPECT_GT(stalls(20), stalls(10));
+}
+
+TEST(SmCycle, FetchStallsDualIssueToo) {
+  // Straight code waits for its lines, whether one or two instructions issue in a cycle.
+  const auto stalls = [](const char* dual) {
+    return RunLoop(Gpu(kP100, {{"sm.dual_issue", dual}}), 1, 1024, 1, DependentFma)
+        .Slots(IssueSlot::kNoInstruction);
+  };
+  EXPECT_GT(2 * stalls("true"), stalls("false"));
+}
+
+TEST(SmCycle, NoSecondInstructionIssuesWithABarrier) {
+  const auto cycles = [](const char* dual) {
+    Builder b;
+    b.WithOperand(Op::kBarrier, 0);
+    b.Add(Op::kFp32, 8);
+    return RunKernel(Gpu(kP100, {{"sm.dual_issue", dual}}), KernelOf({{"main", 1, b.Finish()}}))
+        .cycles;
+  };
+  EXPECT_GE(cycles("true"), cycles("false") - 2);
+}
+
+TEST(SmCycle, WaitsHoldWithDualIssueToo) {
+  // Of asynchronous copies, and of mbarriers.
+  const auto copy = [](const char* dual) {
+    Builder b;
+    WarpAccess access;
+    access.stream = 0;
+    b.Access(access);
+    b.Add(Op::kFp32, 5);
+    b.Memory(Op::kAsyncCopy, 0, kNoRegister);
+    b.Add(Op::kAsyncCommit);
+    b.WithOperand(Op::kAsyncWait, 0);
+    b.Add(Op::kFp32, 4);
+    return RunKernel(Gpu(kA100, {{"sm.dual_issue", dual}}), KernelOf({{"main", 1, b.Finish()}}),
+                     5000)
+        .cycles;
+  };
+  EXPECT_GT(copy("false"), 5000);
+  EXPECT_GT(copy("true"), 5000);
+  EXPECT_NEAR(Ring(Gpu(kH100, {{"sm.dual_issue", "true"}}), 1, 60, 20).cycles,
+              Ring(Gpu(kH100), 1, 60, 20).cycles, 20 * 10);
+}
+
+TEST(SmCycle, TimesDoNotDependOnTheCycleOfTheLaunch) {
+  const auto cycles = [](std::uint64_t at) {
+    const GpuSpec gpu = Gpu(kA100);
+    const GpuKernel kernel = KernelOf({{"main", 1, LoopOf(64, 20, DependentFma)}});
+    IdealSmMemory memory(300);
+    SmCycle sm(gpu, nullptr, kernel, {1, 1}, memory);
+    sm.Launch({}, at);
+    return sm.Run() - at;
+  };
+  EXPECT_EQ(cycles(1000), cycles(0));
+  EXPECT_EQ(cycles(std::uint64_t{1} << 33), cycles(0));
+}
+
+TEST(SmCycle, SubCoresWithoutWarpsHaveSlotsToo) {
+  const Outcome one = RunLoop(Gpu(kA100), 1, 32, 4, DependentFma);
+  EXPECT_EQ(static_cast<double>(one.AllSlots()), 4 * one.cycles);
+  EXPECT_GE(static_cast<double>(one.Slots(IssueSlot::kNoWarp)), 3 * one.cycles);
+}
+
+TEST(SmCycle, WarpLevelProductsOfH100RunAtTheirShareOfTheRate) {
+  // 2048 / (512 x 0.62) = 6.45 cycles on average; rounded to 6, the rate is 0.67.
+  const Part mma = [](Builder& b, int i) {
+    b.Add(Op::kMma, 64 + 4 * (i % 16), 4, 8, 64 + 4 * (i % 16)).macs = 2048;
+  };
+  EXPECT_NEAR(PartCycles(Gpu(kH100), 1, mma), 2048 / (512 * 0.62), 0.1);
+}
+
+TEST(SmCycle, TwoLevelsAreNotRoundRobin) {
+  const GpuKernel kernel = LoadAndCompute();
+  EXPECT_NE(RunKernel(Gpu(kA100, {{"sm.scheduler", "two_level"}}), kernel).cycles,
+            RunKernel(Gpu(kA100, {{"sm.scheduler", "loose_round_robin"}}), kernel).cycles);
+}
 
 }  // namespace
 }  // namespace siliscope

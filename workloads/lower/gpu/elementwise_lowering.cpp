@@ -54,8 +54,11 @@ void LowerStream(GpuLowering& lowering, std::uint32_t index, const std::string& 
   for (const TensorId t : reads) {
     if (t == kNoTensor || lowering.graph().tensor(t).elements() < elements / 2) continue;
     // An operand of another size is read in proportion: a pool takes whole windows.
-    const double share = static_cast<double>(lowering.graph().tensor(t).elements()) /
-                         static_cast<double>(elements);
+    // Of a gather's table only the rows that are taken.
+    const double share = op.kind == "gather"
+                             ? 1
+                             : static_cast<double>(lowering.graph().tensor(t).elements()) /
+                                   static_cast<double>(elements);
     work.loads.push_back({lowering.TensorOf(t), lowering.ElementBytes(t) * share});
   }
   work.stores = {{lowering.TensorOf(result), work.elements_bytes}};
@@ -68,7 +71,48 @@ void LowerElementwise(GpuLowering& lowering, std::uint32_t index) {
   LowerStream(lowering, index, "elementwise_" + function, CostOf(function));
 }
 
-const bool kElementwise = GpuLowerRegistry::Instance().Add("elementwise", &LowerElementwise);
+/// Reductions and pools: an operation for each element that goes in.
+void LowerReduction(GpuLowering& lowering, std::uint32_t index) {
+  const Operator& op = lowering.op(index);
+  const Tensor& x = lowering.graph().tensor(op.inputs[0]);
+  const Tensor& y = lowering.graph().tensor(op.outputs[0]);
+  const std::int64_t share =
+      std::max<std::int64_t>(1, x.elements() / std::max<std::int64_t>(1, y.elements()));
+  LowerStream(lowering, index, op.kind, {static_cast<int>(std::min<std::int64_t>(share, 256)), 0});
+}
+
+/// Copies: transposes, concatenations, slices, gathers.
+void LowerCopy(GpuLowering& lowering, std::uint32_t index) {
+  LowerStream(lowering, index, lowering.op(index).kind, {1, 0});
+}
+
+/// Another shape of the same bytes: no kernel.
+void LowerView(GpuLowering& lowering, std::uint32_t index) {
+  const Operator& op = lowering.op(index);
+  lowering.Alias(op.outputs.front(), op.inputs.front());
+  lowering.info(index).mapping = "no kernel";
+}
+
+void LowerNormalization(GpuLowering& lowering, std::uint32_t index) {
+  LowerStream(lowering, index, lowering.op(index).kind, {4, 0});
+}
+
+bool RegisterAll() {
+  GpuLowerRegistry& registry = GpuLowerRegistry::Instance();
+  registry.Add("elementwise", &LowerElementwise);
+  registry.Add("reshape", &LowerView);
+  for (const char* kind : {"pool", "reduce"}) registry.Add(kind, &LowerReduction);
+  for (const char* kind : {"batch_norm", "instance_norm", "lrn"}) {
+    registry.Add(kind, &LowerNormalization);
+  }
+  for (const char* kind : {"concat", "depth_to_space", "expand", "gather", "pad", "resize", "slice",
+                           "space_to_depth", "tile", "transpose"}) {
+    registry.Add(kind, &LowerCopy);
+  }
+  return true;
+}
+
+const bool kRegistered = RegisterAll();
 
 }  // namespace
 }  // namespace siliscope

@@ -23,17 +23,17 @@ double ResidentCtas(const SmSpec& sm, const GemmTile& t, const GemmProblem& p) {
                              ? static_cast<double>(t.bm * t.bn / (t.thread_m * t.thread_n)) *
                                    static_cast<double>(t.slices)
                              : static_cast<double>(t.warps_m * t.warps_n * 32);
-  const double registers =
-      t.kind == GemmTile::Kind::kSimt
-          ? static_cast<double>(t.thread_m * t.thread_n + 56)
-          : std::min(255.0, static_cast<double>(t.bm * t.bn) / threads + 90);
-  const double shared = static_cast<double>(t.stages * (t.bm + t.bn) *
-                                            (t.kind == GemmTile::Kind::kSimt ? 8 : t.bk)) *
-                            p.a_bytes + 2048;
-  return std::max(1.0, std::floor(std::min(
-                           {static_cast<double>(sm.registers.registers) / (threads * registers),
-                            static_cast<double>(sm.shared_memory.size_bytes) / shared,
-                            static_cast<double>(sm.max_warps * 32) / threads})));
+  const double registers = t.kind == GemmTile::Kind::kSimt
+                               ? static_cast<double>(t.thread_m * t.thread_n + 56)
+                               : std::min(255.0, static_cast<double>(t.bm * t.bn) / threads + 90);
+  const double shared =
+      static_cast<double>(t.stages * (t.bm + t.bn) * (t.kind == GemmTile::Kind::kSimt ? 8 : t.bk)) *
+          p.a_bytes +
+      2048;
+  return std::max(
+      1.0, std::floor(std::min({static_cast<double>(sm.registers.registers) / (threads * registers),
+                                static_cast<double>(sm.shared_memory.size_bytes) / shared,
+                                static_cast<double>(sm.max_warps * 32) / threads})));
 }
 
 }  // namespace
@@ -46,9 +46,8 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   const auto bm = static_cast<double>(t.bm), bn = static_cast<double>(t.bn),
              bk = static_cast<double>(t.bk), split = static_cast<double>(t.split);
   const double sms = static_cast<double>(gpu.sms);
-  const double dram = machine.memory.PeakBytesPerSecond() > 0
-                          ? 0.8 * machine.memory.PeakBytesPerSecond()
-                          : 1e18;
+  const double dram =
+      machine.memory.PeakBytesPerSecond() > 0 ? 0.8 * machine.memory.PeakBytesPerSecond() : 1e18;
   const double dram_latency = 350e-9 + static_cast<double>(gpu.l2.far_latency_cycles) / clock;
   const double weights = n * k * p.b_bytes * (p.b_shared ? 1 : batch);
   if (t.kind == GemmTile::Kind::kGemv) return weights / dram + 2 * dram_latency;
@@ -73,8 +72,8 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
     shared = operand_bytes * (bm + std::max(1.0, bm / 64) * bn) / 128;
   } else if (simt) {
     const double threads = bm * bn / static_cast<double>(t.thread_m * t.thread_n);
-    shared = static_cast<double>(t.thread_m + t.thread_n) * 4 * threads * bk / 128 *
-             8.0 / static_cast<double>(gpu.sm.shared_memory.wide_lanes);
+    shared = static_cast<double>(t.thread_m + t.thread_n) * 4 * threads * bk / 128 * 8.0 /
+             static_cast<double>(gpu.sm.shared_memory.wide_lanes);
     const double slots = (static_cast<double>(t.thread_m * t.thread_n) +
                           static_cast<double>(t.thread_m + t.thread_n) / 4 + 4) *
                          threads / 32 / static_cast<double>(gpu.sm.subcores) * bk;
@@ -88,9 +87,9 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   const double active = std::min(ctas, sms);
   const double l2_bytes = operand_bytes * (bm / static_cast<double>(t.cluster_columns) +
                                            bn / static_cast<double>(t.cluster_rows));
-  const double l2 = std::max(l2_bytes / (l2_total / active),
-                             operand_bytes * (bm + bn) /
-                                 static_cast<double>(gpu.sm.l1.fill_bytes_per_cycle));
+  const double l2 =
+      std::max(l2_bytes / (l2_total / active),
+               operand_bytes * (bm + bn) / static_cast<double>(gpu.sm.l1.fill_bytes_per_cycle));
   const double latency = static_cast<double>(gpu.l2.far_latency_cycles) /
                          static_cast<double>(std::max<std::int64_t>(1, t.stages - 1));
   const double barrier = 40;
@@ -98,8 +97,8 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
     return std::max({c * compute + barrier, c * shared, c * l2, latency + barrier});
   };
   const double steps = std::ceil(std::ceil(k / split) / bk);
-  const double prologue = static_cast<double>(gpu.launch.cta_start_cycles) + 300 +
-                          dram_latency * clock;
+  const double prologue =
+      static_cast<double>(gpu.launch.cta_start_cycles) + 300 + dram_latency * clock;
   const double c_bytes = split > 1 ? 4 : p.c_bytes;
   const double epilogue = bm * bn * c_bytes / 20 + 200;
   // Clusters lie in one GPC: what is left over in each holds none.
@@ -120,8 +119,8 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   double bytes = p.weights_cold || weights > l2_size ? weights : 0;
   if (activations > 0.5 * l2_size) bytes += activations;
   // Little's law: what the CTAs keep in flight over the latency.
-  const double in_flight = std::min(ctas, groups * resident) * static_cast<double>(t.stages) *
-                           operand_bytes * (bm + bn);
+  const double in_flight =
+      std::min(ctas, groups * resident) * static_cast<double>(t.stages) * operand_bytes * (bm + bn);
   const double reached = std::min(dram, in_flight / (1.3 * dram_latency));
   double seconds = std::max(cycles / clock, bytes / reached + (prologue + epilogue) / clock);
   if (split > 1) {

@@ -24,9 +24,9 @@ std::string NameOf(const GemmProblem& p, const GemmTile& t) {
   const char* kind = t.kind == GemmTile::Kind::kSimt    ? "sgemm"
                      : t.kind == GemmTile::Kind::kGroup ? "gmma_gemm"
                                                         : "mma_gemm";
-  std::string name = fmt::format("{}_{}_{}x{}x{}_stages{}_{}{}", p.dtype, kind, t.bm, t.bn, t.bk,
-                                 t.stages, p.a_k_contiguous ? "t" : "n",
-                                 p.b_k_contiguous ? "n" : "t");
+  std::string name =
+      fmt::format("{}_{}_{}x{}x{}_stages{}_{}{}", p.dtype, kind, t.bm, t.bn, t.bk, t.stages,
+                  p.a_k_contiguous ? "t" : "n", p.b_k_contiguous ? "n" : "t");
   if (t.cluster_rows * t.cluster_columns > 1) {
     name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
   }
@@ -55,9 +55,13 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   a.rows = p.a_k_contiguous ? t.bm : t.bk;
   a.row_bytes = BytesOf(p.a_bytes, p.a_k_contiguous ? t.bk : t.bm);
   if (p.a_k_contiguous) {
-    a.row_i = t.bm * p.a_rows_per_m, a.byte_step = a.row_bytes;
-    a.rows *= p.a_rows_per_m;
-    a.row_batch = p.m * p.a_rows_per_m;
+    const auto scaled = [&](std::int64_t rows) {
+      return std::max<std::int64_t>(1, rows * p.a_rows_numerator / p.a_rows_denominator);
+    };
+    a.row_i = scaled(t.bm), a.byte_step = a.row_bytes;
+    a.rows = std::min(a.rows, a.row_i);
+    a.row_batch = p.a_steps.empty() ? scaled(p.m) : 0;
+    if (!p.a_steps.empty() && p.batch > 1) a.byte_batch = BytesOf(p.a_bytes, p.a_step_k);
   } else {
     a.row_step = t.bk, a.byte_i = a.row_bytes;
     a.row_batch = p.k;
@@ -92,8 +96,8 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   main.loads = {0, 1};
   main.split_steps = t.split > 1;
   KernelPass out;
-  const std::int64_t warp_rows = std::max<std::int64_t>(1, t.bm / std::max<std::int64_t>(
-                                                                      1, t.warps_m));
+  const std::int64_t warp_rows =
+      std::max<std::int64_t>(1, t.bm / std::max<std::int64_t>(1, t.warps_m));
   out.steps = t.kind == GemmTile::Kind::kSimt ? std::max<std::int64_t>(1, t.thread_m / 4)
                                               : std::max<std::int64_t>(1, warp_rows / 16);
   out.ring = 1;
@@ -166,12 +170,10 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
   }
 }
 
-void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p,
-                   std::vector<GemmTile>* tiles) {
+void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p, std::vector<GemmTile>* tiles) {
   static constexpr std::int64_t kTiles[][2] = {
-      {128, 256}, {256, 128}, {128, 192}, {192, 128}, {128, 128}, {128, 64}, {64, 128},
-      {64, 256},  {64, 64},   {64, 32},   {64, 16},   {16, 64},   {16, 128}, {32, 64},
-      {32, 128}};
+      {128, 256}, {256, 128}, {128, 192}, {192, 128}, {128, 128}, {128, 64}, {64, 128}, {64, 256},
+      {64, 64},   {64, 32},   {64, 16},   {16, 64},   {16, 128},  {32, 64},  {32, 128}};
   const auto bk = static_cast<std::int64_t>(128 / p.a_bytes);
   for (const auto& [bm, bn] : kTiles) {
     GemmTile t;
@@ -179,8 +181,7 @@ void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p,
     t.bm = bm, t.bn = bn, t.bk = bk;
     t.warps_m = std::max<std::int64_t>(1, bm / 16), t.warps_n = 1;
     const double stage = static_cast<double>((bm + bn) * bk) * p.a_bytes;
-    const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes) -
-                        8192;
+    const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes) - 8192;
     t.stages = std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, 8);
     static constexpr std::int64_t kClusters[][2] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}};
     for (const auto& [rows, columns] : kClusters) {
@@ -191,8 +192,7 @@ void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p,
   }
 }
 
-void AddSimtTiles(const MachineSpec& machine, const GemmProblem& p,
-                  std::vector<GemmTile>* tiles) {
+void AddSimtTiles(const MachineSpec& machine, const GemmProblem& p, std::vector<GemmTile>* tiles) {
   struct Listed {
     std::int64_t bm, bn, thread_m, thread_n;
   };
@@ -258,9 +258,15 @@ GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
     kernel.streams[2].row_split = p.m;
   }
   switch (tile.kind) {
-    case GemmTile::Kind::kSimt: WriteSimtGemm(machine, p, tile, &kernel); break;
-    case GemmTile::Kind::kGroup: WriteGroupGemm(machine, p, tile, &kernel); break;
-    default: WriteTensorGemm(machine, p, tile, &kernel); break;
+    case GemmTile::Kind::kSimt:
+      WriteSimtGemm(machine, p, tile, &kernel);
+      break;
+    case GemmTile::Kind::kGroup:
+      WriteGroupGemm(machine, p, tile, &kernel);
+      break;
+    default:
+      WriteTensorGemm(machine, p, tile, &kernel);
+      break;
   }
   return kernel;
 }

@@ -18,17 +18,17 @@ struct GemmProblem {
   std::uint32_t a = 0, b = 0, c = 0;
   bool a_k_contiguous = true;  ///< k runs along a row of A's tensor
   bool b_k_contiguous = true;
-  bool b_shared = false;       ///< one B for all batches
+  bool b_shared = false;  ///< one B for all batches
   std::int64_t b_batch_divisor = 1;
   double a_bytes = 2, b_bytes = 2, c_bytes = 2;  ///< of an element
-  std::string dtype;           ///< that the multipliers work in
-  int epilogue_operations = 0;  ///< an element
+  std::string dtype;                             ///< that the multipliers work in
+  int epilogue_operations = 0;                   ///< an element
   std::vector<std::uint32_t> epilogue_operands;  ///< read tile by tile beside C (residuals)
   bool weights_cold = true;
   /// Implicit GEMM: rows of A are pixels, steps are windows and channels.
   std::vector<std::pair<std::int64_t, std::int64_t>> a_steps;  ///< row and byte offset of a step
-  std::int64_t a_rows_per_m = 1;
-  std::int64_t a_step_k = 0;   ///< contraction that one of those steps covers
+  std::int64_t a_rows_numerator = 1, a_rows_denominator = 1;   ///< rows of A's tensor a row of C
+  std::int64_t a_step_k = 0;  ///< contraction that one of those steps covers
 };
 
 /// A kernel of the library.

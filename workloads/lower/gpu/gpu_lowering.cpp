@@ -68,9 +68,8 @@ double GpuLowering::ElementBytes(TensorId id) const {
   return graph_.tensor(id).role == Role::kWeight ? weight_bytes_ : activation_bytes_;
 }
 std::int64_t GpuLowering::TensorBytes(TensorId id) const {
-  return static_cast<std::int64_t>(ElementBytes(id) *
-                                       static_cast<double>(graph_.tensor(id).elements()) +
-                                   0.5);
+  return static_cast<std::int64_t>(
+      ElementBytes(id) * static_cast<double>(graph_.tensor(id).elements()) + 0.5);
 }
 
 void GpuLowering::SetLayout(TensorId id, std::int64_t rows, std::int64_t row_bytes,
@@ -184,8 +183,8 @@ Program GpuLowering::Run(std::int64_t invocations) {
   const std::int64_t capacity = machine_.memory.capacity_bytes;
   if (capacity > 0 && program_.memory_bytes > capacity) {
     throw DoesNotFit(fmt::format("{} of tensors do not fit the {} of {}: {} are missing",
-                                    program_.memory_bytes, capacity, machine_.name,
-                                    program_.memory_bytes - capacity));
+                                 program_.memory_bytes, capacity, machine_.name,
+                                 program_.memory_bytes - capacity));
   }
   return std::move(program_);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lowers a graph to launches of GPU kernels: every operator becomes one kernel or a few, all tensors
-// lie in the off-chip memory, and the launches run in the order of the operators on one stream.
+// Lowers a graph to launches of GPU kernels: every operator becomes one kernel or a few, all
+// tensors lie in the off-chip memory, and the launches run in the order of the operators on one
+// stream.
 #pragma once
 
 #include <string>

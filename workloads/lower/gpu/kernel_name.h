@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the tile and the grid out of a kernel's name as profilers write it:
-// "ampere_sgemm_128x64_tn grid 60x40x1", "sm80_xmma_gemm_..._tilesize128x64x8_stage3_... grid 4x24x1".
+// "ampere_sgemm_128x64_tn grid 60x40x1", "sm80_xmma_gemm_..._tilesize128x64x8_stage3_... grid
+// 4x24x1".
 #pragma once
 
 #include <optional>

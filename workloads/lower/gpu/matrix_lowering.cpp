@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // matmul and conv on a GPU: the tile with the least estimated time becomes a kernel. A product that
 // is split over k writes partial sums, which a second kernel adds up.
-#include <fmt/format.h>
+#include "workloads/lower/gpu/matrix_lowering.h"
 
 #include <algorithm>
 #include <optional>
 
+#include "sim/core/error.h"
 #include "workloads/ir/elementwise_function.h"
-#include "workloads/lower/gpu/gemm_kernel.h"
-#include "workloads/lower/gpu/gpu_lowering.h"
 #include "workloads/lower/gpu/kernel_name.h"
 #include "workloads/lower/gpu/stream_kernel.h"
 
 namespace siliscope {
-namespace {
 
 void AddEpilogue(GpuLowering& lowering, const Operator& op, GemmProblem* p) {
   const std::int64_t outputs = lowering.graph().tensor(op.outputs.front()).elements();
@@ -24,28 +22,6 @@ void AddEpilogue(GpuLowering& lowering, const Operator& op, GemmProblem* p) {
       p->epilogue_operands.push_back(lowering.TensorOf(step.operand));
     }
   }
-}
-
-/// An 8-bit product takes activations that another kernel has quantised: it finds the largest value,
-/// then scales and rounds.
-std::uint32_t Quantise(GpuLowering& lowering, std::uint32_t index, TensorId activation) {
-  const Tensor& tensor = lowering.graph().tensor(activation);
-  const std::uint32_t from = lowering.TensorOf(activation);
-  const GpuTensor layout = lowering.Layout(from);
-  const std::uint32_t to = lowering.AddTensor(
-      tensor.name + "_fp8", layout.rows, std::max<std::int64_t>(1, layout.row_bytes / 2),
-      layout.granule_rows);
-  const std::uint32_t scale = lowering.AddTensor(tensor.name + "_scale", 1, 128, 1);
-  StreamWork largest{"absolute_maximum", {{from, 2}}, {}, 3, 0, 8};
-  largest.elements_bytes = 2;
-  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), largest));
-  StreamWork scales{"scale", {{scale, 4}}, {{scale, 4}}, 4, 1, 1};
-  scales.elements_bytes = 4;
-  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), scales));
-  StreamWork quantise{"quantise", {{from, 2}}, {{to, 1}}, 4, 0, 8};
-  quantise.elements_bytes = 2;
-  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), quantise));
-  return to;
 }
 
 void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p) {
@@ -70,6 +46,30 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
   lowering.Launch(index, MakeGemmKernel(machine, p, *best, sums));
   lowering.Launch(index, MakeReductionKernel(machine, lowering.Layout(sums), sums, p.c, best->split,
                                              p.m, p.n, p.c_bytes));
+}
+
+namespace {
+
+/// An 8-bit product takes activations that another kernel has quantised: it finds the largest
+/// value, then scales and rounds.
+std::uint32_t Quantise(GpuLowering& lowering, std::uint32_t index, TensorId activation) {
+  const Tensor& tensor = lowering.graph().tensor(activation);
+  const std::uint32_t from = lowering.TensorOf(activation);
+  const GpuTensor layout = lowering.Layout(from);
+  const std::uint32_t to =
+      lowering.AddTensor(tensor.name + "_fp8", layout.rows,
+                         std::max<std::int64_t>(1, layout.row_bytes / 2), layout.granule_rows);
+  const std::uint32_t scale = lowering.AddTensor(tensor.name + "_scale", 1, 128, 1);
+  StreamWork largest{"absolute_maximum", {{from, 2}}, {}, 3, 0, 8};
+  largest.elements_bytes = 2;
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), largest));
+  StreamWork scales{"scale", {{scale, 4}}, {{scale, 4}}, 4, 1, 1};
+  scales.elements_bytes = 4;
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), scales));
+  StreamWork quantise{"quantise", {{from, 2}}, {{to, 1}}, 4, 0, 8};
+  quantise.elements_bytes = 2;
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), quantise));
+  return to;
 }
 
 void LowerMatmul(GpuLowering& lowering, std::uint32_t index) {

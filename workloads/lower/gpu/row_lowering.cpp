@@ -1,214 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax and normalisations over rows. Short rows: a warp keeps a row in registers and passes it
-// through once. Long rows: a CTA a row, which it reads again for every further pass; whether the
-// caches still hold it is a question of what came in between.
-#include <fmt/format.h>
-
+// softmax and normalisations on a GPU.
 #include <algorithm>
 
 #include "workloads/lower/gpu/gpu_lowering.h"
-#include "workloads/lower/gpu/warp_program_builder.h"
+#include "workloads/lower/gpu/row_kernel.h"
 
 namespace siliscope {
 namespace {
-
-struct RowWork {
-  std::string name;
-  std::int64_t rows = 0, columns = 0;
-  double bytes = 4;
-  int passes = 2;       ///< over the row
-  int operations = 4;   ///< of an element and pass
-  int special = 0;      ///< of an element and pass
-  std::int64_t threads = 128;
-  std::int64_t vector = 4;  ///< elements of a load
-  int ring = 1;
-  bool welford = false;
-  bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
-};
-
-OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t bytes,
-                        std::int64_t step_bytes) {
-  OperandStream s;
-  s.tensor = tensor;
-  s.rows = rows;
-  s.row_bytes = std::min(bytes, step_bytes);
-  s.row_i = rows;
-  s.byte_step = s.row_bytes;
-  return s;
-}
-
-/// One step of a pass: a load of each thread, its arithmetic, perhaps a store.
-void WriteStep(WarpProgramBuilder& b, const RowWork& w, std::uint16_t load, std::uint16_t store,
-               bool loads, bool stores, int vector) {
-  if (loads) b.Memory(WarpOpcode::kLoadGlobal, load, 16, 4);
-  if (w.welford && !stores) {  // each element's update needs the one before
-    for (int i = 0; i < vector; ++i) {
-      b.Add(WarpOpcode::kFp32, 33, 16 + i % 4, 32);
-      b.Add(WarpOpcode::kSfu, 34, 33);
-      b.Add(WarpOpcode::kFp32, 34, 34, 33);
-      b.Add(WarpOpcode::kFp32, 32, 34, 32);
-      b.Add(WarpOpcode::kFp32, 35, 33, 35);
-    }
-    b.Overhead(3, 4);
-    return;
-  }
-  for (int i = 0; i < w.operations * vector; ++i) {
-    b.Add(WarpOpcode::kFp32, 32 + i % vector, 16 + i % 4, 32 + i % vector);
-  }
-  for (int i = 0; i < w.special * vector; ++i) {
-    b.Add(WarpOpcode::kSfu, 32 + i % vector, 32 + i % vector);
-  }
-  if (stores) b.Memory(WarpOpcode::kStoreGlobal, store, 32, 4);
-  b.Overhead(3, 4);
-}
-
-/// One value of another lane joins: a sum, or two means and deviations (Welford, with a division).
-void WriteCombine(WarpProgramBuilder& b, std::uint16_t shared, bool welford) {
-  for (int i = 0; i < (welford ? 3 : 1); ++i) {
-    b.Memory(WarpOpcode::kLoadShared, shared, 40 + i, 1);  // shuffle
-  }
-  if (welford) {
-    b.Add(WarpOpcode::kFp32, 44, 42, 32);
-    b.Add(WarpOpcode::kSfu, 44, 44);
-    b.Add(WarpOpcode::kFp32, 44, 44, 44);
-    b.Add(WarpOpcode::kFp32, 44, 44, 40);
-  }
-  b.Add(WarpOpcode::kFp32, 32, welford ? 44 : 40, 32);
-}
-
-/// Over the lanes of a warp, and over the warps of a CTA through shared memory.
-void WriteReduction(WarpProgramBuilder& b, bool across_warps, std::uint16_t shared,
-                    bool welford = false) {
-  for (int i = 0; i < 5; ++i) WriteCombine(b, shared, welford);
-  if (!across_warps) return;
-  b.Memory(WarpOpcode::kStoreShared, shared, 32);
-  b.WithOperand(WarpOpcode::kBarrier, 0);
-  b.Memory(WarpOpcode::kLoadShared, shared, 40, 1);
-  for (int i = 0; i < (welford ? 2 : 5); ++i) WriteCombine(b, shared, welford);
-  b.WithOperand(WarpOpcode::kBarrier, 0);
-}
-
-std::int64_t Bytes(const RowWork& w, std::int64_t elements) {
-  return static_cast<std::int64_t>(static_cast<double>(elements) * w.bytes);
-}
-
-/// A CTA a row, in passes.
-GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y, bool keep_in_shared) {
-  GpuKernel k;
-  k.name = fmt::format("{}_block{}_vec{}{}", w.name, w.threads, w.vector,
-                       keep_in_shared ? "_smem" : "");
-  k.dtype = "fp32";
-  k.warps = w.threads / 32;
-  k.registers_per_thread = 32;
-  k.tile = fmt::format("1 row, {} threads", w.threads);
-  k.grid.rows = w.rows;
-  const auto row_bytes = static_cast<std::int64_t>(static_cast<double>(w.columns) * w.bytes);
-  const std::int64_t vector_bytes = Bytes(w, w.threads * w.vector);
-  const std::int64_t scalar_bytes = Bytes(w, w.threads);
-  // Whole vectors of all threads, then what is left: element by element, or one vector cut short.
-  const std::int64_t whole =
-      w.scalar_tail ? row_bytes / vector_bytes : (row_bytes + vector_bytes - 1) / vector_bytes;
-  const std::int64_t left = std::max<std::int64_t>(0, row_bytes - whole * vector_bytes);
-  const std::int64_t scalar = (left + scalar_bytes - 1) / scalar_bytes;
-  k.streams = {RowStream(x, 1, row_bytes, vector_bytes), RowStream(y, 1, row_bytes, vector_bytes),
-               RowStream(x, 1, row_bytes, scalar_bytes), RowStream(y, 1, row_bytes, scalar_bytes)};
-  for (const std::size_t tail : {2, 3}) {
-    k.streams[tail].step_offsets.clear();
-    for (std::int64_t i = 0; i < scalar; ++i) {
-      k.streams[tail].step_offsets.emplace_back(0, whole * vector_bytes + i * scalar_bytes);
-    }
-  }
-  k.shared_bytes = 256 + (keep_in_shared ? row_bytes : 0);
-  WarpProgramBuilder b;
-  std::uint16_t accesses[4];
-  for (std::uint16_t i = 0; i < 4; ++i) {
-    WarpAccess access;
-    access.stream = i;
-    access.bytes_per_lane = static_cast<std::uint8_t>(
-        std::clamp<std::int64_t>(Bytes(w, i < 2 ? w.vector : 1), 1, 16));
-    access.warp_bytes = 32 * access.bytes_per_lane;
-    accesses[i] = b.Access(access);
-  }
-  const std::uint16_t shared = b.Access(WarpAccess{});
-  b.Prologue(40);
-  for (int p = 0; p < w.passes; ++p) {
-    const bool last = p + 1 == w.passes;
-    for (const std::uint16_t tail : {std::uint16_t{0}, std::uint16_t{2}}) {
-      const std::int64_t steps = tail == 0 ? whole : scalar;
-      if (steps == 0) continue;
-      KernelPass pass;
-      pass.steps = steps;
-      pass.ring = w.ring;
-      pass.through_l1 = true;
-      pass.touches = tail == 0 ? 0 : static_cast<std::int32_t>(whole);
-      pass.rereads = p > 0;
-      if (p == 0 || !keep_in_shared) pass.loads = {tail};
-      if (last) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
-      const int number = static_cast<int>(k.passes.size());
-      k.passes.push_back(pass);
-      b.Phase(number);
-      const std::int32_t loop = b.Here();
-      WriteStep(b, w, accesses[tail], accesses[tail + 1], !pass.loads.empty(), last,
-                tail == 0 ? static_cast<int>(w.vector) : 1);
-      b.LoopPass(loop, number);
-    }
-    if (!last) WriteReduction(b, true, shared, w.welford);
-  }
-  k.fp32_per_cta = static_cast<double>(w.columns) * w.passes * (w.operations + 4 * w.special);
-  k.roles = {{"main", k.warps, b.Finish()}};
-  return k;
-}
-
-/// Rows of one warp each, kept in registers.
-GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
-  constexpr std::int64_t kWarps = 4;
-  GpuKernel k;
-  k.name = fmt::format("{}_warp_per_row", w.name);
-  k.dtype = "fp32";
-  k.warps = kWarps;
-  const std::int64_t per_thread = (w.columns + 31) / 32;
-  k.registers_per_thread = 24 + per_thread;
-  const std::int64_t rows_a_warp = w.columns <= 128 ? 2 : 1;
-  k.tile = fmt::format("{} rows", kWarps * rows_a_warp);
-  k.grid.rows = (w.rows + kWarps * rows_a_warp - 1) / (kWarps * rows_a_warp);
-  const auto row_bytes = static_cast<std::int64_t>(static_cast<double>(w.columns) * w.bytes);
-  k.streams = {RowStream(x, kWarps * rows_a_warp, row_bytes, row_bytes),
-               RowStream(y, kWarps * rows_a_warp, row_bytes, row_bytes)};
-  KernelPass pass;
-  pass.through_l1 = true;
-  pass.loads = {0};
-  pass.stores = {1};
-  k.passes = {pass};
-  WarpProgramBuilder b;
-  WarpAccess access;
-  access.stream = 0;
-  access.bytes_per_lane = static_cast<std::uint8_t>(std::max(1.0, w.bytes));
-  access.warp_rows = rows_a_warp;
-  const std::uint16_t load = b.Access(access);
-  access.stream = 1;
-  const std::uint16_t store = b.Access(access);
-  const std::uint16_t shared = b.Access(WarpAccess{});
-  b.Prologue(40);
-  b.Phase(0);
-  const std::int32_t loop = b.Here();
-  const int elements = static_cast<int>(per_thread * rows_a_warp);
-  for (int i = 0; i < elements; ++i) b.Memory(WarpOpcode::kLoadGlobal, load, 48 + i % 200);
-  for (int p = 0; p < 2; ++p) {
-    for (int i = 0; i < elements * w.operations; ++i) {
-      b.Add(WarpOpcode::kFp32, 32 + i % 4, 48 + i % std::min(elements, 200), 32 + i % 4);
-    }
-    for (int i = 0; i < elements * w.special; ++i) {
-      b.Add(WarpOpcode::kSfu, 48 + i % std::min(elements, 200), 48 + i % std::min(elements, 200));
-    }
-    WriteReduction(b, false, shared);
-  }
-  for (int i = 0; i < elements; ++i) b.Memory(WarpOpcode::kStoreGlobal, store, 48 + i % 200);
-  b.LoopPass(loop, 0);
-  k.fp32_per_cta = static_cast<double>(w.columns * kWarps * rows_a_warp) * 2 *
-                   (w.operations + 4 * w.special);
-  k.roles = {{"main", k.warps, b.Finish()}};
-  return k;
-}
 
 void LowerRows(GpuLowering& lowering, std::uint32_t index, RowWork work) {
   const Operator& op = lowering.op(index);
@@ -222,30 +20,11 @@ void LowerRows(GpuLowering& lowering, std::uint32_t index, RowWork work) {
     lowering.SetLayout(t, work.rows, row_bytes, GranuleRows(row_bytes));
   }
   const std::uint32_t in = lowering.TensorOf(op.inputs[0]), out = lowering.TensorOf(result);
-  const bool softmax = work.name == "softmax";
-  if (softmax && work.columns <= 1024) {
-    lowering.Launch(index, WarpKernel(work, in, out));
-    return;
-  }
-  if (softmax) {
-    // Threads are a power of two, at most a quarter of the columns.
-    work.threads = 32;
-    while (work.threads * 2 <= std::min<std::int64_t>(1024, work.columns / 4)) work.threads *= 2;
-  }
-  const std::int64_t shared = lowering.machine().gpu.sm.shared_memory.most_per_cta_bytes;
-  const bool keep = softmax && row_bytes + 1024 <= std::min<std::int64_t>(shared, 48 << 10) &&
-                    lowering.machine().gpu.sm.async_copy;
-  lowering.Launch(index, BlockKernel(work, in, out, keep));
+  lowering.Launch(index, MakeRowKernel(lowering.machine(), work, in, out));
 }
 
 void LowerSoftmax(GpuLowering& lowering, std::uint32_t index) {
-  RowWork work;
-  work.name = "softmax";
-  work.passes = 3;
-  work.scalar_tail = true;
-  work.operations = 2;
-  work.special = 1;
-  LowerRows(lowering, index, work);
+  LowerRows(lowering, index, SoftmaxWork(1, 1, 4));
 }
 void LowerLayerNorm(GpuLowering& lowering, std::uint32_t index) {
   RowWork work;

@@ -10,7 +10,7 @@
 namespace siliscope {
 namespace {
 
-constexpr int kA = 16, kB = 48;  ///< registers of the operands, two sets of up to 16 each
+constexpr int kA = 16, kB = 48;    ///< registers of the operands, two sets of up to 16 each
 constexpr std::int64_t kPart = 8;  ///< of k that is in shared memory at a time
 
 class SimtGemmWriter {
@@ -23,7 +23,8 @@ class SimtGemmWriter {
               : problem.dtype == "fp16" ? WarpOpcode::kFp16
                                         : WarpOpcode::kFp32;
     const double bytes = static_cast<double>((t_.bm + t_.bn) * kPart) * p_.a_bytes;
-    copies_ = std::max(1, static_cast<int>(bytes / static_cast<double>(kernel->warps * 512) + 0.99));
+    copies_ =
+        std::max(1, static_cast<int>(bytes / static_cast<double>(kernel->warps * 512) + 0.99));
   }
 
   void Write() {
@@ -44,8 +45,7 @@ class SimtGemmWriter {
     b_.LoopPass(loop, 0);
     Epilogue();
     kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
-    kernel_->registers_per_thread =
-        std::min<std::int64_t>(255, t_.thread_m * t_.thread_n + 56);
+    kernel_->registers_per_thread = std::min<std::int64_t>(255, t_.thread_m * t_.thread_n + 56);
   }
 
  private:

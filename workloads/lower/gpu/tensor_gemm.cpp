@@ -22,8 +22,8 @@ Shape ShapeOf(const MachineSpec& machine, const GemmProblem& p, const GemmTile& 
   const TensorCoreSpec& core = machine.gpu.tensor_core;
   const std::int64_t warp_m = tile.bm / tile.warps_m, warp_n = tile.bn / tile.warps_n;
   Shape s{};
-  s.k = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(core.k) * 2 /
-                                                            std::max(0.5, p.a_bytes)));
+  s.k = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(static_cast<double>(core.k) * 2 / std::max(0.5, p.a_bytes)));
   s.m_instructions = std::max<std::int64_t>(1, warp_m / core.m);
   s.n_instructions = std::max<std::int64_t>(1, warp_n / core.n);
   s.k_instructions = std::max<std::int64_t>(1, tile.bk / s.k);
@@ -62,9 +62,8 @@ class TensorGemmWriter {
     Epilogue();
     kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
     const int scratch = async_ ? 0 : static_cast<int>(4 * (a_copies_ + b_copies_));
-    kernel_->registers_per_thread =
-        std::min(255, 24 + 2 * 4 * static_cast<int>(s_.a_loads + s_.b_loads) + accumulators_ +
-                          scratch);
+    kernel_->registers_per_thread = std::min(
+        255, 24 + 2 * 4 * static_cast<int>(s_.a_loads + s_.b_loads) + accumulators_ + scratch);
   }
 
  private:

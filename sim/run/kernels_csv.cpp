@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/run/csv.h"
+#include "sim/run/result_files.h"
+
+namespace siliscope {
+
+std::string KernelsCsv(const SimulationResult& result) {
+  const GpuProgram& gpu = result.program.gpu;
+  std::vector<std::string> columns = {
+      "launch",       "operator",      "name",    "kernel",      "tile",     "grid",
+      "cluster",      "ctas",          "waves",   "ctas_per_sm", "warps",    "registers",
+      "shared_bytes", "occupancy_pct", "limiter", "queued_us",   "begin_us", "end_us"};
+  for (const std::string& slot : result.record.issue_slot_names) {
+    columns.push_back(slot + "_pct");
+  }
+  std::string text = CsvLine(columns);
+  for (const KernelRecord& r : result.record.kernels) {
+    const GpuLaunch& launch = gpu.launches[r.launch];
+    const GpuKernel& k = gpu.kernels[launch.kernel];
+    const auto count = [](std::int64_t n) { return std::to_string(n); };
+    std::vector<std::string> row = {std::to_string(r.launch),
+                                    std::to_string(launch.op),
+                                    result.program.operators[launch.op].name,
+                                    k.name,
+                                    k.tile,
+                                    count(k.grid.rows) + "x" + count(k.grid.columns) + "x" +
+                                        count(k.grid.batch * k.grid.splits),
+                                    count(k.cluster_rows) + "x" + count(k.cluster_columns),
+                                    count(r.ctas),
+                                    NumberText(r.waves),
+                                    count(r.ctas_per_sm),
+                                    count(k.warps),
+                                    count(k.registers_per_thread),
+                                    count(k.shared_bytes),
+                                    NumberText(r.occupancy_pct),
+                                    r.limiter,
+                                    NumberText(ToMicroseconds(r.queued)),
+                                    NumberText(ToMicroseconds(r.start)),
+                                    NumberText(ToMicroseconds(r.end))};
+    for (const double share : r.issue_slots) row.push_back(NumberText(100 * share));
+    text += CsvLine(row);
+  }
+  return text;
+}
+
+}  // namespace siliscope

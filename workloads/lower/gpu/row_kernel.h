@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels that work on rows: softmax and normalisations. Short rows: a warp keeps a row in
+// registers and passes it through once. Long rows: a CTA a row, which it reads again for every
+// further pass; whether the caches still hold it is a question of what came in between.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sim/contract/gpu_program.h"
+#include "sim/contract/machine_spec.h"
+
+namespace siliscope {
+
+struct RowWork {
+  std::string name;
+  std::int64_t rows = 0, columns = 0;
+  double bytes = 4;
+  int passes = 2;      ///< over the row
+  int operations = 4;  ///< of an element and pass
+  int special = 0;     ///< of an element and pass
+  std::int64_t threads = 128;
+  std::int64_t vector = 4;  ///< elements of a load
+  int ring = 1;
+  bool welford = false;
+  bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
+};
+
+RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes);
+/// From x to y.
+GpuKernel MakeRowKernel(const MachineSpec& machine, RowWork work, std::uint32_t x, std::uint32_t y);
+
+}  // namespace siliscope
