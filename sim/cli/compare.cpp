@@ -115,7 +115,8 @@ std::string BoundWords(const nlohmann::ordered_json& summary) {
   for (std::size_t c = 0; c < kCauses; ++c) {
     const std::string name(CauseName(static_cast<Cause>(c)));
     if (summary.at("bound") != name) continue;
-    return fmt::format("{} {:.0f}%", CauseWords(static_cast<Cause>(c)),
+    return fmt::format("{} {:.0f}%",
+                       CauseWords(static_cast<Cause>(c), summary.at("kind").get<std::string>()),
                        shares.at(name).get<double>());
   }
   return "";

@@ -22,7 +22,7 @@ std::string Grouped(double value) {
   return digits;
 }
 
-std::string CauseList(const Metrics& m) {
+std::string CauseList(const Metrics& m, const std::string& kind) {
   std::vector<std::size_t> order;
   for (std::size_t c = 0; c < kCauses; ++c) {
     if (m.cause_pct[c] >= 0.5) order.push_back(c);
@@ -31,8 +31,8 @@ std::string CauseList(const Metrics& m) {
                    [&](std::size_t a, std::size_t b) { return m.cause_pct[a] > m.cause_pct[b]; });
   std::string text;
   for (const std::size_t c : order) {
-    text += fmt::format("{}{} {:.0f}%", text.empty() ? "" : ", ", CauseWords(static_cast<Cause>(c)),
-                        m.cause_pct[c]);
+    text += fmt::format("{}{} {:.0f}%", text.empty() ? "" : ", ",
+                        CauseWords(static_cast<Cause>(c), kind), m.cause_pct[c]);
   }
   return text;
 }
@@ -46,7 +46,7 @@ std::string OperatorNote(const SimulationResult& result, std::size_t index) {
   const Cause bound = BoundOf(r);
   const double share =
       total > 0 ? 100 * static_cast<double>(r.times[static_cast<std::size_t>(bound)]) / total : 0;
-  std::string note = fmt::format("{} {:.0f}% of it", CauseWords(bound), share);
+  std::string note = fmt::format("{} {:.0f}% of it", CauseWords(bound, result.machine.kind), share);
   if (bound == Cause::kMemoryBandwidth && op.weight_bytes > 0) {
     note =
         fmt::format("weights {}, ", Engineering(static_cast<double>(op.weight_bytes), "B")) + note;
@@ -113,9 +113,10 @@ std::string BaselineText(const SimulationResult& result, const Metrics& m,
     const double before = baseline->time_us * baseline->cause_pct[c] / 100;
     const double after = m.time_us * m.cause_pct[c] / 100;
     if (std::abs(after - before) < 0.01 * std::max(baseline->time_us, m.time_us)) continue;
-    changes.emplace_back(-std::abs(after - before),
-                         fmt::format("{} {} -> {}", CauseWords(static_cast<Cause>(c)),
-                                     TimeText(before), TimeText(after)));
+    changes.emplace_back(
+        -std::abs(after - before),
+        fmt::format("{} {} -> {}", CauseWords(static_cast<Cause>(c), result.machine.kind),
+                    TimeText(before), TimeText(after)));
   }
   std::sort(changes.begin(), changes.end());
   for (std::size_t i = 0; i < std::min<std::size_t>(4, changes.size()); ++i) {
@@ -156,7 +157,7 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m, const 
   text += fmt::format("  time         {:<12} {} samples/s\n", TimeText(m.time_us),
                       Grouped(m.samples_per_s));
   text += fmt::format("  compute      {:.3g} TOPS of {:.4g}  {:.0f}%   {}\n", m.nominal_tops,
-                      m.peak_tops, m.compute_util_pct, CauseList(m));
+                      m.peak_tops, m.compute_util_pct, CauseList(m, result.machine.kind));
   text += MemoryLine(result, m);
   int rank = 0;
   for (const std::size_t i : OperatorsByTime(result.record)) {

@@ -32,7 +32,23 @@ constexpr std::array<CauseText, kCauses> kTexts = {{
 }  // namespace
 
 std::string_view CauseName(Cause cause) { return kTexts[static_cast<std::size_t>(cause)].name; }
-std::string_view CauseWords(Cause cause) { return kTexts[static_cast<std::size_t>(cause)].words; }
+std::string_view CauseWords(Cause cause, std::string_view kind) {
+  if (kind == "gpu") {
+    switch (cause) {
+      case Cause::kCompute:
+        return "SMs computing";
+      case Cause::kDependency:
+        return "latency inside of a step";
+      case Cause::kFillDrain:
+        return "CTA set-up and drain";
+      case Cause::kQuantisation:
+        return "partial waves";
+      default:
+        break;
+    }
+  }
+  return kTexts[static_cast<std::size_t>(cause)].words;
+}
 std::string_view CauseMeaning(Cause cause) {
   return kTexts[static_cast<std::size_t>(cause)].meaning;
 }

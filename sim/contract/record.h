@@ -32,7 +32,8 @@ inline constexpr std::size_t kCauses = 11;
 /// "compute", "memory_bandwidth", ... as in column names.
 std::string_view CauseName(Cause cause);
 /// As texts and figures say it: "tile edges", "waiting for memory bandwidth", ...
-std::string_view CauseWords(Cause cause);
+/// `kind` is the kind of chip.
+std::string_view CauseWords(Cause cause, std::string_view kind = "npu");
 /// One line of what the cause means, for `siliscope explain`.
 std::string_view CauseMeaning(Cause cause);
 

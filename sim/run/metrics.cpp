@@ -146,6 +146,7 @@ nlohmann::ordered_json SummaryJson(const SimulationResult& result, const Metrics
   nlohmann::ordered_json json;
   json["workload"] = program.workload;
   json["system"] = result.machine.name;
+  json["kind"] = result.machine.kind;
   json["batch"] = program.batch;
   json["dtype"] = program.dtype;
   json["chips"] = 1;

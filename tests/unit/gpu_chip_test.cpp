@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole GPUs on small work: effects must come from simulated pipes, rings, caches and channels.
+#include <gtest/gtest.h>
+
+#include "sim/run/metrics.h"
+#include "tests/unit/simulate.h"
+
+namespace siliscope {
+namespace {
+
+const char* const kA100 = "a100-sxm-80gb";
+const char* const kH100 = "h100-sxm-80gb";
+
+std::string Gemm(int m, int n, int k) {
+  return "gemm:m=" + std::to_string(m) + ";n=" + std::to_string(n) + ";k=" + std::to_string(k);
+}
+
+TEST(Gpu, PublishedPeaksAreMet) {
+  // Each at its own clock, within 1% (the vendor's white papers and data sheets).
+  int chips = 0;
+  for (const std::string& name : ListMachines()) {
+    const MachineSpec machine = LoadMachine(name, {});
+    if (machine.kind != "gpu") continue;
+    ++chips;
+    EXPECT_FALSE(machine.peaks.empty()) << name;
+    for (const auto& [type, peak] : machine.peaks) {
+      const double computed =
+          ComputedPeakOperations(machine, type) * peak.clock_hz / machine.clock_hz;
+      EXPECT_NEAR(computed / peak.operations_per_s, 1, 0.01) << name << " " << type;
+    }
+  }
+  EXPECT_EQ(chips, 11);
+}
+
+TEST(Gpu, LabelsDoNotMatter) {
+  // (a) A program with its labels removed takes exactly the same time.
+  const SimulationRequest request = Request(kA100, "resnet18");
+  const double labelled = Microseconds(request);
+  const MachineSpec machine = MachineOf(request);
+  Program program = CompileRequest(request, machine);
+  for (OperatorInfo& op : program.operators) op = OperatorInfo{};
+  program.workload.clear();
+  for (GpuKernel& kernel : program.gpu.kernels) kernel.name = kernel.tile = "";
+  for (GpuTensor& tensor : program.gpu.tensors) tensor.name.clear();
+  const auto model = SystemModelRegistry::Instance().Get("kind", machine.kind).make_model(machine);
+  EXPECT_DOUBLE_EQ(ToMicroseconds(model->Run(program, {}).total), labelled);
+}
+
+TEST(Gpu, PerturbedStructureMovesTimesTheDocumentedWay) {
+  // (b) What binds makes it slower, in proportion; what does not bind hardly matters.
+  const char* stream = "elementwise:rows=4096;cols=8192";
+  const double base = Microseconds(Request(kA100, stream));
+  EXPECT_NEAR(Microseconds(Request(kA100, stream, {{"memory.channels", "40"}})) / base, 2, 0.25);
+  const double gemm = Microseconds(Request(kA100, Gemm(2048, 4096, 2048)));
+  EXPECT_GT(Microseconds(Request(kA100, Gemm(2048, 4096, 2048), {{"sms", "54"}, {"gpcs", "4"}})),
+            1.7 * gemm);
+  EXPECT_GT(Microseconds(Request(kA100, Gemm(2048, 4096, 2048), {{"l2.slices", "16"}})),
+            1.5 * gemm);
+  EXPECT_GT(
+      Microseconds(Request(kA100, Gemm(2048, 4096, 2048), {{"sm.shared_memory.banks", "16"}})),
+      1.2 * gemm);
+  EXPECT_GT(Microseconds(Request(kA100, Gemm(1, 4096, 4096), {{"memory.write_batch", "1"}})),
+            0.95 * Microseconds(Request(kA100, Gemm(1, 4096, 4096))));
+}
+
+TEST(Gpu, WavesAreWhole) {
+  // One tile more than there are SMs takes a second wave (NVIDIA, "Matrix Multiplication Background
+  // User's Guide", wave quantisation).
+  const MachineSpec machine = LoadMachine(kA100, {});
+  const std::string one = "gemm:m=6912;n=256;k=8192";    // 27 x 2 tiles of 256 x 128: one wave
+  const std::string more = "gemm:m=14080;n=256;k=8192";  // 55 x 2 = 110 tiles: two waves on 108 SMs
+  const std::string full = "gemm:m=13824;n=256;k=8192";  // 54 x 2 = 108 tiles: one wave
+  ASSERT_EQ(machine.gpu.sms, 108);
+  EXPECT_LT(Microseconds(Request(kA100, full)), 1.25 * Microseconds(Request(kA100, one)));
+  EXPECT_GT(Microseconds(Request(kA100, more)), 1.3 * Microseconds(Request(kA100, full)));
+}
+
+/// The time of a program, in a child process.
+double ProgramMicroseconds(const MachineSpec& machine, const Program& program) {
+  int ends[2];
+  if (::pipe(ends) != 0) ADD_FAILURE();
+  if (::fork() == 0) {
+    const auto model =
+        SystemModelRegistry::Instance().Get("kind", machine.kind).make_model(machine);
+    const double us = ToMicroseconds(model->Run(program, {}).total);
+    if (::write(ends[1], &us, sizeof us) != sizeof us) std::_Exit(1);
+    std::_Exit(0);
+  }
+  double us = -1;
+  if (::read(ends[0], &us, sizeof us) != sizeof us) ADD_FAILURE() << "the simulation failed";
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return us;
+}
+
+TEST(Gpu, MulticastSparesTheL2) {
+  // Hopper's clusters fetch an operand that their CTAs share once. Where the way from L2 is narrow,
+  // the same kernel without clusters is slower.
+  const SimulationRequest request =
+      Request(kH100, Gemm(4096, 4096, 4096), {{"l2.gpc_port", "200 B/cycle"}});
+  const MachineSpec machine = MachineOf(request);
+  Program program = CompileRequest(request, machine);
+  GpuKernel& kernel = program.gpu.kernels.front();
+  ASSERT_GT(kernel.cluster_rows * kernel.cluster_columns, 1);
+  const double with = ProgramMicroseconds(machine, program);
+  kernel.cluster_rows = kernel.cluster_columns = 1;
+  for (OperandStream& s : kernel.streams) {
+    s.shared_by_cluster_rows = s.shared_by_cluster_columns = false;
+  }
+  EXPECT_GT(ProgramMicroseconds(machine, program), 1.3 * with);
+}
+
+TEST(Gpu, TensorCoresOutrunPipes) {
+  // 312 against 19.5 TFLOP/s; at this size most of the factor of 16 is left.
+  SimulationRequest tensor = Request(kA100, Gemm(4096, 4096, 4096));
+  SimulationRequest pipes = tensor;
+  std::get<WorkloadRequest>(pipes.work).dtype = "fp32";
+  EXPECT_GT(Microseconds(pipes), 9 * Microseconds(tensor));
+}
+
+TEST(Gpu, IdealResourcesGiveBackWhatWasCharged) {
+  // (e) At least half, and not more than 1.1 times.
+  const auto charged = [](const SimulationRequest& request, Cause cause) {
+    const SimulationResult result = Simulate(request);
+    const Metrics m = ComputeMetrics(result);
+    return m.time_us * m.cause_pct[static_cast<std::size_t>(cause)] / 100;
+  };
+  const SimulationRequest small = Request(kA100, "mobilenet_v2");
+  const double gone =
+      Microseconds(small) - Microseconds(Request(kA100, "mobilenet_v2", {}, {"launch"}));
+  const double launch = charged(small, Cause::kLaunch);
+  EXPECT_GT(gone, 0.5 * launch);
+  EXPECT_LT(gone, 1.1 * launch);
+}
+
+TEST(Gpu, TheClockSagsAtThePowerLimit) {
+  // The A100 PCIe's 250 W hold large products well below 1410 MHz; a locked clock does not sag.
+  const SimulationRequest request = Request("a100-pcie-40gb", Gemm(8192, 8192, 4096));
+  const SimulationRequest locked =
+      Request("a100-pcie-40gb", Gemm(8192, 8192, 4096), {{"lock_clock", "1410 MHz"}});
+  EXPECT_GT(Microseconds(request), 1.15 * Microseconds(locked));
+  EXPECT_LT(Microseconds(Request("a100-pcie-40gb", Gemm(256, 256, 256))),
+            1.01 * Microseconds(Request("a100-pcie-40gb", Gemm(256, 256, 256),
+                                        {{"lock_clock", "1410 MHz"}})));
+}
+
+TEST(Gpu, TwoKernelsOfOneStreamRunInOrderTwoStreamsShare) {
+  // (c) Programs that share the chip slow each other down, but less than one after the other where
+  // each leaves SMs idle.
+  const SimulationRequest request = Request(kA100, Gemm(512, 1024, 4096));
+  const MachineSpec machine = MachineOf(request);
+  Program program = CompileRequest(request, machine);
+  const auto time = [&](const Program& p) { return ProgramMicroseconds(machine, p); };
+  program.gpu.launches.resize(1);
+  const double alone = time(program);
+  program.gpu.launches.push_back(program.gpu.launches.front());
+  const double in_order = time(program);
+  program.gpu.launches.back().stream = 1;
+  const double together = time(program);
+  EXPECT_NEAR(in_order, 2 * alone, 0.1 * alone);
+  EXPECT_GT(together, 1.05 * alone);
+  EXPECT_LT(together, 0.98 * in_order);
+}
+
+TEST(Gpu, SkippedWindowsChangeNothing) {
+  // A grid of very many equal CTAs is not played to its end; four times the work takes four times
+  // as long, and counts four times the bytes, within a percent.
+  const SimulationResult whole = Simulate(Request(kA100, "elementwise:rows=16384;cols=16384"));
+  const double half = Microseconds(Request(kA100, "elementwise:rows=8192;cols=16384"));
+  CheckRecord(whole);
+  EXPECT_NEAR(ToMicroseconds(whole.record.total) / half, 2, 0.03);
+  for (const LevelRecord& level : whole.record.levels) {
+    if (level.name != "l2") continue;
+    EXPECT_NEAR(static_cast<double>(level.read_bytes), 2.0 * 2 * 16384 * 16384,
+                0.02 * level.read_bytes);
+  }
+}
+
+}  // namespace
+}  // namespace siliscope
