@@ -57,8 +57,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const Times many_shared = RunOnce(gpu, kernel, co_resident, kMoreSteps);
     together = StepCycles(few_shared, many_shared);
     cost.counters = many_shared.counters;
-    cost.instructions +=
-        few_shared.counters.instructions + many_shared.counters.instructions;
+    cost.instructions += few_shared.counters.instructions + many_shared.counters.instructions;
   }
   cost.start_cycles = few.start;
   const auto latency = static_cast<double>(gpu.sm.l1.latency_cycles);
@@ -80,14 +79,22 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
 
 std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
   std::string key = kernel.dtype + "|" + std::to_string(co_resident) + "|" +
-                    std::to_string(kernel.shared_bytes) + "|" +
-                    std::to_string(gpu.sms) + "|";
+                    std::to_string(kernel.shared_bytes) + "|" + std::to_string(gpu.sms) + "|";
   for (const WarpRole& role : kernel.roles) {
     key += std::to_string(role.warps) + ":";
     for (const WarpInstruction& in : role.program.instructions) {
-      const std::int64_t fields[] = {static_cast<std::int64_t>(in.op), in.destination,
-                                     in.destinations, in.sources[0], in.sources[1], in.sources[2],
-                                     in.reuse, in.lanes, in.access, in.pass, in.operand, in.trips,
+      const std::int64_t fields[] = {static_cast<std::int64_t>(in.op),
+                                     in.destination,
+                                     in.destinations,
+                                     in.sources[0],
+                                     in.sources[1],
+                                     in.sources[2],
+                                     in.reuse,
+                                     in.lanes,
+                                     in.access,
+                                     in.pass,
+                                     in.operand,
+                                     in.trips,
                                      static_cast<std::int64_t>(in.macs)};
       for (const std::int64_t field : fields) key += std::to_string(field) + ",";
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the passes of a CTA take on an SM, measured at cycle zoom: once for each kernel and number of
-// CTAs that share the SM. The memory behind the SM is left out (a fixed, short latency without
+// What the passes of a CTA take on an SM, measured at cycle zoom: once for each kernel and number
+// of CTAs that share the SM. The memory behind the SM is left out (a fixed, short latency without
 // limit): the chip plays it.
 #pragma once
 

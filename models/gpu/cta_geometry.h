@@ -40,11 +40,11 @@ inline CtaPlace PlaceOf(const GridMap& grid, std::int64_t n) {
   return place;
 }
 
-inline Rectangle RectangleOf(const OperandStream& s, const GpuTensor& tensor,
-                             const CtaPlace& place, std::int64_t step) {
+inline Rectangle RectangleOf(const OperandStream& s, const GpuTensor& tensor, const CtaPlace& place,
+                             std::int64_t step) {
   const std::int64_t batch = place.batch / s.batch_divisor;
-  std::int64_t row = s.row_i * place.i + s.row_j * place.j + s.row_batch * batch +
-                     s.row_split * place.split;
+  std::int64_t row =
+      s.row_i * place.i + s.row_j * place.j + s.row_batch * batch + s.row_split * place.split;
   std::int64_t byte = s.byte_i * place.i + s.byte_j * place.j + s.byte_batch * batch;
   if (s.step_offsets.empty()) {
     row += s.row_step * step;

@@ -8,8 +8,8 @@
 
 namespace siliscope {
 
-/// Operations a second (2 a multiply-accumulate) of one SM at a clock: its Tensor Cores in the types
-/// they know, else its pipes.
+/// Operations a second (2 a multiply-accumulate) of one SM at a clock: its Tensor Cores in the
+/// types they know, else its pipes.
 double SmPeak(const GpuSpec& gpu, const std::string& dtype, double clock_hz);
 /// Without Tensor Cores.
 double SmPipePeak(const GpuSpec& gpu, const std::string& dtype, double clock_hz);

@@ -19,7 +19,7 @@ class L1Cache {
   L1Cache(const L1Spec& spec, std::int64_t size_bytes);
 
   struct Result {
-    std::uint64_t ready = 0;    ///< data in the SM
+    std::uint64_t ready = 0;             ///< data in the SM
     std::uint32_t hits = 0, misses = 0;  ///< sectors
   };
   /// A load of sectors of one line that reaches the cache in `cycle`.

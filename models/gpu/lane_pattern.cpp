@@ -6,8 +6,7 @@
 
 namespace siliscope {
 
-std::int64_t SharedWavefronts(const SharedMemorySmSpec& spec, const WarpAccess& access,
-                              int lanes) {
+std::int64_t SharedWavefronts(const SharedMemorySmSpec& spec, const WarpAccess& access, int lanes) {
   const std::int64_t width = spec.bank_width_bytes;
   const std::int64_t words_per_lane = std::max<std::int64_t>(1, access.bytes_per_lane / width);
   auto group = static_cast<int>(std::max<std::int64_t>(1, spec.banks / words_per_lane));

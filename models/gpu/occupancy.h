@@ -11,9 +11,9 @@
 namespace siliscope {
 
 struct Occupancy {
-  std::int64_t ctas = 0;          ///< resident on one SM; 0 = the kernel does not fit
-  std::string_view limiter;       ///< "registers", "shared_memory", "warps", "ctas"
-  double share = 0;               ///< resident warps / most warps
+  std::int64_t ctas = 0;     ///< resident on one SM; 0 = the kernel does not fit
+  std::string_view limiter;  ///< "registers", "shared_memory", "warps", "ctas"
+  double share = 0;          ///< resident warps / most warps
 };
 
 /// Source: CUDA C++ Programming Guide, "Compute Capabilities", and the occupancy calculator.

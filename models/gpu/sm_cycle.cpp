@@ -136,9 +136,14 @@ std::uint64_t SmCycle::Run() {
       throw InternalError("warps of " + kernel_.name + " wait for each other for ever");
     }
   }
-  ++now_;  // slots of sub-cores that had ended before
-  for (Subcore& s : subcores_) Account(&s, s.warps.empty() ? IssueSlot::kNoWarp : s.reason);
-  return --now_;
+  // Sub-cores that had ended before have no warp up to the end of the last.
+  std::uint64_t end = 0;
+  for (const Subcore& s : subcores_) end = std::max(end, s.accounted);
+  for (Subcore& s : subcores_) {
+    counters_.slots[static_cast<std::size_t>(IssueSlot::kNoWarp)] += end - s.accounted;
+    s.accounted = end;
+  }
+  return now_;
 }
 
 std::uint64_t SmCycle::RunUntil(std::uint64_t limit) {

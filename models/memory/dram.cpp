@@ -12,7 +12,8 @@ Dram::Dram(const sc_core::sc_module_name& name, const DramSpec& spec)
       controller_latency_(static_cast<Tick>(std::llround(spec.controller_latency_s * 1e12))) {
   port.bind(*this);
   if (!spec.ideal()) {
-    channels_.assign(static_cast<std::size_t>(spec.channels), DramChannel(spec.timing, spec.mapping));
+    channels_.assign(static_cast<std::size_t>(spec.channels),
+                     DramChannel(spec.timing, spec.mapping));
   }
 }
 

@@ -83,16 +83,17 @@ class MachineWriter : public YamlWriter {
   bool BeginSection(const char* key, Need need, const char* meaning) override {
     const std::string name = key;
     const NpuSpec& npu = spec_.npu;
-    const bool absent = (name == "unified_buffer" && npu.unified.size_bytes == 0) ||
-                        (name == "input_buffer" && npu.input.size_bytes == 0) ||
-                        (name == "weight_buffer" && npu.weight.size_bytes == 0) ||
-                        (name == "output_buffer" && npu.output.size_bytes == 0) ||
-                        (name == "accumulators" && npu.accumulators.rows == 0) ||
-                        (name == "weight_fifo" && npu.weight_fifo_tiles == 0) ||
-                        (name == "shared_memory" && npu.shared_memory.size_bytes == 0) ||
-                        (name == "host_link" && npu.host_link.bandwidth_bytes_per_s == 0 &&
-                         spec_.gpu.host_link_bytes_per_s == 0) ||
-                        (name == "tensor_core" && spec_.gpu.tensor_core.generation == 0);
+    const bool absent =
+        (name == "unified_buffer" && npu.unified.size_bytes == 0) ||
+        (name == "input_buffer" && npu.input.size_bytes == 0) ||
+        (name == "weight_buffer" && npu.weight.size_bytes == 0) ||
+        (name == "output_buffer" && npu.output.size_bytes == 0) ||
+        (name == "accumulators" && npu.accumulators.rows == 0) ||
+        (name == "weight_fifo" && npu.weight_fifo_tiles == 0) ||
+        (name == "shared_memory" && spec_.kind == "npu" && npu.shared_memory.size_bytes == 0) ||
+        (name == "host_link" && npu.host_link.bandwidth_bytes_per_s == 0 &&
+         spec_.gpu.host_link_bytes_per_s == 0) ||
+        (name == "tensor_core" && spec_.gpu.tensor_core.generation == 0);
     return !absent && YamlWriter::BeginSection(key, need, meaning);
   }
 

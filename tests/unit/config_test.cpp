@@ -111,9 +111,13 @@ TEST(Chips, EverySectionOfAProductNamesItsSource) {
 
 TEST(Schema, CoversEveryKey) {
   const auto schema = ChipSchema();
-  EXPECT_TRUE(schema["properties"]["array"]["properties"].contains("rows"));
-  EXPECT_EQ(schema["properties"]["array"]["additionalProperties"], false);
-  EXPECT_GT(ChipKeys().size(), 60U);
+  const auto& npu = schema["else"];
+  const auto& gpu = schema["then"];
+  EXPECT_TRUE(npu["properties"]["array"]["properties"].contains("rows"));
+  EXPECT_EQ(npu["properties"]["array"]["additionalProperties"], false);
+  EXPECT_TRUE(gpu["properties"]["sm"]["properties"].contains("max_warps"));
+  EXPECT_FALSE(gpu["properties"].contains("array"));
+  EXPECT_GT(ChipKeys().size(), 120U);
 }
 
 }  // namespace

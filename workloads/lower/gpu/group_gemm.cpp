@@ -14,10 +14,10 @@ constexpr int kFull = 0, kEmpty = 1;
 constexpr std::int64_t kGroupRows = 64;
 
 struct GroupShape {
-  std::int64_t groups;           ///< consumer warp groups
-  std::int64_t m_instructions;   ///< of a group for one k
+  std::int64_t groups;          ///< consumer warp groups
+  std::int64_t m_instructions;  ///< of a group for one k
   std::int64_t n, k, k_instructions;
-  std::int64_t accumulators;     ///< registers of a thread
+  std::int64_t accumulators;  ///< registers of a thread
 };
 
 GroupShape ShapeOf(const GemmProblem& p, const GemmTile& tile) {
@@ -39,11 +39,11 @@ WarpProgram Producer(const GemmProblem& p, const GemmTile& tile) {
   WarpProgramBuilder b;
   WarpAccess a_access, b_access;
   a_access.stream = 0;
-  a_access.bulk_bytes = static_cast<std::int64_t>(static_cast<double>(tile.bm * tile.bk) *
-                                                  p.a_bytes);
+  a_access.bulk_bytes =
+      static_cast<std::int64_t>(static_cast<double>(tile.bm * tile.bk) * p.a_bytes);
   b_access.stream = 1;
-  b_access.bulk_bytes = static_cast<std::int64_t>(static_cast<double>(tile.bn * tile.bk) *
-                                                  p.b_bytes);
+  b_access.bulk_bytes =
+      static_cast<std::int64_t>(static_cast<double>(tile.bn * tile.bk) * p.b_bytes);
   const std::uint16_t a = b.Access(a_access), w = b.Access(b_access);
   b.Prologue(50);
   b.Phase(0);
@@ -59,8 +59,9 @@ WarpProgram Producer(const GemmProblem& p, const GemmTile& tile) {
 WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel& kernel) {
   WarpProgramBuilder b;
   WarpAccess operands;
-  operands.bulk_bytes = static_cast<std::int64_t>(static_cast<double>(kGroupRows * s.k) * p.a_bytes +
-                                                  static_cast<double>(s.n * s.k) * p.b_bytes);
+  operands.bulk_bytes =
+      static_cast<std::int64_t>(static_cast<double>(kGroupRows * s.k) * p.a_bytes +
+                                static_cast<double>(s.n * s.k) * p.b_bytes);
   const std::uint16_t read = b.Access(operands);
   WarpAccess tile;
   tile.bytes_per_lane = 16;
@@ -77,9 +78,8 @@ WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel&
     }
   }
   // The stage before is free once its products are done; this one's are still under way.
-  b.WithOperand(WarpOpcode::kGroupMmaWait,
-                static_cast<std::int32_t>(
-                    std::min<std::int64_t>(7, s.k_instructions * s.m_instructions)));
+  b.WithOperand(WarpOpcode::kGroupMmaWait, static_cast<std::int32_t>(std::min<std::int64_t>(
+                                               7, s.k_instructions * s.m_instructions)));
   b.WithOperand(WarpOpcode::kArrive, kEmpty);
   b.Overhead(2, 8);
   b.LoopPass(loop, 0);

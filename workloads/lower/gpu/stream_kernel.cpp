@@ -36,8 +36,8 @@ WarpProgram ProgramOf(const StreamWork& work) {
   const auto add = [&](const StreamOperand& operand) {
     WarpAccess a;
     a.stream = stream++;
-    a.bytes_per_lane = static_cast<std::uint8_t>(std::clamp<std::int64_t>(
-        Scaled(per_thread, operand.bytes), 1, 16));
+    a.bytes_per_lane = static_cast<std::uint8_t>(
+        std::clamp<std::int64_t>(Scaled(per_thread, operand.bytes), 1, 16));
     a.warp_bytes = 32 * a.bytes_per_lane;
     accesses.push_back(b.Access(a));
   };
@@ -75,8 +75,7 @@ GpuKernel MakeStreamKernel(const MachineSpec&, const GpuTensor& shape, const Str
   k.warps = work.threads / 32;
   k.registers_per_thread = 32;
   k.tile = fmt::format("{} elements", work.threads * work.per_thread);
-  const std::int64_t stretch =
-      Scaled(work.threads * work.per_thread, work.elements_bytes);
+  const std::int64_t stretch = Scaled(work.threads * work.per_thread, work.elements_bytes);
   // A stretch of a long row, or several short rows.
   const std::int64_t rows = std::max<std::int64_t>(1, stretch / shape.row_bytes);
   const std::int64_t bytes = std::min(stretch, shape.row_bytes);
