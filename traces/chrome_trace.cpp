@@ -171,11 +171,12 @@ class ChromeTrace {
   void WriteCommand(const Span& span, Tick end) {
     if (span.command == kNone) {  // an SM at work on CTAs of a kernel
       Next();
-      fmt::format_to(std::back_inserter(buffer_),
-                     "{{\"ph\":\"X\",\"name\":{},\"cat\":\"compute\",\"pid\":{},\"tid\":{},\"ts\":{},"
-                     "\"dur\":{},\"args\":{{\"operator\":{}}}}}",
-                     names_[span.op], kUnitProcess, span.unit, At(span.begin),
-                     Length(span.begin, end), span.op);
+      fmt::format_to(
+          std::back_inserter(buffer_),
+          "{{\"ph\":\"X\",\"name\":{},\"cat\":\"compute\",\"pid\":{},\"tid\":{},\"ts\":{},"
+          "\"dur\":{},\"args\":{{\"operator\":{}}}}}",
+          names_[span.op], kUnitProcess, span.unit, At(span.begin), Length(span.begin, end),
+          span.op);
       return;
     }
     const NpuCommand& c = program_.npu.commands[span.command];

@@ -8,10 +8,9 @@ namespace siliscope {
 
 Energy EnergyOf(const GpuPowerSpec& spec, const EnergyEvents& events) {
   Energy energy;
-  energy.core_j = events.tensor_macs * spec.tensor_j_per_mac +
-                  events.fp32_macs * spec.fp32_j_per_mac +
-                  events.shared_bytes * spec.shared_j_per_byte +
-                  events.l2_bytes * spec.l2_j_per_byte;
+  energy.core_j =
+      events.tensor_macs * spec.tensor_j_per_mac + events.fp32_macs * spec.fp32_j_per_mac +
+      events.shared_bytes * spec.shared_j_per_byte + events.l2_bytes * spec.l2_j_per_byte;
   energy.dram_j = events.dram_bytes * spec.dram_j_per_byte;
   return energy;
 }
@@ -21,8 +20,8 @@ double SustainedClock(const GpuPowerSpec& spec, const Energy& energy, double sec
   if (limit_w <= 0 || seconds <= 0) return boost_hz;
   const auto power = [&](double clock_hz) {
     const double ratio = clock_hz / boost_hz;
-    return spec.idle_w + (energy.core_j * std::pow(ratio, spec.voltage_exponent) +
-                          energy.dram_j) / seconds * ratio;
+    return spec.idle_w + (energy.core_j * std::pow(ratio, spec.voltage_exponent) + energy.dram_j) /
+                             seconds * ratio;
   };
   if (power(boost_hz) <= limit_w) return boost_hz;
   double low = std::max(base_hz > 0 ? 0.5 * base_hz : 0.3 * boost_hz, 1e6), high = boost_hz;

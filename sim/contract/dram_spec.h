@@ -34,8 +34,8 @@ struct DramTiming {
 struct DramMapping {
   /// Consecutive bytes of one bank, then the next bank group: 0 = bursts go round the groups.
   std::int64_t bank_interleave_bytes = 0;
-  bool hashed = false;            ///< channels and banks are a hash of the address
-  std::int64_t write_batch = 1;   ///< writes that a channel gathers before it turns around
+  bool hashed = false;           ///< channels and banks are a hash of the address
+  std::int64_t write_batch = 1;  ///< writes that a channel gathers before it turns around
 };
 
 struct DramSpec {
@@ -43,7 +43,7 @@ struct DramSpec {
   DramTiming timing;
   std::int64_t channels = 1;  ///< HBM: pseudo channels of all stacks
   std::int64_t capacity_bytes = 0;
-  std::int64_t interleave_bytes = 256;     ///< consecutive bytes of one channel
+  std::int64_t interleave_bytes = 256;  ///< consecutive bytes of one channel
   DramMapping mapping;
   double ideal_bandwidth_bytes_per_s = 0;  ///< "ideal" only; 0 = without limit
   double ideal_latency_s = 0;              ///< "ideal" only

@@ -20,10 +20,10 @@ struct StreamOperand {
 struct StreamWork {
   std::string name;
   std::vector<StreamOperand> loads, stores;
-  int operations = 1;          ///< of an element, on the single-precision pipe
-  int special = 0;             ///< of an element, special functions
-  std::int64_t per_thread = 4; ///< elements
-  double elements_bytes = 4;   ///< of an element in the tensor that gives the grid
+  int operations = 1;           ///< of an element, on the single-precision pipe
+  int special = 0;              ///< of an element, special functions
+  std::int64_t per_thread = 4;  ///< elements
+  double elements_bytes = 4;    ///< of an element in the tensor that gives the grid
   std::int64_t threads = 128;
 };
 
