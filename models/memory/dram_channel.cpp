@@ -148,11 +148,6 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     row = in_groups / grains_per_row_ / banks_per_group_;
     bank_index =
         in_groups / grains_per_row_ % banks_per_group_ * bank_groups_ + span % bank_groups_;
-    if (mapping_.hashed && (banks_ & (banks_ - 1)) == 0) {
-      // Streams that lie a power of two apart would meet in the same bank.
-      const auto hash = static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15ULL;
-      bank_index ^= static_cast<std::int64_t>(hash >> 40) & (banks_ - 1);
-    }
   }
   auto& bank = s.banks[static_cast<std::size_t>(bank_index)];
   const std::int64_t first_burst = address / burst_bytes_;

@@ -216,7 +216,7 @@ void VisitMemory(FieldVisitor& v, DramSpec& s) {
   v.Bytes("bank_interleave", s.mapping.bank_interleave_bytes, {0, 1 << 20}, kOptional,
           "consecutive bytes of one bank, then comes the next bank group; 0 = one burst");
   v.Flag("hashed", s.mapping.hashed, kOptional,
-         "channels and banks are a hash of the address, so that strides spread");
+         "channels are a hash of the address, so that strides spread");
   v.Integer("write_batch", s.mapping.write_batch, {1, 4096}, kOptional,
             "writes that a channel gathers before it turns its bus around");
   v.Real("data_rate", s.timing.data_rate_t_per_s, Dimension::kTransferRate, {0, 1e12}, kOptional,

@@ -34,7 +34,7 @@ struct DramTiming {
 struct DramMapping {
   /// Consecutive bytes of one bank, then the next bank group: 0 = bursts go round the groups.
   std::int64_t bank_interleave_bytes = 0;
-  bool hashed = false;           ///< channels and banks are a hash of the address
+  bool hashed = false;           ///< channels are a hash of the address
   std::int64_t write_batch = 1;  ///< writes that a channel gathers before it turns around
 };
 

@@ -13,6 +13,7 @@ namespace siliscope {
 namespace {
 
 constexpr std::int64_t kAlignment = 2 << 20;  // a page
+constexpr std::int64_t kColour = 17 << 10;    // by which tensors are set apart inside of pages
 
 /// Types that a GPU multiplies in: those of its Tensor Cores and of its pipes.
 std::vector<std::string> TypesOf(const MachineSpec& machine) {
@@ -115,12 +116,14 @@ std::uint32_t GpuLowering::AddTensor(const std::string& name, std::int64_t rows,
                                      std::int64_t row_bytes, std::int64_t granule_rows) {
   GpuTensor tensor;
   tensor.name = name;
-  tensor.address = next_address_;
+  // Physical pages lie anywhere: tensors don't begin in the same bank of the same channel.
+  const auto colour = static_cast<std::int64_t>(program_.gpu.tensors.size() * 29 % 64);
+  tensor.address = next_address_ + colour * kColour;
   tensor.rows = rows;
   tensor.row_bytes = row_bytes;
   tensor.granule_rows = granule_rows;
   const std::int64_t bytes = rows * row_bytes;
-  next_address_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  next_address_ += (bytes + 64 * kColour + kAlignment - 1) / kAlignment * kAlignment;
   program_.gpu.tensors.push_back(tensor);
   program_.memory_bytes += bytes;
   return static_cast<std::uint32_t>(program_.gpu.tensors.size() - 1);

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GPUs through the command line: kernels, causes, and accuracy on the tables that we ship."""
+import csv
+import os
+import subprocess
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def siliscope(*arguments):
+    return subprocess.run([os.path.join(ROOT, "siliscope"), *arguments], capture_output=True,
+                          text=True, check=False)
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module", name="run")
+def fixture_run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("gpu") / "r"
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "resnet50", "--batch", "32",
+                     "--no-advice", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
+
+
+def test_kernels_say_what_a_profiler_says(run):
+    out, _ = run
+    with open(os.path.join(ROOT, "configs", "schema", "columns.yaml"), encoding="utf-8") as file:
+        documented = yaml.safe_load(file)["kernels.csv"]
+    kernels = rows_of(out / "kernels.csv")
+    assert list(kernels[0]) == list(documented)
+    slots = [name for name in kernels[0] if name.endswith("_pct") and name != "occupancy_pct"]
+    for k in kernels:
+        assert sum(float(k[s]) for s in slots) == pytest.approx(100, abs=0.01)
+        assert k["limiter"] in {"registers", "shared_memory", "warps", "ctas"}
+        assert float(k["end_us"]) > float(k["begin_us"]) >= float(k["queued_us"])
+        assert float(k["waves"]) > 0
+    # Launches of one stream run one after another.
+    for before, after in zip(kernels, kernels[1:]):
+        assert float(after["begin_us"]) >= float(before["end_us"])
+
+
+def test_causes_of_every_sm_sum_to_the_whole(run):
+    out, text = run
+    units = rows_of(out / "units.csv")
+    assert len(units) == 108
+    causes = [name for name in units[0] if name.endswith("_us")]
+    totals = {round(sum(float(u[c]) for c in causes), 3) for u in units}
+    assert max(totals) - min(totals) < 0.01
+    assert "SMs computing" in text and "kernels.csv" in text
+
+
+def test_same_bytes_again(run, tmp_path):
+    out, _ = run
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "resnet50", "--batch", "32",
+                     "--no-advice", "--out", str(tmp_path / "again"))
+    assert done.returncode == 0, done.stderr
+    for name in ["operators.csv", "kernels.csv", "units.csv", "memory.csv", "trace.json"]:
+        assert (out / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+
+
+def test_accuracy_on_the_tables_that_we_ship(tmp_path):
+    """Mean absolute errors as the README says them, on every seventh and thirteenth row."""
+    limits = {("gpu_gemm", "gemm"): 9, ("gpu_memory_bound", "elementwise"): 3}
+    for table in ["gpu_gemm", "gpu_memory_bound"]:
+        done = siliscope("validate", os.path.join("configs", "measurements", table + ".csv"),
+                         "--out", str(tmp_path / table))
+        assert done.returncode == 0, done.stderr
+        for row in rows_of(tmp_path / table / "summary.csv"):
+            limit = limits.get((table, row["op"]))
+            if limit is not None:
+                assert float(row["mape_pct"]) < limit, row
+                assert float(row["mape_pct"]) < float(row["roofline_mape_pct"]) / 2, row
+
+
+def test_a_named_kernel_is_taken(tmp_path):
+    table = tmp_path / "named.csv"
+    table.write_text("id,chip,op,dtype,shape,launch,source\n"
+                     "1,a100-pcie-40gb,gemm,fp32,m=2560;n=7680;k=1024,eager,"
+                     "neusight ampere_sgemm_128x64_tn grid 60x40x1\n", encoding="utf-8")
+    done = siliscope("ops", str(table), "--kernel-from", "source", "--out", str(tmp_path / "o.csv"))
+    assert done.returncode == 0, done.stderr
+    assert "sgemm_64x128" in rows_of(tmp_path / "o.csv")[0]["mapping"]
+
+
+def test_hosts_follow_their_schema():
+    schema = yaml.safe_load(siliscope("schema", "host").stdout)
+    folder = os.path.join(ROOT, "configs", "hosts")
+    names = siliscope("list", "hosts").stdout
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            jsonschema.validate(yaml.safe_load(file), schema)
+        assert name.removesuffix(".yaml") in names
+
+
+def test_a_chip_that_contradicts_itself_is_refused(tmp_path):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "resnet18",
+                     "--set", "sm.shared_memory.size=300 KiB", "--out", str(tmp_path / "x"))
+    assert done.returncode == 2
+    assert "sm.shared_memory.size" in done.stderr and "Traceback" not in done.stderr
