@@ -102,7 +102,7 @@ void SmCycle::Launch(const CtaPlace& place, std::uint64_t cycle) {
     }
   }
   ++resident_;
-  for (std::uint16_t r = 0; r < kernel_.roles.size(); ++r) {
+  for (std::size_t r = 0; r < kernel_.roles.size(); ++r) {
     for (std::int64_t i = 0; i < kernel_.roles[r].warps; ++i) {
       std::uint32_t index = 0;
       if (free_warps_.empty()) {
@@ -114,7 +114,7 @@ void SmCycle::Launch(const CtaPlace& place, std::uint64_t cycle) {
       }
       Warp& w = warps_[index];
       w = Warp{};
-      w.role = r;
+      w.role = static_cast<std::uint16_t>(r);
       w.cta = static_cast<std::uint16_t>(slot);
       w.in_role = static_cast<std::uint16_t>(i);
       w.subcore = static_cast<std::uint16_t>(next_subcore_++ % subcores_.size());

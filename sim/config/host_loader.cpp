@@ -55,7 +55,7 @@ HostSpec LoadHost(const std::string& name_or_file) {
 HostSpec HostOfMeasurement(const std::string& source) {
   const std::vector<std::string> names = ListHosts();
   for (const std::string& name : names) {
-    const HostSpec host = LoadHost(name);
+    HostSpec host = LoadHost(name);
     if (!host.measured_by.empty() && source.find(host.measured_by) != std::string::npos) {
       return host;
     }

@@ -19,10 +19,9 @@ struct Sizes {
 
 /// CTAs that an SM holds.
 double ResidentCtas(const SmSpec& sm, const GemmTile& t, const GemmProblem& p) {
-  const double threads = t.kind == GemmTile::Kind::kSimt
-                             ? static_cast<double>(t.bm * t.bn / (t.thread_m * t.thread_n)) *
-                                   static_cast<double>(t.slices)
-                             : static_cast<double>(t.warps_m * t.warps_n * 32);
+  const std::int64_t simt_threads = t.bm * t.bn / (t.thread_m * t.thread_n) * t.slices;
+  const auto threads = static_cast<double>(
+      t.kind == GemmTile::Kind::kSimt ? simt_threads : t.warps_m * t.warps_n * 32);
   const double registers = t.kind == GemmTile::Kind::kSimt
                                ? static_cast<double>(t.thread_m * t.thread_n + 56)
                                : std::min(255.0, static_cast<double>(t.bm * t.bn) / threads + 90);

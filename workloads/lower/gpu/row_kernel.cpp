@@ -96,7 +96,7 @@ GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y, bool k
   const std::int64_t scalar = (left + scalar_bytes - 1) / scalar_bytes;
   k.streams = {RowStream(x, 1, row_bytes, vector_bytes), RowStream(y, 1, row_bytes, vector_bytes),
                RowStream(x, 1, row_bytes, scalar_bytes), RowStream(y, 1, row_bytes, scalar_bytes)};
-  for (const std::size_t tail : {2, 3}) {
+  for (const std::size_t tail : {std::size_t{2}, std::size_t{3}}) {
     k.streams[tail].step_offsets.clear();
     for (std::int64_t i = 0; i < scalar; ++i) {
       k.streams[tail].step_offsets.emplace_back(0, whole * vector_bytes + i * scalar_bytes);

@@ -92,12 +92,12 @@ class TensorGemmWriter {
     WarpAccess shared;
     shared.bytes_per_lane = 16;
     shared_ = b_.Access(shared);
+    const std::int64_t columns = t_.bn / t_.warps_n;
     WarpAccess out;
     out.stream = 2;
     out.bytes_per_lane = 16;
     out.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(
-        static_cast<std::int64_t>(static_cast<double>(t_.bn / t_.warps_n) * p_.c_bytes / 16), 1,
-        32));
+        static_cast<std::int64_t>(static_cast<double>(columns) * p_.c_bytes / 16), 1, 32));
     global_c_ = b_.Access(out);
   }
 
