@@ -122,7 +122,7 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
   g.active = true;
   for (const std::uint32_t s : sms) sms_[s]->Take(share_);
   g.tile = started_;
-  g.load.tile = started_;
+  g.rings[0].load.tile = started_;
   ++started_;
   ++running_;
   // The CTA scheduler places so many a cycle; then the CTA is set up and runs to its first pass.
@@ -152,8 +152,8 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
     return;
   }
   if (!kernel_.persistent || g.pass != 0) {
-    g.load = {g.tile, 0};
-    g.arrivals.clear();
+    g.ring().load = {g.tile, 0};
+    g.ring().arrivals.clear();
   }
   IssueLoads(group);
   TryCompute(group);
@@ -163,16 +163,18 @@ void KernelPlayer::IssueLoads(std::uint32_t group) {
   Group& g = groups_[group];
   const KernelPass& pass = kernel_.passes[g.pass];
   if (pass.loads.empty()) return;
-  while (static_cast<std::int64_t>(g.arrivals.size()) < pass.ring) {
-    const std::int64_t steps = g.load.tile == g.tile ? g.steps : RangeOf(0, g.load.tile).count;
-    if (g.load.step == steps) {
+  Ring& ring = g.ring();
+  while (static_cast<std::int64_t>(ring.arrivals.size()) < pass.ring) {
+    const std::int64_t steps =
+        ring.load.tile == g.tile ? g.steps : RangeOf(0, ring.load.tile).count;
+    if (ring.load.step == steps) {
       // A producer warp runs ahead into the next tile.
-      const std::int64_t next = g.load.tile + groups_in_grid_;
+      const std::int64_t next = ring.load.tile + groups_in_grid_;
       if (!kernel_.persistent || g.pass != 0 || next >= tiles_) return;
-      g.load = {next, 0};
+      ring.load = {next, 0};
     }
-    g.arrivals.push_back(LoadStep(&g, g.pass, g.load.tile, g.load.step));
-    ++g.load.step;
+    ring.arrivals.push_back(LoadStep(&g, g.pass, ring.load.tile, ring.load.step));
+    ++ring.load.step;
   }
 }
 
@@ -236,7 +238,7 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   const KernelPass& pass = kernel_.passes[g.pass];
   const bool loads = !pass.loads.empty();
   Tick ready = g.floor;
-  if (loads) ready = std::max(ready, g.arrivals.front().ready);
+  if (loads) ready = std::max(ready, g.ring().arrivals.front().ready);
   const Tick now = events_.now();
   if (ready > now) {
     events_.Schedule(ready, &Call<&KernelPlayer::TryCompute>, this, group);
@@ -245,12 +247,12 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   Sm::Wait wait;
   wait.since = g.waiting_since;
   wait.before = g.before;
-  if (loads && g.arrivals.front().ready >= g.floor) {
-    wait.bandwidth_share = g.arrivals.front().bandwidth_share;
+  if (loads && g.ring().arrivals.front().ready >= g.floor) {
+    wait.bandwidth_share = g.ring().arrivals.front().bandwidth_share;
   } else {
     wait.cause = Cause::kFillDrain;
   }
-  if (loads) g.arrivals.pop_front();
+  if (loads) g.ring().arrivals.pop_front();
   Tick end = now;
   for (const std::uint32_t s : g.sms) {
     end = std::max(end, sms_[s]->Step(now, cost_.passes[g.pass], wait, op_));

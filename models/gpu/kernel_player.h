@@ -56,14 +56,20 @@ class KernelPlayer {
     std::int64_t tile = 0;  ///< of the cluster grid
     std::int64_t step = 0;  ///< of the pass, from 0
   };
+  struct Ring {
+    Cursor load;
+    std::deque<Arrival> arrivals;
+  };
   /// A running CTA or cluster.
   struct Group {
     std::vector<std::uint32_t> sms;
     std::int64_t tile = 0;
     std::size_t pass = 0;
     std::int64_t step = 0, steps = 0;
-    Cursor load;
-    std::deque<Arrival> arrivals;
+    /// Of the first pass, whose loads run ahead into the next tile where a kernel is persistent,
+    /// and of the pass after it.
+    Ring rings[2];
+    Ring& ring() { return rings[pass == 0 ? 0 : 1]; }
     Tick floor = 0;  ///< no step before
     Tick waiting_since = 0;
     Tick stored = 0;  ///< the last store is in L2

@@ -51,6 +51,11 @@ Tick DramChannel::Access(Tick ready, std::int64_t address, std::int64_t bytes, b
 }
 
 void DramChannel::DrainWrites(Tick ready) {
+  // Row by row: what lies beside each other is written together.
+  std::sort(state_.writes.begin(), state_.writes.end(),
+            [](const DramChannelState::Write& a, const DramChannelState::Write& b) {
+              return a.address < b.address;
+            });
   for (const DramChannelState::Write& w : state_.writes) Perform(ready, w.address, w.bytes, true);
   state_.writes.clear();
 }

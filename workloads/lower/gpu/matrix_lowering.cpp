@@ -60,6 +60,9 @@ std::uint32_t Quantise(GpuLowering& lowering, std::uint32_t index, TensorId acti
       lowering.AddTensor(tensor.name + "_fp8", layout.rows,
                          std::max<std::int64_t>(1, layout.row_bytes / 2), layout.granule_rows);
   const std::uint32_t scale = lowering.AddTensor(tensor.name + "_scale", 1, 128, 1);
+  StreamWork zero{"fill", {}, {{scale, 4}}, 1, 0, 1};
+  zero.elements_bytes = 4;
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), zero));
   StreamWork largest{"absolute_maximum", {{from, 2}}, {}, 3, 0, 8};
   largest.elements_bytes = 2;
   lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), largest));
