@@ -22,6 +22,7 @@ Times RunOnce(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   for (const KernelPass& pass : kernel.passes) steps.push_back(FewSteps(pass) + more_steps);
   IdealSmMemory memory(static_cast<std::uint64_t>(gpu.sm.l1.latency_cycles));
   SmCycle sm(gpu, nullptr, kernel, steps, memory);
+  sm.WarmInstructions();
   for (std::int64_t c = 0; c < ctas; ++c) sm.Launch({}, 0);
   sm.Run();
   Times times;

@@ -28,6 +28,12 @@ class InstructionFetch {
     l0_lines_ = static_cast<std::size_t>(std::max<std::int64_t>(1, spec.l0_bytes / kLineBytes));
   }
 
+  /// The L1 holds the program already, as in a run that is repeated.
+  void WarmL1() {
+    const std::size_t most = static_cast<std::size_t>(spec_.l1_bytes / kLineBytes);
+    for (std::size_t i = 0; i < std::min(lines_, most); ++i) l1_arrival_[i] = 0;
+  }
+
   std::size_t LineOf(std::size_t instruction) const { return instruction / per_line_; }
 
   /// The cycle from which a sub-core can issue from a line.

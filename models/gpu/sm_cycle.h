@@ -61,6 +61,8 @@ class SmCycle {
   SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel& kernel,
           std::vector<std::int64_t> steps, SmMemory& memory);
 
+  /// The program is in the SM's instruction cache, as in a run that is repeated.
+  void WarmInstructions() { fetch_.WarmL1(); }
   /// Starts a CTA at a cycle that is not before the present one.
   void Launch(const CtaPlace& place, std::uint64_t cycle);
   /// Runs until every CTA has ended; returns the cycle. Throws InternalError where warps wait for
