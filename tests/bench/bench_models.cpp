@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rates of the hot paths: processing elements stepped, events run, DRAM stretches served.
+// Rates of the hot paths: processing elements stepped, events run, DRAM stretches served, warp
+// instructions issued.
 #include <benchmark/benchmark.h>
 
 #include <systemc>
 
+#include "models/gpu/cta_cost.h"
+#include "models/gpu/occupancy.h"
 #include "models/memory/dram_channel.h"
 #include "models/npu/systolic_cycle.h"
 #include "sim/config/machine_loader.h"
+#include "sim/contract/compiler.h"
+#include "sim/contract/system_model.h"
 #include "sim/core/event_queue.h"
 
 namespace siliscope {
@@ -57,6 +62,23 @@ void DramStream(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * 512);
 }
 BENCHMARK(DramStream);
+
+/// Warp instructions a second of an SM at cycle zoom: the kernel that a product takes.
+void SmCycleZoom(benchmark::State& state, const char* chip, const char* dtype) {
+  const MachineSpec machine = LoadMachine(chip, {});
+  const Compiler& compiler = *CompilerRegistry::Instance().Get("compiler", "network")();
+  const auto cost = SystemModelRegistry::Instance().Get("kind", "gpu").make_tile_cost(machine);
+  OperatorRequest request{"gemm", {{"m", "4096"}, {"n", "4096"}, {"k", "4096"}}, dtype, "", ""};
+  const Program program = compiler.CompileOperator(request, machine, *cost);
+  const GpuKernel& kernel = program.gpu.kernels.front();
+  const std::int64_t resident = OccupancyOf(machine.gpu.sm, kernel).ctas;
+  std::uint64_t instructions = 0;
+  for (auto _ : state) instructions += MeasureCta(machine.gpu, kernel, resident).instructions;
+  state.SetItemsProcessed(static_cast<std::int64_t>(instructions));
+}
+BENCHMARK_CAPTURE(SmCycleZoom, tensor_cores, "a100-sxm-80gb", "bf16");
+BENCHMARK_CAPTURE(SmCycleZoom, warp_groups, "h100-sxm-80gb", "bf16");
+BENCHMARK_CAPTURE(SmCycleZoom, pipes, "v100-pcie-32gb", "fp32");
 
 }  // namespace
 }  // namespace siliscope
