@@ -4,6 +4,7 @@
 // Whole waves, the partial wave and the tail follow from that.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -68,7 +69,7 @@ class KernelPlayer {
     std::int64_t step = 0, steps = 0;
     /// Of the first pass, whose loads run ahead into the next tile where a kernel is persistent,
     /// and of the pass after it.
-    Ring rings[2];
+    std::array<Ring, 2> rings;
     Ring& ring() { return rings[pass == 0 ? 0 : 1]; }
     Tick floor = 0;  ///< no step before
     Tick waiting_since = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/config/machine_loader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -146,7 +148,7 @@ void CheckDataTypes(const std::map<std::string, double>& rates, const std::strin
     for (const std::string& part :
          {type.substr(0, x), x == std::string::npos ? type.substr(0, x) : type.substr(x + 1)}) {
       if (!ParseDataType(part, &parsed)) {
-        fail(key + "." + type + ": not a data type" + Suggestion(part, DataTypeNames()));
+        fail(fmt::format("{}.{}: not a data type{}", key, type, Suggestion(part, DataTypeNames())));
       }
     }
   }
