@@ -292,7 +292,7 @@ void KernelPlayer::StepDone(std::uint32_t group) {
 /// skipped and their time, bytes and causes are those of the last. Grids of fewer windows are
 /// played whole.
 void KernelPlayer::WatchWindows() {
-  constexpr Tick kShortest = 30'000'000;  // many refreshes of the memory
+  constexpr Tick kShortest = 80'000'000;  // many refreshes of the memory
   constexpr double kEqual = 0.01;
   const Tick now = events_.now();
   const Tick length = now - window_begin_;
