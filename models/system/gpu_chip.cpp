@@ -15,17 +15,6 @@ namespace {
 
 constexpr int kPasses = 2;
 
-DramSpec MemoryOf(const MachineSpec& machine) {
-  DramSpec spec = machine.memory;
-  if (machine.IsIdeal("dram")) {
-    spec.kind = "ideal";
-    spec.ideal_bandwidth_bytes_per_s = 0;
-    spec.ideal_latency_s = 0;
-    spec.controller_latency_s = 0;
-  }
-  return spec;
-}
-
 L2Spec L2Of(const MachineSpec& machine) {
   L2Spec spec = machine.gpu.l2;
   if (spec.far_latency_cycles < spec.near_latency_cycles) {
@@ -59,7 +48,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       gpu_(program.gpu),
       tlb_(machine.gpu.sm.tlb),
       states_(program.gpu.launches.size()) {
-  dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
+  dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
   l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_.tensors);
   l2_->memory.bind(dram_->port);
   const GpuSpec& gpu = machine_.gpu;

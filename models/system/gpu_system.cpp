@@ -5,6 +5,7 @@
 #include "models/gpu/gpu_peak.h"
 #include "models/system/gpu_chip.h"
 #include "sim/contract/system_model.h"
+#include "sim/core/error.h"
 
 namespace siliscope {
 namespace {
@@ -24,13 +25,19 @@ class GpuSystem : public SystemModel {
   MachineSpec machine_;
 };
 
-/// Kernels are priced by the lowering itself; nothing asks this.
+/// The lowering prices kernels by a closed form of its own and simulates what it takes; whoever
+/// asks for a tile of an array has the wrong chip.
 class GpuTileCost : public TileCost {
  public:
-  double MatmulIntervalCycles(std::int64_t, double, bool) const override { return 0; }
-  double MatmulAloneCycles(std::int64_t, double, bool) const override { return 0; }
-  double VectorCycles(const VectorWork&, std::int64_t, std::int64_t) const override { return 0; }
-  double CopySeconds(std::int64_t, MemorySpace) const override { return 0; }
+  double MatmulIntervalCycles(std::int64_t, double, bool) const override { return NoArray(); }
+  double MatmulAloneCycles(std::int64_t, double, bool) const override { return NoArray(); }
+  double VectorCycles(const VectorWork&, std::int64_t, std::int64_t) const override {
+    return NoArray();
+  }
+  double CopySeconds(std::int64_t, MemorySpace) const override { return NoArray(); }
+
+ private:
+  [[noreturn]] static double NoArray() { throw InternalError("a GPU has no array tiles to price"); }
 };
 
 std::vector<std::string> PaidResources(const MachineSpec&) {

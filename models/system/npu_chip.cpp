@@ -13,21 +13,6 @@
 #include "sim/core/error.h"
 
 namespace siliscope {
-namespace {
-
-DramSpec MemoryOf(const MachineSpec& machine) {
-  DramSpec spec = machine.memory;
-  if (machine.IsIdeal("dram")) {
-    spec.kind = "ideal";
-    spec.ideal_bandwidth_bytes_per_s = 0;
-    spec.ideal_latency_s = 0;
-    spec.controller_latency_s = 0;
-  }
-  return spec;
-}
-
-}  // namespace
-
 NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
                  const Program& program, const SimulationOptions& options)
     : Domain(name),
@@ -44,10 +29,10 @@ NpuChip::NpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     }
   }
   if (Zoomed("dram")) {
-    dram_ = std::make_unique<ZoomedDram>("dram", MemoryOf(machine), static_cast<Domain&>(*this),
-                                         zoom_.waveform);
+    dram_ = std::make_unique<ZoomedDram>("dram", machine.EffectiveMemory(),
+                                         static_cast<Domain&>(*this), zoom_.waveform);
   } else {
-    dram_ = std::make_unique<Dram>("dram", MemoryOf(machine));
+    dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
   }
   const NpuSpec& npu = machine_.npu;
   if (npu.shared_memory.size_bytes > 0) {

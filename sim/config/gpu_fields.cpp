@@ -103,8 +103,6 @@ void VisitSm(FieldVisitor& v, SmSpec& s) {
   s.scheduler = static_cast<WarpScheduler>(scheduler);
   v.Flag("dual_issue", s.dual_issue, kOptional,
          "two independent instructions of a warp may issue in a cycle");
-  v.Flag("independent_threads", s.independent_threads, kOptional,
-         "diverged paths take turns (Volta on); else one runs to the end before the next");
   VisitRegisters(v, s.registers);
   VisitPipe(v, "fp32", s.fp32, kRequired, "single-precision pipe of a sub-core");
   VisitPipe(v, "fp16", s.fp16, kRequired, "packed half-precision pipe, two operations a lane");
@@ -142,8 +140,6 @@ void VisitTensorCore(FieldVisitor& v, TensorCoreSpec& s) {
             "cycles from an instruction to one that needs its result");
   v.Table("macs_per_cycle", s.macs_per_cycle, Dimension::kPlain, kRequired,
           "dense multiply-accumulates of an SM in a cycle, by data type");
-  v.Flag("sparse_2_to_4", s.sparse_2_to_4, kOptional,
-         "operands with two zeros in every four run at twice the rate");
   v.Real("warp_level_rate", s.warp_level_rate, Dimension::kPlain, {0.01, 1}, kOptional,
          "share of the rate that instructions of single warps reach");
   v.Integer("group_tail", s.group_tail_cycles, kCycles, kOptional,
@@ -226,12 +222,6 @@ void VisitGpu(FieldVisitor& v, GpuSpec& s) {
   VisitL2(v, s.l2);
   VisitLaunch(v, s.launch);
   VisitPower(v, s.power);
-  if (v.BeginSection("host_link", kOptional, "PCIe or NVLink-C2C to the host")) {
-    v.Real("bandwidth", s.host_link_bytes_per_s, Dimension::kBandwidth, kNotNegative, kRequired,
-           "attainable, each direction");
-    v.Integer("copy_engines", s.copy_engines, {1, 64}, kOptional, "copies at the same time");
-    v.EndSection();
-  }
 }
 
 }  // namespace siliscope

@@ -91,8 +91,7 @@ class MachineWriter : public YamlWriter {
         (name == "accumulators" && npu.accumulators.rows == 0) ||
         (name == "weight_fifo" && npu.weight_fifo_tiles == 0) ||
         (name == "shared_memory" && spec_.kind == "npu" && npu.shared_memory.size_bytes == 0) ||
-        (name == "host_link" && npu.host_link.bandwidth_bytes_per_s == 0 &&
-         spec_.gpu.host_link_bytes_per_s == 0) ||
+        (name == "host_link" && npu.host_link.bandwidth_bytes_per_s == 0) ||
         (name == "tensor_core" && spec_.gpu.tensor_core.generation == 0);
     return !absent && YamlWriter::BeginSection(key, need, meaning);
   }

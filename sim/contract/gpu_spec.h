@@ -72,7 +72,6 @@ struct TensorCoreSpec {
   std::int64_t latency_cycles = 24;    ///< to a dependent instruction
   /// Multiply-accumulates an SM does in a cycle, dense, by data type.
   std::map<std::string, double> macs_per_cycle;
-  bool sparse_2_to_4 = false;
   double warp_level_rate = 1;           ///< of one warp's own instructions, against warp groups
   std::int64_t group_tail_cycles = 66;  ///< warp-group MMA: last operand to result
   std::int64_t group_outstanding = 8;
@@ -84,7 +83,6 @@ struct SmSpec {
   std::int64_t max_ctas = 32;
   WarpScheduler scheduler = WarpScheduler::kGreedyThenOldest;
   bool dual_issue = false;
-  bool independent_threads = true;  ///< thread scheduling from Volta on; else a SIMT stack
   RegisterFileSpec registers;
   GpuPipeSpec fp32, fp16, fp64, integer, sfu;
   std::int64_t load_store_interval_cycles = 2;  ///< of a sub-core's load and store instructions
@@ -150,8 +148,6 @@ struct GpuSpec {
   GpuPowerSpec power;
   double base_clock_hz = 0;
   double lock_clock_hz = 0;  ///< 0 = boost, as the power limit allows
-  double host_link_bytes_per_s = 0;
-  std::int64_t copy_engines = 2;
 };
 
 }  // namespace siliscope

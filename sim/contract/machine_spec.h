@@ -41,6 +41,17 @@ struct MachineSpec {
 
   /// What the user made ideal (`--ideal dram`), by resource name.
   std::vector<std::string> ideal;
+  /// The off-chip memory, without latency and limit where the user made it ideal.
+  DramSpec EffectiveMemory() const {
+    DramSpec spec = memory;
+    if (IsIdeal("dram")) {
+      spec.kind = "ideal";
+      spec.ideal_bandwidth_bytes_per_s = 0;
+      spec.ideal_latency_s = 0;
+      spec.controller_latency_s = 0;
+    }
+    return spec;
+  }
   bool IsIdeal(const std::string& resource) const {
     return std::find(ideal.begin(), ideal.end(), resource) != ideal.end();
   }

@@ -26,20 +26,27 @@ inline SimulationRequest Request(const std::string& system, const std::string& w
   return request;
 }
 
-/// Runs in a child process, so that one test can compare several simulations.
-inline double Microseconds(const SimulationRequest& request) {
+/// What `measure` returns, run in a child process: one test can compare several simulations.
+template <typename Measure>
+double InChild(Measure measure) {
   int ends[2];
   if (::pipe(ends) != 0) ADD_FAILURE();
   if (::fork() == 0) {
-    const double us = ToMicroseconds(Simulate(request).record.total);
-    if (::write(ends[1], &us, sizeof us) != sizeof us) std::_Exit(1);
+    const double value = measure();
+    if (::write(ends[1], &value, sizeof value) != sizeof value) std::_Exit(1);
     std::_Exit(0);
   }
-  double us = -1;
-  if (::read(ends[0], &us, sizeof us) != sizeof us) ADD_FAILURE() << "the simulation failed";
+  double value = -1;
+  if (::read(ends[0], &value, sizeof value) != sizeof value) {
+    ADD_FAILURE() << "the simulation failed";
+  }
   ::close(ends[0]);
   ::close(ends[1]);
-  return us;
+  return value;
+}
+
+inline double Microseconds(const SimulationRequest& request) {
+  return InChild([&] { return ToMicroseconds(Simulate(request).record.total); });
 }
 
 }  // namespace siliscope

@@ -28,7 +28,6 @@ class GpuLowering {
   /// The data type that matrix products run in.
   const std::string& dtype() const { return program_.dtype; }
   const std::string& kernel_name() const { return kernel_name_; }
-  double WeightBytes() const { return weight_bytes_; }
   double ActivationBytes() const { return activation_bytes_; }
   double ElementBytes(TensorId id) const;
   std::int64_t TensorBytes(TensorId id) const;

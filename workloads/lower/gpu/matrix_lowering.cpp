@@ -45,7 +45,7 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
       lowering.AddTensor("partial_sums", p.m * best->split, p.n * 4, GranuleRows(p.n * 4));
   lowering.Launch(index, MakeGemmKernel(machine, p, *best, sums));
   lowering.Launch(index, MakeReductionKernel(machine, lowering.Layout(sums), sums, p.c, best->split,
-                                             p.m, p.n, p.c_bytes));
+                                             p.m, p.c_bytes));
 }
 
 namespace {

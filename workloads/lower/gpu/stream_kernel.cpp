@@ -101,7 +101,7 @@ GpuKernel MakeStreamKernel(const MachineSpec&, const GpuTensor& shape, const Str
 
 GpuKernel MakeReductionKernel(const MachineSpec& machine, const GpuTensor& sums_layout,
                               std::uint32_t sums, std::uint32_t result, std::int64_t splits,
-                              std::int64_t m, std::int64_t n, double result_bytes) {
+                              std::int64_t m, double result_bytes) {
   GpuTensor one = sums_layout;
   one.rows = m;
   StreamWork work;
@@ -110,7 +110,6 @@ GpuKernel MakeReductionKernel(const MachineSpec& machine, const GpuTensor& sums_
   work.operations = static_cast<int>(splits);
   for (std::int64_t z = 0; z < splits; ++z) work.loads.push_back({sums, 4});
   work.stores = {{result, result_bytes}};
-  (void)n;
   GpuKernel kernel = MakeStreamKernel(machine, one, work);
   // Each load takes the same place of another split.
   for (std::int64_t z = 0; z < splits; ++z) {

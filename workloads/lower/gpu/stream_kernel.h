@@ -31,9 +31,9 @@ struct StreamWork {
 GpuKernel MakeStreamKernel(const MachineSpec& machine, const GpuTensor& shape,
                            const StreamWork& work);
 
-/// Adds `splits` partial products of m x n sums in fp32.
+/// Adds `splits` partial products of m rows of sums in fp32.
 GpuKernel MakeReductionKernel(const MachineSpec& machine, const GpuTensor& sums_layout,
                               std::uint32_t sums, std::uint32_t result, std::int64_t splits,
-                              std::int64_t m, std::int64_t n, double result_bytes);
+                              std::int64_t m, double result_bytes);
 
 }  // namespace siliscope

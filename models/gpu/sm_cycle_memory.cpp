@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads, stores, asynchronous and bulk copies of an SM at cycle zoom.
+#include <algorithm>
+
+#include "models/gpu/lane_pattern.h"
+#include "models/gpu/sm_cycle.h"
+
+namespace siliscope {
+
+/// Passes of the memory pipe for one instruction; returns when the first is made.
+std::uint64_t SmCycle::TakeMemoryPipe(Warp* w, std::uint64_t passes) {
+  Subcore& s = subcores_[w->subcore];
+  const std::uint64_t start = std::max(now_, memory_pipe_free_);
+  memory_pipe_free_ = start + passes;
+  counters_.memory_pipe_cycles += passes;
+  s.memory_starts.push_back(start);
+  const auto depth = static_cast<std::size_t>(sm_.load_store_queue);
+  std::uint64_t free = now_ + static_cast<std::uint64_t>(sm_.load_store_interval_cycles);
+  if (s.memory_starts.size() > depth) s.memory_starts.pop_front();
+  if (s.memory_starts.size() == depth) free = std::max(free, s.memory_starts.front());
+  s.pipe_free[kMemory] = free;
+  return start;
+}
+
+void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
+  const WarpAccess& access = ProgramOf(*w).accesses[in.access];
+  const auto passes = static_cast<std::uint64_t>(
+      in.lanes == 32 ? wavefronts_[w->role][in.access]
+                     : SharedWavefronts(sm_.shared_memory, access, in.lanes));
+  const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
+  const auto width =
+      static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
+  const std::uint64_t least = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
+  counters_.bank_conflicts += passes > least ? passes - least : 0;
+  counters_.shared_bytes += bytes;
+  const std::uint64_t start = TakeMemoryPipe(w, passes);
+  Write(w, in, start + passes - 1 + static_cast<std::uint64_t>(sm_.shared_memory.latency_cycles),
+        IssueSlot::kShortScoreboard);
+}
+
+void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
+                           std::vector<TouchedLine>* lines) {
+  const WarpAccess& access = ProgramOf(w).accesses[in.access];
+  if (program_ == nullptr) {  // a pattern alone: rows far apart, aligned
+    Coalesce(
+        sm_.l1, access, in.lanes,
+        [&](std::int64_t r) { return r * (std::int64_t{1} << 20) + access.offset; }, lines);
+    return;
+  }
+  const OperandStream& stream = kernel_.streams[access.stream];
+  const GpuTensor& tensor = program_->tensors[stream.tensor];
+  const Cta& cta = ctas_[w.cta];
+  const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
+  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], cta.place);
+  const Rectangle at = RectangleOf(stream, tensor, cta.place, range.first + w.step + in.ahead);
+  if (at.rows == 0) {
+    lines->clear();
+    return;
+  }
+  const std::int64_t row0 = access.row + access.warp_rows * w.in_role;
+  const std::int64_t stride = access.row_stride > 0 ? access.row_stride : 1;
+  Coalesce(
+      sm_.l1, access, in.lanes,
+      [&](std::int64_t r) {
+        const std::int64_t row = at.row + std::min(row0 + r * stride, at.rows - 1);
+        const std::int64_t byte = std::min(access.offset + access.warp_bytes * w.in_role,
+                                           std::max<std::int64_t>(0, at.bytes - 1));
+        return tensor.address + row * tensor.row_bytes + at.byte + byte;
+      },
+      lines);
+}
+
+std::uint64_t SmCycle::MovePastL1(const std::vector<TouchedLine>& lines, std::uint64_t cycle) {
+  std::uint64_t ready = cycle;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    ready = std::max(ready, memory_.Read(cycle + i, lines[i]));
+  }
+  return ready;
+}
+
+void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
+  TouchedLines(*w, in, &touched_);
+  const WarpAccess& access = ProgramOf(*w).accesses[in.access];
+  // One tag a cycle, and 128 bytes of data a cycle.
+  const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
+  const std::uint64_t passes =
+      std::max<std::uint64_t>(std::max<std::uint64_t>(1, touched_.size()), (bytes + 127) / 128);
+  std::uint64_t start = TakeMemoryPipe(w, passes);
+  switch (in.op) {
+    case WarpOpcode::kLoadGlobal: {
+      std::uint64_t ready = start + static_cast<std::uint64_t>(sm_.l1.latency_cycles);
+      for (const TouchedLine& line : touched_) {
+        const L1Cache::Result r = l1_.Load(start++, line, memory_);
+        ready = std::max(ready, r.ready);
+        counters_.l1_hits += r.hits;
+        counters_.l1_misses += r.misses;
+      }
+      Write(w, in, ready, IssueSlot::kLongScoreboard);
+      break;
+    }
+    case WarpOpcode::kAsyncCopy: {
+      // The data passes the banks when it arrives.
+      const std::uint64_t writes = (bytes + 127) / 128;
+      memory_pipe_free_ += writes;
+      counters_.memory_pipe_cycles += writes;
+      counters_.shared_bytes += bytes;
+      w->open_copies = std::max(w->open_copies, MovePastL1(touched_, start) + writes);
+      break;
+    }
+    case WarpOpcode::kAtomic: {
+      std::uint64_t ready = start;
+      for (const TouchedLine& line : touched_) {
+        ready = std::max(ready, memory_.Read(memory_.Write(start++, line), line));
+      }
+      Write(w, in, ready, IssueSlot::kLongScoreboard);
+      break;
+    }
+    default:
+      for (const TouchedLine& line : touched_) l1_.Store(start++, line, memory_);
+      break;
+  }
+}
+
+void SmCycle::BulkLines(const Warp& w, const WarpInstruction& in,
+                        std::vector<TouchedLine>* lines) const {
+  const WarpAccess& access = ProgramOf(w).accesses[in.access];
+  lines->clear();
+  if (program_ == nullptr) {
+    for (std::int64_t b = 0; b < access.bulk_bytes; b += sm_.l1.line_bytes) {
+      lines->push_back({b, 0xf});
+    }
+    return;
+  }
+  const OperandStream& stream = kernel_.streams[access.stream];
+  const GpuTensor& tensor = program_->tensors[stream.tensor];
+  const Cta& cta = ctas_[w.cta];
+  const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
+  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], cta.place);
+  const Rectangle at = RectangleOf(stream, tensor, cta.place, range.first + w.step + in.ahead);
+  for (std::int64_t r = 0; r < at.rows; ++r) {
+    const std::int64_t begin = tensor.address + (at.row + r) * tensor.row_bytes + at.byte;
+    for (std::int64_t b = begin / 128 * 128; b < begin + at.bytes; b += 128) {
+      lines->push_back({b, 0xf});
+    }
+  }
+}
+
+void SmCycle::BulkCopy(Warp* w, const WarpInstruction& in) {
+  const WarpAccess& access = ProgramOf(*w).accesses[in.access];
+  BulkLines(*w, in, &touched_);
+  std::uint64_t cycle =
+      std::max(now_, bulk_free_) + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
+  std::uint64_t ready = cycle;
+  for (const TouchedLine& line : touched_) ready = std::max(ready, memory_.Read(cycle++, line));
+  bulk_free_ = cycle;
+  // Whole lines are written past the memory pipe: products that read 128 bytes a cycle keep their
+  // rate while copies arrive (m64n256k16 reaches its peak with both operands in shared memory).
+  counters_.shared_bytes += static_cast<std::uint64_t>(access.bulk_bytes);
+  const auto ring = static_cast<std::size_t>(in.operand);
+  Cta& cta = ctas_[w->cta];
+  MbarrierUse& use = w->mbarriers[ring];
+  const auto stage = static_cast<std::size_t>(use.copies++ / kernel_.mbarriers[ring].arrivals %
+                                              kernel_.mbarriers[ring].stages);
+  Mbarrier& m = cta.mbarriers[ring][stage];
+  ++m.arrived;
+  m.ready = std::max(m.ready, ready);
+  CheckPhase(&cta, ring, stage);
+  w->issue_after = now_ + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
+}
+
+}  // namespace siliscope

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arithmetic pipes, register banks and Tensor Cores of an SM at cycle zoom.
+#include <algorithm>
+
+#include "models/gpu/sm_cycle.h"
+
+namespace siliscope {
+
+void SmCycle::Write(Warp* w, const WarpInstruction& in, std::uint64_t when, IssueSlot reason) {
+  if (in.destination == kNoRegister) return;
+  for (std::size_t r = 0; r < in.destinations; ++r) {
+    w->register_ready[in.destination + r] = when;
+    w->register_reason[in.destination + r] = reason;
+  }
+}
+
+/// Cycles by which the operands of one instruction overstay the pipe's interval: a bank delivers
+/// one operand a cycle; what the reuse cache holds needs none.
+std::int64_t SmCycle::BankConflict(const WarpInstruction& in) const {
+  std::array<std::int64_t, 64> reads{};
+  std::int64_t most = 0;
+  for (std::size_t i = 0; i < in.sources.size(); ++i) {
+    const std::uint8_t r = in.sources[i];
+    if (r == kNoRegister || (sm_.registers.reuse_cache && ((in.reuse >> i) & 1) != 0)) continue;
+    bool again = false;
+    for (std::size_t j = 0; j < i; ++j) again = again || in.sources[j] == r;
+    if (again) continue;
+    most = std::max(
+        most, ++reads[static_cast<std::size_t>(r) % static_cast<std::size_t>(sm_.registers.banks)]);
+  }
+  return (most + sm_.registers.reads_per_bank - 1) / sm_.registers.reads_per_bank;
+}
+
+void SmCycle::Arithmetic(Warp* w, const WarpInstruction& in, Pipe pipe, const GpuPipeSpec& spec,
+                         IssueSlot reason) {
+  const std::int64_t interval = std::max(spec.interval_cycles, BankConflict(in));
+  const std::int64_t late = interval - spec.interval_cycles;
+  subcores_[w->subcore].pipe_free[pipe] = now_ + static_cast<std::uint64_t>(interval);
+  Write(w, in, now_ + static_cast<std::uint64_t>(spec.latency_cycles + late), reason);
+}
+
+void SmCycle::Mma(Warp* w, const WarpInstruction& in) {
+  const double cycles =
+      static_cast<double>(in.macs) / (tensor_rate_ * gpu_.tensor_core.warp_level_rate);
+  // Fractions of a cycle are carried to the next instruction.
+  double& owed = subcores_[w->subcore].tensor_fraction;
+  owed += cycles;
+  const auto interval = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(owed));
+  owed = std::max(0.0, owed - static_cast<double>(interval));
+  subcores_[w->subcore].pipe_free[kTensor] = now_ + interval;
+  counters_.tensor_cycles += interval;
+  const auto latency = static_cast<std::uint64_t>(gpu_.tensor_core.latency_cycles);
+  Write(w, in, now_ + std::max(latency, interval), IssueSlot::kTensor);
+}
+
+void SmCycle::GroupMma(Warp* w, const WarpInstruction& in) {
+  Subcore& s = subcores_[w->subcore];
+  const auto interval = std::max<std::uint64_t>(
+      1, static_cast<std::uint64_t>(static_cast<double>(in.macs) / tensor_rate_ + 0.5));
+  std::uint64_t end = now_ + interval;
+  if (w->in_role % 4 == 0 && in.access != kNoAccess) {
+    // Operands stream from shared memory once for the four warps.
+    const auto bytes = static_cast<std::uint64_t>(ProgramOf(*w).accesses[in.access].bulk_bytes);
+    const auto width =
+        static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
+    const std::uint64_t passes = (bytes + width - 1) / width;
+    const std::uint64_t start = std::max(now_, memory_pipe_free_);
+    memory_pipe_free_ = start + passes;
+    counters_.memory_pipe_cycles += passes;
+    counters_.shared_bytes += bytes;
+    end = std::max(end, start + passes);
+  }
+  s.pipe_free[kTensor] = end;
+  counters_.tensor_cycles += interval;
+  w->group_mmas.push_back(end + static_cast<std::uint64_t>(gpu_.tensor_core.group_tail_cycles));
+}
+
+}  // namespace siliscope
