@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction caches of an SM: an L0 in each sub-core and an L1 that the sub-cores share, backed by
-// the L2. Lines arrive; a warp that needs one before waits for it. A miss fetches lines ahead.
+// the L2. Lines arrive; a warp that needs one before waits for it. Each use fetches lines ahead.
 #pragma once
 
 #include <algorithm>
@@ -21,11 +21,9 @@ class InstructionFetch {
     lines_ = instructions / per_line + 1;
     l1_arrival_.assign(lines_, kAbsent);
     l0_.assign(static_cast<std::size_t>(subcores), Level{});
-    for (Level& level : l0_) {
-      level.arrival.assign(lines_, kAbsent);
-      level.last_use.assign(lines_, 0);
-    }
-    l0_lines_ = static_cast<std::size_t>(std::max<std::int64_t>(1, spec.l0_bytes / kLineBytes));
+    for (Level& level : l0_) level.arrival.assign(lines_, kAbsent);
+    l0_lines_ = static_cast<std::size_t>(
+        std::max<std::int64_t>(spec.prefetch_lines + 1, spec.l0_bytes / kLineBytes));
   }
 
   /// The L1 holds the program already, as in a run that is repeated.
@@ -36,21 +34,14 @@ class InstructionFetch {
 
   std::size_t LineOf(std::size_t instruction) const { return instruction / per_line_; }
 
-  /// The cycle from which a sub-core can issue from a line.
+  /// The cycle from which a sub-core can issue from a line. Lines behind it are fetched ahead, so
+  /// that straight-line code waits only where it begins.
   std::uint64_t Arrival(std::size_t subcore, std::size_t line, std::uint64_t now) {
     Level& level = l0_[subcore];
-    level.last_use[line] = now;
-    if (level.arrival[line] != kAbsent) return level.arrival[line];
-    const auto ahead = static_cast<std::size_t>(spec_.prefetch_lines);
-    const std::size_t end = std::min(lines_, line + 1 + ahead);
-    for (std::size_t i = line; i < end; ++i) {
-      if (l1_arrival_[i] == kAbsent) l1_arrival_[i] = now + l2_latency_;
-      if (level.arrival[i] != kAbsent) continue;
-      if (level.resident >= l0_lines_) Evict(&level, i);
-      level.arrival[i] =
-          std::max(now, l1_arrival_[i]) + static_cast<std::uint64_t>(spec_.l0_miss_cycles);
-      level.last_use[i] = now;
-      ++level.resident;
+    const std::size_t last =
+        std::min(lines_ - 1, line + static_cast<std::size_t>(spec_.prefetch_lines));
+    if (level.arrival[line] == kAbsent || level.arrival[last] == kAbsent) {
+      for (std::size_t i = line; i <= last; ++i) Fetch(&level, i, now);
     }
     return level.arrival[line];
   }
@@ -59,19 +50,23 @@ class InstructionFetch {
   static constexpr std::int64_t kLineBytes = 128;
   static constexpr std::uint64_t kAbsent = ~std::uint64_t{0};
   struct Level {
-    std::vector<std::uint64_t> arrival, last_use;
-    std::size_t resident = 0;
+    std::vector<std::uint64_t> arrival;
+    std::vector<std::size_t> resident;  ///< in the order in which they came, round and round
+    std::size_t next = 0;               ///< to be replaced
   };
 
-  void Evict(Level* level, std::size_t keep) const {
-    std::size_t oldest = keep;
-    for (std::size_t i = 0; i < lines_; ++i) {
-      if (i == keep || level->arrival[i] == kAbsent) continue;
-      if (oldest == keep || level->last_use[i] < level->last_use[oldest]) oldest = i;
+  void Fetch(Level* level, std::size_t line, std::uint64_t now) {
+    if (level->arrival[line] != kAbsent) return;
+    if (l1_arrival_[line] == kAbsent) l1_arrival_[line] = now + l2_latency_;
+    if (level->resident.size() < l0_lines_) {
+      level->resident.push_back(line);
+    } else {
+      level->arrival[level->resident[level->next]] = kAbsent;
+      level->resident[level->next] = line;
+      level->next = (level->next + 1) % l0_lines_;
     }
-    if (oldest == keep) return;
-    level->arrival[oldest] = kAbsent;
-    --level->resident;
+    level->arrival[line] =
+        std::max(now, l1_arrival_[line]) + static_cast<std::uint64_t>(spec_.l0_miss_cycles);
   }
 
   InstructionCacheSpec spec_;

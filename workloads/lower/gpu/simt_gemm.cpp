@@ -41,7 +41,8 @@ class SimtGemmWriter {
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     Operands(0);
     const std::int32_t loop = b_.Here();
-    for (std::int64_t part = 0; part < t_.bk / kPart; ++part) Part(ahead);
+    Part(ahead);
+    b_.Loop(loop, static_cast<int>(t_.bk / kPart));
     b_.LoopPass(loop, 0);
     Epilogue();
     kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
