@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t kLineBytes = 128;
 constexpr std::int64_t kLinesPerGranule = 64;
+constexpr int kCandidates = 2;  // of a replacement
 
 std::int64_t CountLines(std::uint64_t lines) { return __builtin_popcountll(lines); }
 
@@ -225,31 +226,31 @@ void L2Cache::WriteGranule(const L2Request& request, std::uint32_t granule, std:
     // Copies in the other partition are out of date.
     const std::size_t other = 1 - p;
     if (partitions_ > 1 && (g.valid[other] & home) != 0) {
-      state_[other].lines -= CountLines(g.valid[other] & home);
-      g.valid[other] &= ~home;
-      if (g.valid[other] == 0) Unlink(granule, other);
+      const std::uint64_t stale = g.valid[other] & home;
+      if (stale == g.valid[other]) {
+        Remove(granule, other);
+      } else {
+        state_[other].lines -= CountLines(stale);
+        g.valid[other] &= ~stale;
+      }
     }
   }
 }
 
-void L2Cache::Unlink(std::uint32_t granule, std::size_t partition) {
+void L2Cache::Remove(std::uint32_t granule, std::size_t partition) {
   Granule& g = granules_[granule];
   Partition& p = state_[partition];
-  const std::uint32_t before = g.previous[partition], after = g.next[partition];
-  (before == kNoGranule ? p.oldest : granules_[before].next[partition]) = after;
-  (after == kNoGranule ? p.newest : granules_[after].previous[partition]) = before;
-  g.previous[partition] = g.next[partition] = kNoGranule;
+  p.lines -= CountLines(g.valid[partition]);
+  g.valid[partition] = 0;
+  const std::uint32_t last = p.residents.back();
+  p.residents[g.place[partition]] = last;
+  granules_[last].place[partition] = g.place[partition];
+  p.residents.pop_back();
+  g.place[partition] = kNowhere;
 }
 
 void L2Cache::Touch(std::uint32_t granule, std::size_t partition) {
-  Partition& p = state_[partition];
-  if (p.newest == granule) return;
-  Granule& g = granules_[granule];
-  const bool linked = p.oldest == granule || g.previous[partition] != kNoGranule;
-  if (linked) Unlink(granule, partition);
-  g.previous[partition] = p.newest;
-  (p.newest == kNoGranule ? p.oldest : granules_[p.newest].next[partition]) = granule;
-  p.newest = granule;
+  granules_[granule].used[partition] = ++state_[partition].uses;
 }
 
 void L2Cache::Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when) {
@@ -257,21 +258,31 @@ void L2Cache::Insert(std::uint32_t granule, std::size_t partition, std::uint64_t
   Partition& p = state_[partition];
   p.lines += CountLines(lines & ~g.valid[partition]);
   g.valid[partition] |= lines;
+  if (g.place[partition] == kNowhere) {
+    g.place[partition] = static_cast<std::uint32_t>(p.residents.size());
+    p.residents.push_back(granule);
+  }
   Touch(granule, partition);
-  while (p.lines > capacity_lines_ && p.oldest != granule) DropOldest(partition, granule, when);
+  while (p.lines > capacity_lines_ && p.residents.size() > 1) DropOne(partition, granule, when);
 }
 
-void L2Cache::DropOldest(std::size_t partition, std::uint32_t keep, Tick when) {
+void L2Cache::DropOne(std::size_t partition, std::uint32_t keep, Tick when) {
   Partition& p = state_[partition];
-  const std::uint32_t victim = p.oldest;
-  if (victim == keep) return;
-  Granule& g = granules_[victim];
+  std::uint32_t victim = keep, age = 0;
+  for (int i = 0; i < kCandidates || victim == keep; ++i) {
+    random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    const std::uint32_t granule = p.residents[((random_ >> 32) * p.residents.size()) >> 32];
+    if (granule == keep || (victim != keep && p.uses - granules_[granule].used[partition] <= age)) {
+      continue;
+    }
+    victim = granule;
+    age = p.uses - granules_[granule].used[partition];
+  }
   const std::uint64_t one = HomeOfOne(victim);
-  const std::uint64_t home = g.valid[partition] & (partition == 0 ? ~one : one);
-  WriteBack(victim, g.dirty & home, when);
-  p.lines -= CountLines(g.valid[partition]);
-  g.valid[partition] = 0;
-  Unlink(victim, partition);
+  const std::uint64_t home =
+      granules_[victim].valid[partition] & (partition == 0 ? ~one : one);
+  WriteBack(victim, granules_[victim].dirty & home, when);
+  Remove(victim, partition);
 }
 
 void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {
@@ -287,10 +298,7 @@ void L2Cache::Evict(std::uint32_t tensor, Tick when) {
     Granule& g = granules_[granule];
     WriteBack(granule, g.dirty, when);
     for (std::size_t p = 0; p < partitions_; ++p) {
-      if (g.valid[p] == 0) continue;
-      state_[p].lines -= CountLines(g.valid[p]);
-      g.valid[p] = 0;
-      Unlink(granule, p);
+      if (g.valid[p] != 0) Remove(granule, p);
     }
   }
 }

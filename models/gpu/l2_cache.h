@@ -82,11 +82,13 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   double bytes_per_s() const;
 
  private:
+  static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   struct Granule {
-    std::array<std::uint64_t, 2> valid{};             ///< in each partition
-    std::uint64_t dirty = 0;                          ///< at home
-    std::array<Tick, 2> ready{};                      ///< when the line that came last was there
-    std::array<std::uint32_t, 2> previous{}, next{};  ///< by age, of each partition
+    std::array<std::uint64_t, 2> valid{};    ///< in each partition
+    std::uint64_t dirty = 0;                 ///< at home
+    std::array<Tick, 2> ready{};             ///< when the line that came last was there
+    std::array<std::uint32_t, 2> used{};     ///< when it was used last, of each partition
+    std::array<std::uint32_t, 2> place = {kNowhere, kNowhere};  ///< among the residents
   };
   struct Layout {             ///< of a tensor
     std::uint32_t first = 0;  ///< granule
@@ -97,10 +99,10 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   struct Partition {
     std::vector<Tick> slices;  ///< when each is free
     Timeline link;             ///< inward
-    std::uint32_t oldest = 0, newest = 0;
+    std::vector<std::uint32_t> residents;  ///< granules with lines here
+    std::uint32_t uses = 0;
     std::int64_t lines = 0;
   };
-  static constexpr std::uint32_t kNoGranule = 0;  ///< number 0 is never used
 
   /// The slices deliver or take lines of a granule; returns when the last has passed.
   Tick PassSlices(std::size_t partition, std::uint32_t granule, std::uint64_t lines,
@@ -109,9 +111,10 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
                       std::int64_t granule_column) const;
   std::uint64_t HomeOfOne(std::uint32_t granule) const;
   void Touch(std::uint32_t granule, std::size_t partition);
-  void Unlink(std::uint32_t granule, std::size_t partition);
+  void Remove(std::uint32_t granule, std::size_t partition);
   void Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when);
-  void DropOldest(std::size_t partition, std::uint32_t keep, Tick when);
+  /// Makes room: of a few residents taken at random, the one not used for longest goes.
+  void DropOne(std::size_t partition, std::uint32_t keep, Tick when);
   void WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when);
   /// Moves lines of a granule from or to memory; returns when the last is there.
   Tick MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, bool write);
@@ -131,6 +134,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::vector<Layout> layouts_;
   std::vector<Granule> granules_;
   std::array<Partition, 2> state_;
+  std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;  ///< of the replacement
   L2Counters counters_;
   Tick response_end_ = 0;
 };

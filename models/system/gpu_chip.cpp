@@ -36,7 +36,9 @@ const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
   const std::string key = CtaCostKey(gpu, kernel, co_resident);
   const auto it = store.find(key);
   if (it != store.end()) return it->second;
-  return store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
+  const CtaCost c = MeasureCta(gpu, kernel, co_resident);
+  if (getenv("DBG")) { fprintf(stderr, "%s co %ld start %.0f\n", kernel.name.c_str(), (long)co_resident, c.start_cycles); for (auto& p : c.passes) fprintf(stderr, "  int %.1f alone %.1f fill %.1f\n", p.interval_cycles, p.alone_cycles, p.fill_cycles); }
+  return store.emplace(key, c).first->second;
 }
 
 GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,

@@ -23,11 +23,12 @@ struct RowWork {
   std::int64_t vector = 4;  ///< elements of a load
   int ring = 1;
   bool welford = false;
+  bool keeps_l1 = true;      ///< passes find in L1 what earlier ones have read
   bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
 };
 
 RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes);
 /// From x to y.
-GpuKernel MakeRowKernel(const MachineSpec& machine, RowWork work, std::uint32_t x, std::uint32_t y);
+GpuKernel MakeRowKernel(RowWork work, std::uint32_t x, std::uint32_t y);
 
 }  // namespace siliscope

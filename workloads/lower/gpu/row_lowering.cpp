@@ -20,7 +20,7 @@ void LowerRows(GpuLowering& lowering, std::uint32_t index, RowWork work) {
     lowering.SetLayout(t, work.rows, row_bytes, GranuleRows(row_bytes));
   }
   const std::uint32_t in = lowering.TensorOf(op.inputs[0]), out = lowering.TensorOf(result);
-  lowering.Launch(index, MakeRowKernel(lowering.machine(), work, in, out));
+  lowering.Launch(index, MakeRowKernel(work, in, out));
 }
 
 void LowerSoftmax(GpuLowering& lowering, std::uint32_t index) {
