@@ -278,11 +278,26 @@ void L2Cache::DropOne(std::size_t partition, std::uint32_t keep, Tick when) {
     victim = granule;
     age = p.uses - granules_[granule].used[partition];
   }
-  const std::uint64_t one = HomeOfOne(victim);
-  const std::uint64_t home =
-      granules_[victim].valid[partition] & (partition == 0 ? ~one : one);
-  WriteBack(victim, granules_[victim].dirty & home, when);
+  if (granules_[victim].dirty != 0) CleanRows(partition, victim, when);
   Remove(victim, partition);
+}
+
+/// Writes back a granule and what lies beside it in the same rows of the memory, so that a row that
+/// is opened takes more than one line (Lee et al., DRAM-aware last-level cache writeback, 2010).
+void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when) {
+  constexpr std::int64_t kRowLines = 8;
+  const Layout& layout = layouts_[TensorOf(granule)];
+  const std::int64_t width = std::max<std::int64_t>(1, kRowLines / layout.lines_per_granule_row);
+  const std::int64_t index = granule - layout.first;
+  const std::int64_t column = index % layout.granules_per_row;
+  const std::int64_t first = index - column % width;
+  const std::int64_t last = std::min(first + width, index - column + layout.granules_per_row);
+  for (std::int64_t i = first; i < last; ++i) {
+    const auto g = static_cast<std::uint32_t>(layout.first + i);
+    if (granules_[g].dirty == 0) continue;
+    const std::uint64_t one = HomeOfOne(g);
+    WriteBack(g, granules_[g].dirty & (partition == 0 ? ~one : one), when);
+  }
 }
 
 void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {

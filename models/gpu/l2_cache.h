@@ -115,6 +115,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   void Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when);
   /// Makes room: of a few residents taken at random, the one not used for longest goes.
   void DropOne(std::size_t partition, std::uint32_t keep, Tick when);
+  void CleanRows(std::size_t partition, std::uint32_t granule, Tick when);
   void WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when);
   /// Moves lines of a granule from or to memory; returns when the last is there.
   Tick MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, bool write);

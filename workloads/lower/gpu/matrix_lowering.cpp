@@ -60,18 +60,17 @@ std::uint32_t Quantise(GpuLowering& lowering, std::uint32_t index, TensorId acti
       lowering.AddTensor(tensor.name + "_fp8", layout.rows,
                          std::max<std::int64_t>(1, layout.row_bytes / 2), layout.granule_rows);
   const std::uint32_t scale = lowering.AddTensor(tensor.name + "_scale", 1, 128, 1);
-  StreamWork zero{"fill", {}, {{scale, 4}}, 1, 0, 1};
-  zero.elements_bytes = 4;
+  StreamWork zero{"fill", {}, {{scale, 4}}, 1, 0, 1, 4, 128, {}};
   lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), zero));
-  StreamWork largest{"absolute_maximum", {{from, 2}}, {}, 3, 0, 8};
-  largest.elements_bytes = 2;
+  StreamWork largest{"absolute_maximum", {{from, 2}}, {}, 3, 0, 8, 2, 128, scale};
   lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), largest));
-  StreamWork scales{"scale", {{scale, 4}}, {{scale, 4}}, 4, 1, 1};
-  scales.elements_bytes = 4;
+  StreamWork scales{"scale", {{scale, 4}}, {{scale, 4}}, 4, 1, 1, 4, 128, {}};
   lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), scales));
-  StreamWork quantise{"quantise", {{from, 2}}, {{to, 1}}, 4, 0, 8};
-  quantise.elements_bytes = 2;
+  StreamWork quantise{"quantise", {{from, 2}}, {{to, 1}}, 4, 0, 8, 2, 128, {}};
   lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(from), quantise));
+  // The product is given the product of both operands' scales.
+  StreamWork both{"scale_product", {{scale, 4}, {scale, 4}}, {{scale, 4}}, 1, 0, 1, 4, 128, {}};
+  lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), both));
   return to;
 }
 

@@ -28,6 +28,30 @@ OperandStream StretchOf(const StreamOperand& operand, double shape_bytes, std::i
   return s;
 }
 
+/// Over the lanes of each warp, over the warps through shared memory, then into memory.
+void WriteCtaReduction(WarpProgramBuilder* b, std::uint16_t stream) {
+  const std::uint16_t shared = b->Access(WarpAccess{});
+  WarpAccess one;
+  one.stream = stream;
+  one.lanes_per_row = 1;
+  const std::uint16_t result = b->Access(one);
+  const auto combine = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      b->Memory(WarpOpcode::kLoadShared, shared, 40, 1);  // shuffle
+      b->Add(WarpOpcode::kFp32, 32, 40, 32);
+    }
+  };
+  b->Phase(1);
+  const std::int32_t loop = b->Here();
+  combine(5);
+  b->Memory(WarpOpcode::kStoreShared, shared, 32);
+  b->WithOperand(WarpOpcode::kBarrier, 0);
+  b->Memory(WarpOpcode::kLoadShared, shared, 32, 1);
+  combine(5);
+  b->Memory(WarpOpcode::kAtomic, result, 41).lanes = 1;
+  b->LoopPass(loop, 1);
+}
+
 WarpProgram ProgramOf(const StreamWork& work) {
   WarpProgramBuilder b;
   const std::int64_t per_thread = work.per_thread;
@@ -63,6 +87,7 @@ WarpProgram ProgramOf(const StreamWork& work) {
     b.Memory(WarpOpcode::kStoreGlobal, accesses[work.loads.size() + i], 128, 4);
   }
   b.LoopPass(loop, 0);
+  if (work.reduces_to) WriteCtaReduction(&b, stream);
   return b.Finish();
 }
 
@@ -93,6 +118,15 @@ GpuKernel MakeStreamKernel(const MachineSpec&, const GpuTensor& shape, const Str
     k.streams.push_back(StretchOf(store, work.elements_bytes, rows, bytes));
   }
   k.passes = {pass};
+  if (work.reduces_to) {
+    OperandStream result;
+    result.tensor = *work.reduces_to;
+    result.rows = 1, result.row_bytes = 4;
+    KernelPass reduction;
+    reduction.stores = {static_cast<std::uint16_t>(k.streams.size())};
+    k.streams.push_back(result);
+    k.passes.push_back(reduction);
+  }
   k.fp32_per_cta = static_cast<double>(work.threads * work.per_thread) *
                    static_cast<double>(work.operations + 4 * work.special);
   k.roles = {{"main", k.warps, ProgramOf(work)}};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct StreamWork {
   std::int64_t per_thread = 4;  ///< elements
   double elements_bytes = 4;    ///< of an element in the tensor that gives the grid
   std::int64_t threads = 128;
+  /// The CTA's elements become one value, which joins the first of this tensor by an atomic.
+  std::optional<std::uint32_t> reduces_to;
 };
 
 /// `shape` gives the grid: CTAs take stretches of its rows.
