@@ -204,6 +204,21 @@ void VisitPower(FieldVisitor& v, GpuPowerSpec& s) {
   v.EndSection();
 }
 
+void VisitLibrary(FieldVisitor& v, KernelLibrarySpec& s) {
+  if (!v.BeginSection("kernel_library", kOptional,
+                      "choices of the matrix library that the chip is measured with")) {
+    return;
+  }
+  v.Integer("large_tile_rows", s.large_tile_rows, {0, 1024}, kOptional,
+            "Tensor Core tile taken whatever the last wave wastes; 0 = the fastest kernel always");
+  v.Integer("large_tile_columns", s.large_tile_columns, {0, 1024}, kOptional, "of that tile");
+  v.Integer("large_tile_from_ctas", s.large_tile_from_ctas, {0, 1 << 20}, kOptional,
+            "for products of at least so many such tiles");
+  v.Integer("large_tile_below_k", s.large_tile_below_k, {0, 1 << 30}, kOptional,
+            "and of a shorter contraction, which is not worth splitting");
+  v.EndSection();
+}
+
 }  // namespace
 
 void VisitGpu(FieldVisitor& v, GpuSpec& s) {
@@ -222,6 +237,7 @@ void VisitGpu(FieldVisitor& v, GpuSpec& s) {
   VisitL2(v, s.l2);
   VisitLaunch(v, s.launch);
   VisitPower(v, s.power);
+  VisitLibrary(v, s.library);
 }
 
 }  // namespace siliscope

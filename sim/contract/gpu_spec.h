@@ -137,6 +137,15 @@ struct GpuPowerSpec {
   double voltage_exponent = 2;  ///< energy of an event goes with (clock / boost)^this
 };
 
+/// What is known of the choices of the matrix library that a chip is measured with.
+struct KernelLibrarySpec {
+  /// The Tensor Core tile that it takes, whatever the last wave wastes, once a product has so many
+  /// of them, unless its contraction is long enough to be split. 0 = the fastest kernel always.
+  std::int64_t large_tile_rows = 0, large_tile_columns = 0;
+  std::int64_t large_tile_from_ctas = 0;
+  std::int64_t large_tile_below_k = 0;
+};
+
 struct GpuSpec {
   std::int64_t sms = 0;
   std::int64_t gpcs = 1;  ///< SMs are divided over them as evenly as they can be
@@ -146,6 +155,7 @@ struct GpuSpec {
   L2Spec l2;
   GpuLaunchSpec launch;
   GpuPowerSpec power;
+  KernelLibrarySpec library;
   double base_clock_hz = 0;
   double lock_clock_hz = 0;  ///< 0 = boost, as the power limit allows
 };

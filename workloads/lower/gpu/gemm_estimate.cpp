@@ -120,7 +120,7 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   // Little's law: what the CTAs keep in flight over the latency.
   const double in_flight =
       std::min(ctas, groups * resident) * static_cast<double>(t.stages) * operand_bytes * (bm + bn);
-  const double reached = std::min(dram, in_flight / (1.3 * dram_latency));
+  const double reached = std::min(dram, in_flight / (1.9 * dram_latency));
   double seconds = std::max(cycles / clock, bytes / reached + (prologue + epilogue) / clock);
   if (split > 1) {
     seconds += gpu.launch.graph_s + 1.5e-6 + split * m * n * 4 / (l2_total * clock * 0.5);

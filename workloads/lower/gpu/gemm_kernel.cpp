@@ -164,7 +164,7 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
     t.bk = async ? bk : bk / 2;
     const double stage = static_cast<double>((t.bm + t.bn) * t.bk) * p.a_bytes;
     const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes);
-    t.stages = async ? std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, 4) : 2;
+    t.stages = async ? std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, t.bm * t.bn >= 128 * 64 ? 4 : 6) : 2;
     if (static_cast<double>(t.stages) * stage + 1024 > room) continue;
     AddSplits(p, t, tiles);
   }

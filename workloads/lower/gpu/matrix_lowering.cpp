@@ -24,19 +24,48 @@ void AddEpilogue(GpuLowering& lowering, const Operator& op, GemmProblem* p) {
   }
 }
 
+namespace {
+
+/// The tile with the least estimated time, of those that `may` be taken.
+template <typename Predicate>
+std::optional<GemmTile> FastestTile(const MachineSpec& machine, const GemmProblem& p,
+                                    const std::vector<GemmTile>& tiles, Predicate may) {
+  std::optional<GemmTile> best;
+  double least = 0;
+  for (const GemmTile& tile : tiles) {
+    if (!may(tile)) continue;
+    const double seconds = EstimateGemmSeconds(machine, p, tile);
+    if (!best || seconds < least) best = tile, least = seconds;
+  }
+  return best;
+}
+
+/// The large tile that the chip's library is known to settle on.
+std::optional<GemmTile> SettledTile(const MachineSpec& machine, const GemmProblem& p,
+                                    const std::vector<GemmTile>& tiles) {
+  const KernelLibrarySpec& library = machine.gpu.library;
+  if (library.large_tile_rows == 0 || p.batch > 1 || !p.a_steps.empty()) return std::nullopt;
+  if (p.k >= library.large_tile_below_k) return std::nullopt;
+  return FastestTile(machine, p, tiles, [&](const GemmTile& t) {
+    const bool large =
+        (t.bm == library.large_tile_rows && t.bn == library.large_tile_columns) ||
+        (t.bn == library.large_tile_rows && t.bm == library.large_tile_columns);
+    const std::int64_t ctas = (p.m + t.bm - 1) / t.bm * ((p.n + t.bn - 1) / t.bn);
+    return large && t.kind == GemmTile::Kind::kTensor && t.split == 1 &&
+           ctas >= library.large_tile_from_ctas && p.m >= t.bm && p.n >= t.bn;
+  });
+}
+
+}  // namespace
+
 void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p) {
   const MachineSpec& machine = lowering.machine();
   const std::vector<GemmTile> tiles = GemmTiles(machine, p);
   if (tiles.empty()) throw UserError(p.dtype + " has no matrix kernel on " + machine.name);
   std::optional<GemmTile> best;
   if (!lowering.kernel_name().empty()) best = TileOfName(lowering.kernel_name(), p, tiles);
-  if (!best) {
-    double least = 0;
-    for (const GemmTile& tile : tiles) {
-      const double seconds = EstimateGemmSeconds(machine, p, tile);
-      if (!best || seconds < least) best = tile, least = seconds;
-    }
-  }
+  if (!best) best = SettledTile(machine, p, tiles);
+  if (!best) best = FastestTile(machine, p, tiles, [](const GemmTile&) { return true; });
   if (best->split == 1) {
     lowering.Launch(index, MakeGemmKernel(machine, p, *best, 0));
     return;
