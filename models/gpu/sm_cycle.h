@@ -194,7 +194,7 @@ class SmCycle {
   std::vector<std::vector<std::int64_t>> wavefronts_;  ///< by role and access, shared memory
   double tensor_rate_;  ///< multiply-accumulates of a sub-core in a cycle
   std::uint64_t now_ = 0;
-  std::uint64_t memory_pipe_free_ = 0, bulk_free_ = 0, constants_ready_ = kBlocked;
+  std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, constants_ready_ = kBlocked;
   std::vector<Warp> warps_;
   std::vector<std::uint32_t> free_warps_;
   std::vector<Cta> ctas_;

@@ -85,6 +85,15 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
   const std::uint64_t passes =
       std::max<std::uint64_t>(std::max<std::uint64_t>(1, touched_.size()), (bytes + 127) / 128);
+  if (in.op == WarpOpcode::kAsyncCopy) {
+    // Tags are looked up beside the banks; the data passes the banks when it arrives.
+    const std::uint64_t writes = (bytes + 127) / 128;
+    const std::uint64_t begin = std::max(TakeMemoryPipe(w, writes), tags_free_);
+    tags_free_ = begin + touched_.size();
+    counters_.shared_bytes += bytes;
+    w->open_copies = std::max(w->open_copies, MovePastL1(touched_, begin) + writes);
+    return;
+  }
   std::uint64_t start = TakeMemoryPipe(w, passes);
   switch (in.op) {
     case WarpOpcode::kLoadGlobal: {
@@ -96,15 +105,6 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
         counters_.l1_misses += r.misses;
       }
       Write(w, in, ready, IssueSlot::kLongScoreboard);
-      break;
-    }
-    case WarpOpcode::kAsyncCopy: {
-      // The data passes the banks when it arrives.
-      const std::uint64_t writes = (bytes + 127) / 128;
-      memory_pipe_free_ += writes;
-      counters_.memory_pipe_cycles += writes;
-      counters_.shared_bytes += bytes;
-      w->open_copies = std::max(w->open_copies, MovePastL1(touched_, start) + writes);
       break;
     }
     case WarpOpcode::kAtomic: {
