@@ -66,12 +66,13 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const KernelPass& pass = kernel.passes[p];
     const bool loads = !pass.loads.empty();
     // The latency of the memory is the chip's: a ring of one exposes it in every step.
-    const double exposed = loads && pass.ring <= 1 ? std::min(latency, 0.8 * alone[p]) : 0;
+    const bool exposes = pass.ring <= 1 && !pass.through_registers;
+    const double exposed = loads && exposes ? std::min(latency, 0.8 * alone[p]) : 0;
     PassCost c;
     c.interval_cycles = std::min(together[p] / static_cast<double>(co_resident), alone[p]);
     c.alone_cycles = std::max(alone[p] - exposed, c.interval_cycles);
     const double steps = static_cast<double>(FewSteps(pass));
-    const double once = loads && pass.ring > 1 ? latency : 0;
+    const double once = loads && !exposes ? latency : 0;
     c.fill_cycles = std::max(0.0, few.passes[p] - steps * alone[p] - once);
     cost.passes.push_back(c);
   }

@@ -253,6 +253,7 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
     wait.cause = Cause::kFillDrain;
   }
   if (loads) g.ring().arrivals.pop_front();
+  if (pass.through_registers) IssueLoads(group);
   Tick end = now;
   for (const std::uint32_t s : g.sms) {
     end = std::max(end, sms_[s]->Step(now, cost_.passes[g.pass], wait, op_));

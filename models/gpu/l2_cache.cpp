@@ -6,7 +6,6 @@
 namespace siliscope {
 namespace {
 
-constexpr std::int64_t kLineBytes = 128;
 constexpr std::int64_t kLinesPerGranule = 64;
 constexpr int kCandidates = 2;  // of a replacement
 
@@ -26,7 +25,8 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
       spec_(spec),
       clock_(clock),
       partitions_(static_cast<std::size_t>(spec.partitions)),
-      capacity_lines_(spec.size_bytes / kLineBytes / spec.partitions),
+      line_bytes_(spec.fetch_bytes),
+      capacity_lines_(spec.size_bytes / spec.fetch_bytes / spec.partitions),
       tensors_(tensors) {
   port.bind(*this);
   std::uint32_t next = 1;
@@ -36,7 +36,7 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
     layout.rows_per_granule = t.granule_rows;
     layout.lines_per_granule_row = kLinesPerGranule / t.granule_rows;
     layout.granules_per_row =
-        CeilDivide(CeilDivide(t.row_bytes, kLineBytes), layout.lines_per_granule_row);
+        CeilDivide(CeilDivide(t.row_bytes, line_bytes_), layout.lines_per_granule_row);
     layout.granules = layout.granules_per_row * CeilDivide(t.rows, t.granule_rows);
     next += static_cast<std::uint32_t>(layout.granules);
     layouts_.push_back(layout);
@@ -95,9 +95,9 @@ std::uint64_t L2Cache::Lines(const Layout& layout, const Rectangle& r, std::int6
                              std::int64_t granule_column) const {
   const std::int64_t per_row = layout.lines_per_granule_row;
   const std::int64_t first_line =
-      std::max(r.byte / kLineBytes - granule_column * per_row, std::int64_t{0});
+      std::max(r.byte / line_bytes_ - granule_column * per_row, std::int64_t{0});
   const std::int64_t last_line =
-      std::min((r.byte + r.bytes - 1) / kLineBytes - granule_column * per_row, per_row - 1);
+      std::min((r.byte + r.bytes - 1) / line_bytes_ - granule_column * per_row, per_row - 1);
   const std::int64_t first_row =
       std::max(r.row - granule_row * layout.rows_per_granule, std::int64_t{0});
   const std::int64_t last_row = std::min(r.row + r.rows - 1 - granule_row * layout.rows_per_granule,
@@ -118,12 +118,12 @@ L2Response L2Cache::Access(const L2Request& request) {
   const Layout& layout = layouts_[request.tensor];
   const Tick at_cache = request.when + half_near_;
   response.first = kNever;
-  const std::int64_t lines_a_row = (r.byte + r.bytes - 1) / kLineBytes - r.byte / kLineBytes + 1;
+  const std::int64_t lines_a_row = (r.byte + r.bytes - 1) / line_bytes_ - r.byte / line_bytes_ + 1;
   const std::int64_t bytes_per_line = CeilDivide(CeilDivide(r.bytes, lines_a_row), 32) * 32;
   const std::int64_t row0 = r.row / layout.rows_per_granule;
   const std::int64_t row1 = (r.row + r.rows - 1) / layout.rows_per_granule;
-  const std::int64_t column0 = r.byte / kLineBytes / layout.lines_per_granule_row;
-  const std::int64_t column1 = (r.byte + r.bytes - 1) / kLineBytes / layout.lines_per_granule_row;
+  const std::int64_t column0 = r.byte / line_bytes_ / layout.lines_per_granule_row;
+  const std::int64_t column1 = (r.byte + r.bytes - 1) / line_bytes_ / layout.lines_per_granule_row;
   for (std::int64_t row = row0; row <= row1; ++row) {
     for (std::int64_t column = column0; column <= column1; ++column) {
       const std::uint64_t lines = Lines(layout, r, row, column);
@@ -335,7 +335,7 @@ Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, b
   const std::int64_t row0 = index / layout.granules_per_row * layout.rows_per_granule;
   const std::int64_t line0 = index % layout.granules_per_row * layout.lines_per_granule_row;
   const std::int64_t pitch = tensor.row_bytes;
-  const std::int64_t bytes = CountLines(lines) * kLineBytes;
+  const std::int64_t bytes = CountLines(lines) * line_bytes_;
   (write ? counters_.dram_write_bytes : counters_.dram_read_bytes) += bytes;
   response_end_ = when;
   while (lines != 0) {
@@ -348,8 +348,8 @@ Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, b
     MemoryRequest request;
     request.when = when;
     request.address =
-        tensor.address + (row0 + bit / in_row) * pitch + (line0 + bit % in_row) * kLineBytes;
-    request.bytes = run * kLineBytes;
+        tensor.address + (row0 + bit / in_row) * pitch + (line0 + bit % in_row) * line_bytes_;
+    request.bytes = run * line_bytes_;
     request.write = write;
     memory->Request(request, *this, 0);
   }

@@ -129,6 +129,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   L2Spec spec_;
   Clock clock_;
   std::size_t partitions_;
+  std::int64_t line_bytes_;      ///< what a miss fetches
   std::int64_t capacity_lines_;  ///< of a partition
   Tick half_near_ = 0, far_ = 0;
   std::vector<GpuTensor> tensors_;

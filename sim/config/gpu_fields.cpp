@@ -157,6 +157,7 @@ void VisitL2(FieldVisitor& v, L2Spec& s) {
   v.Integer("slices", s.slices, kCount, kRequired, "of all partitions");
   v.Integer("slice_width", s.slice_bytes_per_cycle, {1, 1024}, kRequired,
             "bytes a slice delivers in a cycle");
+  v.Bytes("fetch", s.fetch_bytes, {32, 4096}, kOptional, "bytes that a miss fetches from memory");
   v.Real("clock", s.clock_hz, Dimension::kFrequency, {0, 1e11}, kOptional,
          "of the cache; default: the chip's");
   v.Integer("near_latency", s.near_latency_cycles, kCycles, kRequired,
@@ -216,6 +217,8 @@ void VisitLibrary(FieldVisitor& v, KernelLibrarySpec& s) {
             "for products of at least so many such tiles");
   v.Integer("large_tile_below_k", s.large_tile_below_k, {0, 1 << 30}, kOptional,
             "and of a shorter contraction, which is not worth splitting");
+  v.Integer("split_from_k", s.split_from_k, {0, 1 << 30}, kOptional,
+            "shorter contractions are never split over CTAs");
   v.EndSection();
 }
 

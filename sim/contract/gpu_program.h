@@ -119,6 +119,9 @@ struct KernelPass {
   std::int64_t steps = 1;
   std::int64_t ring = 1;                     ///< loads that may be under way or unused, in steps
   std::vector<std::uint16_t> loads, stores;  ///< streams
+  /// Loads go through registers, which are free for the next step's once a step begins; else a
+  /// stage of the ring is free once its step has ended.
+  bool through_registers = false;
   bool split_steps = false;                  ///< steps are divided over the grid's splits
   bool through_l1 = false;                   ///< plain loads, which leave their lines in L1
   bool rereads = false;                      ///< loads what an earlier pass has loaded

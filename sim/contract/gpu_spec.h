@@ -105,6 +105,7 @@ struct L2Spec {
   std::int64_t partitions = 1;
   std::int64_t slices = 1;  ///< of all partitions
   std::int64_t slice_bytes_per_cycle = 64;
+  std::int64_t fetch_bytes = 128;          ///< that a miss fetches from memory
   double clock_hz = 0;                     ///< 0 = the chip's clock
   std::int64_t near_latency_cycles = 200;  ///< of a load that hits, unloaded, L1 passed
   std::int64_t far_latency_cycles = 200;   ///< of a line that the other partition holds
@@ -144,6 +145,7 @@ struct KernelLibrarySpec {
   std::int64_t large_tile_rows = 0, large_tile_columns = 0;
   std::int64_t large_tile_from_ctas = 0;
   std::int64_t large_tile_below_k = 0;
+  std::int64_t split_from_k = 0;  ///< shorter contractions are never split over CTAs
 };
 
 struct GpuSpec {

@@ -89,8 +89,12 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   const double l2 =
       std::max(l2_bytes / (l2_total / active),
                operand_bytes * (bm + bn) / static_cast<double>(gpu.sm.l1.fill_bytes_per_cycle));
-  const double latency = static_cast<double>(gpu.l2.far_latency_cycles) /
-                         static_cast<double>(std::max<std::int64_t>(1, t.stages - 1));
+  // Operands that come from memory are waited for as long as it takes, over the stages ahead.
+  const bool from_memory = p.weights_cold || weights > static_cast<double>(gpu.l2.size_bytes) ||
+                           m * k * p.a_bytes > static_cast<double>(gpu.l2.size_bytes);
+  const double latency =
+      (from_memory ? dram_latency * clock : static_cast<double>(gpu.l2.far_latency_cycles)) /
+      static_cast<double>(std::max<std::int64_t>(1, t.stages - 1));
   const double barrier = 40;
   const auto step_of = [&](double c) {
     return std::max({c * compute + barrier, c * shared, c * l2, latency + barrier});

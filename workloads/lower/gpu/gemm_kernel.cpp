@@ -35,7 +35,8 @@ std::string NameOf(const GemmProblem& p, const GemmTile& t) {
 }
 
 /// Grid, streams and passes: what all GEMM kernels have in common.
-GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output, double c_bytes) {
+GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output, double c_bytes,
+                  bool through_registers) {
   GpuKernel k;
   k.name = NameOf(p, t);
   k.dtype = p.dtype;
@@ -92,7 +93,8 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   b.shared_by_cluster_rows = t.cluster_rows > 1;
   KernelPass main;
   main.steps = steps;
-  main.ring = t.stages;
+  main.through_registers = through_registers;
+  main.ring = through_registers ? 1 : t.stages;
   main.loads = {0, 1};
   main.split_steps = t.split > 1;
   KernelPass out;
@@ -134,10 +136,13 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
 
 bool Divides(std::int64_t part, std::int64_t whole) { return whole % part == 0; }
 
-void AddSplits(const GemmProblem& p, const GemmTile& tile, std::vector<GemmTile>* tiles) {
+void AddSplits(const MachineSpec& machine, const GemmProblem& p, const GemmTile& tile,
+               std::vector<GemmTile>* tiles) {
   const std::int64_t least = tile.kind == GemmTile::Kind::kSimt ? 128 : 256;
   for (const std::int64_t z : {1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32}) {
-    if (z > 1 && (p.k / z < least || p.batch > 1 || !p.a_steps.empty())) continue;
+    const bool may = p.k / z >= least && p.k >= machine.gpu.library.split_from_k && p.batch == 1 &&
+                     p.a_steps.empty();
+    if (z > 1 && !may) continue;
     GemmTile t = tile;
     t.split = z;
     tiles->push_back(t);
@@ -158,6 +163,8 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
   const bool async = machine.gpu.sm.async_copy;
   for (const Listed& l : kTiles) {
     if (l.bm / l.warps_m < machine.gpu.tensor_core.m) continue;
+    // The libraries of Volta and Turing have none smaller.
+    if (machine.gpu.tensor_core.generation < 3 && (l.bm < 64 || l.bn < 64)) continue;
     GemmTile t;
     t.kind = GemmTile::Kind::kTensor;
     t.bm = l.bm, t.bn = l.bn, t.warps_m = l.warps_m, t.warps_n = l.warps_n;
@@ -166,7 +173,7 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
     const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes);
     t.stages = async ? std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, t.bm * t.bn >= 128 * 64 ? 4 : 6) : 2;
     if (static_cast<double>(t.stages) * stage + 1024 > room) continue;
-    AddSplits(p, t, tiles);
+    AddSplits(machine, p, t, tiles);
   }
 }
 
@@ -187,7 +194,7 @@ void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p, std::vector
     for (const auto& [rows, columns] : kClusters) {
       if (!Divides(rows, CeilDivide(p.m, bm)) || !Divides(columns, CeilDivide(p.n, bn))) continue;
       t.cluster_rows = rows, t.cluster_columns = columns;
-      AddSplits(p, t, tiles);
+      AddSplits(machine, p, t, tiles);
     }
   }
 }
@@ -210,7 +217,7 @@ void AddSimtTiles(const MachineSpec& machine, const GemmProblem& p, std::vector<
     t.bm = l.bm, t.bn = l.bn, t.bk = 32, t.thread_m = l.thread_m, t.thread_n = l.thread_n;
     t.stages = wide ? 3 : 2;
     t.warps_m = std::max<std::int64_t>(1, l.bm / 32), t.warps_n = 1;
-    AddSplits(p, t, tiles);
+    AddSplits(machine, p, t, tiles);
   };
   if (wide) {
     for (const Listed& l : kWide) add(l);
@@ -252,7 +259,9 @@ GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
   const bool split = tile.split > 1;
   GemmProblem p = problem;
   if (split) p.c_bytes = 4, p.epilogue_operations = 0;
-  GpuKernel kernel = FrameOf(p, tile, split ? workspace : p.c, p.c_bytes);
+  const bool through_registers = !machine.gpu.sm.async_copy ||
+                                 (tile.kind == GemmTile::Kind::kSimt && tile.stages <= 2);
+  GpuKernel kernel = FrameOf(p, tile, split ? workspace : p.c, p.c_bytes, through_registers);
   if (split) {  // each split writes its own sums: rows of m of the workspace
     // Splits follow each other in the workspace as batches do.
     kernel.streams[2].row_split = p.m;
