@@ -7,7 +7,9 @@ namespace siliscope {
 namespace {
 
 /// Steps of the shorter of two runs: their difference is free of what happens once.
-std::int64_t FewSteps(const KernelPass& pass) { return std::min<std::int64_t>(pass.ring, 8) + 2; }
+std::int64_t FewSteps(const KernelPass& pass) {
+  return std::clamp<std::int64_t>(pass.ring, 2, 8) + 2;
+}
 constexpr std::int64_t kMoreSteps = 6;
 
 struct Times {

@@ -81,20 +81,17 @@ std::uint64_t SmCycle::MovePastL1(const std::vector<TouchedLine>& lines, std::ui
 void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   TouchedLines(*w, in, &touched_);
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
-  // One tag a cycle, and 128 bytes of data a cycle.
+  // One tag a cycle; beside it, 128 bytes of data a cycle pass the banks, which those of an
+  // asynchronous copy do when they arrive.
   const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
-  const std::uint64_t passes =
-      std::max<std::uint64_t>(std::max<std::uint64_t>(1, touched_.size()), (bytes + 127) / 128);
+  const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + 127) / 128);
+  std::uint64_t start = std::max(TakeMemoryPipe(w, passes), tags_free_);
+  tags_free_ = start + std::max<std::uint64_t>(1, touched_.size());
   if (in.op == WarpOpcode::kAsyncCopy) {
-    // Tags are looked up beside the banks; the data passes the banks when it arrives.
-    const std::uint64_t writes = (bytes + 127) / 128;
-    const std::uint64_t begin = std::max(TakeMemoryPipe(w, writes), tags_free_);
-    tags_free_ = begin + touched_.size();
     counters_.shared_bytes += bytes;
-    w->open_copies = std::max(w->open_copies, MovePastL1(touched_, begin) + writes);
+    w->open_copies = std::max(w->open_copies, MovePastL1(touched_, start) + passes);
     return;
   }
-  std::uint64_t start = TakeMemoryPipe(w, passes);
   switch (in.op) {
     case WarpOpcode::kLoadGlobal: {
       std::uint64_t ready = start + static_cast<std::uint64_t>(sm_.l1.latency_cycles);

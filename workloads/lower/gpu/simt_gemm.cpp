@@ -36,7 +36,7 @@ class SimtGemmWriter {
     if (async_) {
       b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
     } else {
-      Store();
+      for (int copy = 0; copy < copies_; ++copy) Store(copy);
     }
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     Operands(0);
@@ -54,8 +54,8 @@ class SimtGemmWriter {
     const auto global = [&](std::uint16_t stream, bool k_contiguous, std::int64_t rows) {
       WarpAccess a;
       a.stream = stream;
-      a.bytes_per_lane = k_contiguous ? 4 : 16;
-      const std::int64_t lanes = k_contiguous ? kPart : rows / 4;
+      a.bytes_per_lane = k_contiguous && async_ ? 4 : 16;
+      const std::int64_t lanes = k_contiguous ? kPart * 4 / a.bytes_per_lane : rows / 4;
       a.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(lanes, 1, 32));
       a.warp_rows = 32 / a.lanes_per_row;
       return b_.Access(a);
@@ -72,6 +72,8 @@ class SimtGemmWriter {
     WarpAccess store;
     store.bytes_per_lane = 16;
     store_ = b_.Access(store);
+    store.bytes_per_lane = 4;
+    store_word_ = b_.Access(store);
     WarpAccess out;
     out.stream = 2;
     out.bytes_per_lane = 16;
@@ -87,10 +89,12 @@ class SimtGemmWriter {
     return a;
   }
 
+  bool OfA(int copy) const {
+    return copy < std::max<int>(1, static_cast<int>(copies_ * t_.bm / (t_.bm + t_.bn)));
+  }
   void Copy(int ahead) {
     for (int i = 0; i < copies_; ++i) {
-      const bool of_a = i < std::max<int>(1, static_cast<int>(copies_ * t_.bm / (t_.bm + t_.bn)));
-      const std::uint16_t access = of_a ? global_a_ : global_b_;
+      const std::uint16_t access = OfA(i) ? global_a_ : global_b_;
       if (async_) {
         b_.Memory(WarpOpcode::kAsyncCopy, access, kNoRegister).ahead =
             static_cast<std::int16_t>(ahead);
@@ -101,9 +105,12 @@ class SimtGemmWriter {
     }
     if (async_) b_.Add(WarpOpcode::kAsyncCommit);
   }
-  void Store() {
-    for (int i = 0; i < copies_; ++i) {
-      b_.Memory(WarpOpcode::kStoreShared, store_, 232 + 4 * (i % 5), 4);
+  /// Into the other buffer. What lies along k is turned on its way: a word at a time.
+  void Store(int copy) {
+    const bool turned = OfA(copy) ? p_.a_k_contiguous : p_.b_k_contiguous;
+    for (int word = 0; word < (turned ? 4 : 1); ++word) {
+      b_.Memory(WarpOpcode::kStoreShared, turned ? store_word_ : store_, 232 + 4 * (copy % 5) + word,
+                turned ? 1 : 4);
     }
   }
   void Operands(std::int64_t set) {
@@ -120,20 +127,20 @@ class SimtGemmWriter {
     for (std::int64_t k = 0; k < each; ++k) {
       if (k == 0) Copy(ahead);
       Operands((k + 1) % 2);
-      Products(k % 2);
+      Products(k % 2, !async_ && k + 1 == each);
       b_.Overhead(3, 4);
     }
-    if (async_) {
-      b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
-    } else {
-      Store();
-    }
+    if (async_) b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     b_.Overhead(4, 8);
   }
-  void Products(std::int64_t set) {
+  /// With `stores`, what was loaded for the next part goes to shared memory between the products.
+  void Products(std::int64_t set, bool stores) {
     const int at = static_cast<int>(set) * 16;
+    int stored = 0;
     for (int m = 0; m < t_.thread_m; ++m) {
+      const int due = (m + 1) * copies_ / static_cast<int>(t_.thread_m);
+      for (; stores && stored < due; ++stored) Store(stored);
       for (int n = 0; n < t_.thread_n; ++n) {
         // Sums lie in the other bank than the column they are made with; A's row is reused.
         const int sum = 81 + (m * static_cast<int>(t_.thread_n) + n) % 150;
@@ -172,7 +179,8 @@ class SimtGemmWriter {
   bool async_ = false;
   int copies_ = 1;
   std::uint16_t global_a_ = 0, global_b_ = 0, global_c_ = 0, a_shared_ = 0, b_shared_ = 0,
-                store_ = 0;
+                store_ = 0,
+                store_word_ = 0;
 };
 
 }  // namespace
