@@ -126,12 +126,12 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
   ++started_;
   ++running_;
   // The CTA scheduler places so many a cycle; then the CTA is set up and runs to its first pass.
-  const std::int64_t in_cycle = std::max<std::int64_t>(1, gpu_.launch.ctas_per_cycle);
-  const std::int64_t place = running_ * members_ / in_cycle;
-  const Tick begin =
-      now + clock_.Cycles(static_cast<double>(std::min<std::int64_t>(place, started_) +
-                                              gpu_.launch.cta_start_cycles) +
-                          cost_.start_cycles);
+  const double place_cycles =
+      static_cast<double>(members_) / static_cast<double>(gpu_.launch.ctas_per_cycle);
+  const Tick placing = clock_.Cycles(place_cycles);
+  const Tick placed = scheduler_.Reserve(now, placing) + placing;
+  const Tick begin = placed + clock_.Cycles(static_cast<double>(gpu_.launch.cta_start_cycles) +
+                                            cost_.start_cycles);
   events_.Schedule(begin, &Call<&KernelPlayer::Begin>, this, index);
   return true;
 }

@@ -114,6 +114,7 @@ class KernelPlayer {
   ClusterSlots slots_;
   std::int64_t groups_in_grid_ = 0;  ///< that start: of a persistent kernel, those that fit
   std::int64_t tiles_ = 0, started_ = 0, running_ = 0;
+  Timeline scheduler_;  ///< of CTAs
   Tick end_ = 0;
   // Windows of CTAs: where one takes as long as the one before, further ones are not played.
   std::int64_t window_ = 0, completed_ = 0, window_end_ = 0;
