@@ -18,6 +18,12 @@
 namespace siliscope {
 namespace {
 
+LaunchMode LaunchModeOf(const std::string& launch) {
+  if (launch == "kernel") return LaunchMode::kKernel;
+  if (launch == "stream") return LaunchMode::kStream;
+  return launch == "eager" ? LaunchMode::kEager : LaunchMode::kGraph;
+}
+
 class NetworkCompiler : public Compiler {
  public:
   Program Compile(const WorkloadRequest& request, const MachineSpec& machine,
@@ -34,6 +40,7 @@ class NetworkCompiler : public Compiler {
     const bool whole = most > 0 && request.batch > most && invocations == 1;
     Program program = Lower(graph, machine, cost, request.dtype, invocations);
     program.workload = request.workload;
+    program.gpu.mode = LaunchModeOf(request.launch);
     program.network_hash = ContentHash(PrintGraph(graph));
     program.batch = BatchOf(graph) * invocations;
     if (whole) {
@@ -54,10 +61,7 @@ class NetworkCompiler : public Compiler {
     Program program = Lower(graph, machine, cost, request.dtype, 1, request.kernel);
     // In a captured graph of a whole network, weights have left the caches since their last use.
     program.gpu.cold_weights = request.launch == "graph";
-    program.gpu.mode = request.launch == "kernel"   ? LaunchMode::kKernel
-                       : request.launch == "stream" ? LaunchMode::kStream
-                       : request.launch == "eager"  ? LaunchMode::kEager
-                                                    : LaunchMode::kGraph;
+    program.gpu.mode = LaunchModeOf(request.launch);
     return program;
   }
 

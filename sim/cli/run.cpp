@@ -24,7 +24,7 @@ struct RunOptions {
   std::string out = "out";
   std::vector<std::string> set, ideal;
   std::string trace = "chrome", trace_time = "ns", trace_window, trace_units;
-  std::string zoom, zoom_operators;
+  std::string zoom, zoom_operators, host, lock_clock;
   bool vcd = false;
   bool no_advice = false;
 };
@@ -67,6 +67,8 @@ void Run(const RunOptions& o) {
   request.system = o.system;
   request.overrides = ParseOverrides(o.set);
   request.ideal = o.ideal;
+  if (!o.lock_clock.empty()) request.overrides.emplace_back("lock_clock", o.lock_clock);
+  request.host = o.host;
   request.work = ResolveWorkload(o.workload);
   request.options.spans = o.trace != "none";
   TraceOptionsOf(o);  // complains before anything runs
@@ -129,6 +131,12 @@ void AddRunCommand(CLI::App& app, int* /*exit_code*/) {
   run->add_option("--zoom", o->zoom, "units at cycle zoom: core0.array0, dram, ... (a,b,c)");
   run->add_option("--zoom-op", o->zoom_operators,
                   "operators whose tiles the arrays run at cycle zoom, a,b,c");
+  run->add_option("--host", o->host,
+                  "framework that launches the kernels of a GPU: one of `siliscope list hosts`");
+  run->add_option("--launch", o->workload.request.launch,
+                  "how kernels of a GPU follow each other, without a host")
+      ->check(CLI::IsMember(std::vector<std::string>{"graph", "kernel", "stream"}));
+  run->add_option("--lock-clock", o->lock_clock, "clock of a GPU, past its power limit: 1.41GHz");
   run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");
   run->callback([o] { Run(*o); });

@@ -21,6 +21,7 @@ struct WorkloadRequest {
   std::int64_t sequence = 0;
   std::string dtype;
   std::map<std::string, std::int64_t> dimensions;  ///< symbolic dimensions
+  std::string launch;  ///< of GPU kernels: graph, kernel or stream; "" = graph
 };
 
 /// One operator alone: a row of an operator list.
