@@ -19,6 +19,9 @@ namespace {
 
 constexpr int kOperatorProcess = 1;
 constexpr int kUnitProcess = 2;
+constexpr int kStreamProcess = 3;
+constexpr int kCtaProcess = 4;
+constexpr std::size_t kLanes = 64;  // of an SM, at most
 constexpr std::size_t kCounterSamples = 400;
 
 std::string JsonText(const std::string& text) {
@@ -53,6 +56,8 @@ class ChromeTrace {
     WriteTracks();
     WriteOperators();
     WriteCommands();
+    WriteKernels();
+    WriteCtas();
     WriteCounters();
     buffer_ += "\n]}\n";
     Flush(0);
@@ -230,6 +235,54 @@ class ChromeTrace {
     }
   }
 
+  /// A track a stream: what waits to be launched, and what runs.
+  void WriteKernels() {
+    if (record_.kernels.empty()) return;
+    Name("process_name", kStreamProcess, 0, "kernels");
+    std::map<std::uint32_t, bool> named;
+    for (const KernelRecord& k : record_.kernels) {
+      const GpuLaunch& launch = program_.gpu.launches[k.launch];
+      const GpuKernel& kernel = program_.gpu.kernels[launch.kernel];
+      if (!named[launch.stream]) {
+        Name("thread_name", kStreamProcess, launch.stream, fmt::format("stream {}", launch.stream));
+        named[launch.stream] = true;
+      }
+      if (!InWindow(k.start, k.end)) continue;
+      Next();
+      fmt::format_to(std::back_inserter(buffer_),
+                     "{{\"ph\":\"X\",\"name\":{},\"cat\":\"kernel\",\"pid\":{},\"tid\":{},\"ts\":{},"
+                     "\"dur\":{},\"args\":{{\"operator\":{},\"launch\":{},\"tile\":{},\"ctas\":{},"
+                     "\"waves\":{:.4g},\"occupancy_pct\":{:.4g},\"limiter\":{}}}}}",
+                     JsonText(kernel.name), kStreamProcess, launch.stream, At(k.start),
+                     Length(k.start, k.end), launch.op, k.launch, JsonText(kernel.tile), k.ctas,
+                     k.waves, k.occupancy_pct, JsonText(k.limiter));
+    }
+  }
+
+  /// A track for each CTA that an SM holds at a time.
+  void WriteCtas() {
+    if (record_.ctas.empty()) return;
+    Name("process_name", kCtaProcess, 0, "CTAs");
+    std::map<std::size_t, bool> named;
+    for (const CtaRecord& cta : record_.ctas) {
+      const std::string& sm = record_.units[cta.sm].name;
+      if (!Shown(sm) || !InWindow(cta.begin, cta.end)) continue;
+      const std::size_t thread = cta.sm * kLanes + cta.lane;
+      if (!named[thread]) {
+        Name("thread_name", kCtaProcess, thread, fmt::format("{} CTA {}", sm, cta.lane));
+        named[thread] = true;
+      }
+      const GpuLaunch& launch = program_.gpu.launches[cta.launch];
+      Next();
+      fmt::format_to(std::back_inserter(buffer_),
+                     "{{\"ph\":\"X\",\"name\":\"{},{}\",\"cat\":\"cta\",\"pid\":{},\"tid\":{},"
+                     "\"ts\":{},\"dur\":{},\"args\":{{\"operator\":{},\"launch\":{},\"kernel\":{}}}}}",
+                     cta.row, cta.column, kCtaProcess, thread, At(cta.begin),
+                     Length(cta.begin, cta.end), launch.op, cta.launch,
+                     JsonText(program_.gpu.kernels[launch.kernel].name));
+    }
+  }
+
   bool CommandShown(std::uint32_t command) const {
     const CommandTimes& t = record_.commands[command];
     return Shown(record_.units[record_.command_unit[command]].name) && InWindow(t.start, t.end);
@@ -245,6 +298,7 @@ class ChromeTrace {
   }
 
   void WriteCounters() {
+    if (program_.npu.commands.empty()) return;
     const Tick begin = options_.window_begin, end = std::min(options_.window_end, record_.total);
     if (end <= begin) return;
     const Tick length = std::max<Tick>(1, (end - begin) / kCounterSamples);

@@ -120,8 +120,9 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
   g = Group{};
   g.sms = sms;
   g.active = true;
-  for (const std::uint32_t s : sms) sms_[s]->Take(share_);
-  g.tile = started_;
+  for (const std::uint32_t s : sms) g.lanes.push_back(sms_[s]->Take(share_));
+  g.begin = now;
+  g.first_tile = g.tile = started_;
   g.rings[0].load.tile = started_;
   ++started_;
   ++running_;
@@ -340,7 +341,11 @@ void KernelPlayer::Retire(std::uint32_t group) {
   Group& g = groups_[group];
   const Tick now = events_.now();
   end_ = std::max({end_, now, g.stored});
-  for (const std::uint32_t s : g.sms) sms_[s]->Give(share_);
+  for (std::size_t m = 0; m < g.sms.size(); ++m) {
+    sms_[g.sms[m]]->Give(share_, g.lanes[m]);
+    const CtaPlace place = PlaceIn(g.first_tile, m);
+    owner_.CtaDone({launch_, g.sms[m], g.lanes[m], place.i, place.j, g.begin, now});
+  }
   g.active = false;
   free_groups_.push_back(group);
   --running_;

@@ -27,6 +27,8 @@ class KernelPlayer {
    public:
     virtual ~Owner() = default;
     virtual void KernelDone(std::uint32_t launch, Tick end) = 0;
+    /// A CTA has ended.
+    virtual void CtaDone(const CtaRecord& cta) = 0;
     /// A window of CTAs begins: remember the counters of the chip.
     virtual void BeginWindow() = 0;
     /// Whether nothing else runs, so that windows that repeat may be skipped.
@@ -63,8 +65,9 @@ class KernelPlayer {
   };
   /// A running CTA or cluster.
   struct Group {
-    std::vector<std::uint32_t> sms;
-    std::int64_t tile = 0;
+    std::vector<std::uint32_t> sms, lanes;
+    Tick begin = 0;
+    std::int64_t first_tile = 0, tile = 0;
     std::size_t pass = 0;
     std::int64_t step = 0, steps = 0;
     /// Of the first pass, whose loads run ahead into the next tile where a kernel is persistent,

@@ -3,6 +3,7 @@
 // and its two ways to the crossbar. Every moment of it is charged to one cause.
 #pragma once
 
+#include <algorithm>
 #include <systemc>
 #include <vector>
 
@@ -24,8 +25,19 @@ class Sm : public sc_core::sc_module {
 
   /// Room is counted in shares of an SM: a CTA of a kernel that fits n times takes 1/n.
   bool HasRoom(double share) const { return used_ + share <= 1.0001; }
-  void Take(double share) { used_ += share, ++residents_; }
-  void Give(double share) { used_ = --residents_ == 0 ? 0 : used_ - share; }
+  /// Returns the CTA's lane: the first that is free.
+  std::uint32_t Take(double share) {
+    used_ += share, ++residents_;
+    const auto free = std::find(lanes_.begin(), lanes_.end(), false);
+    const auto lane = static_cast<std::uint32_t>(free - lanes_.begin());
+    if (free == lanes_.end()) lanes_.push_back(false);
+    lanes_[lane] = true;
+    return lane;
+  }
+  void Give(double share, std::uint32_t lane) {
+    used_ = --residents_ == 0 ? 0 : used_ - share;
+    lanes_[lane] = false;
+  }
   std::int64_t residents() const { return residents_; }
 
   /// A rectangle of a tensor from L2 through the SM's port.
@@ -79,6 +91,7 @@ class Sm : public sc_core::sc_module {
   Clock clock_;
   double used_ = 0;
   std::int64_t residents_ = 0;
+  std::vector<bool> lanes_;  ///< taken
   Timeline fill_, drain_;
   Tick pipe_free_ = 0;
   Tick accounted_ = 0;

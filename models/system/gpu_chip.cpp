@@ -14,6 +14,7 @@ namespace siliscope {
 namespace {
 
 constexpr int kPasses = 2;
+constexpr std::size_t kMostCtas = 50'000;  // that a trace shows
 
 L2Spec L2Of(const MachineSpec& machine) {
   L2Spec spec = machine.gpu.l2;
@@ -36,9 +37,7 @@ const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
   const std::string key = CtaCostKey(gpu, kernel, co_resident);
   const auto it = store.find(key);
   if (it != store.end()) return it->second;
-  const CtaCost c = MeasureCta(gpu, kernel, co_resident);
-  if (getenv("DBG")) { fprintf(stderr, "%s co %ld start %.0f\n", kernel.name.c_str(), (long)co_resident, c.start_cycles); for (auto& p : c.passes) fprintf(stderr, "  int %.1f alone %.1f fill %.1f\n", p.interval_cycles, p.alone_cycles, p.fill_cycles); }
-  return store.emplace(key, c).first->second;
+  return store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
 }
 
 GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
@@ -100,6 +99,7 @@ void GpuChip::BeginPass() {
   dram_before_ = dram_->Counters();
   dram_skipped_ = {};
   skipped_ = 0;
+  ctas_.clear();
   states_.assign(gpu_.launches.size(), {});
   if (gpu_.launches.empty()) {
     pass_end_ = pass_begin_;
@@ -195,6 +195,13 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
         }
       },
       this, launch);
+}
+
+void GpuChip::CtaDone(const CtaRecord& cta) {
+  if (!keep_spans_ || pass_ + 1 < kPasses || ctas_.size() >= kMostCtas) return;
+  ctas_.push_back(cta);
+  ctas_.back().begin += skipped_ - pass_begin_;
+  ctas_.back().end += skipped_ - pass_begin_;
 }
 
 void GpuChip::BeginWindow() {
@@ -363,6 +370,7 @@ Record GpuChip::Finish() {
   AddLevels(&record);
   AddOperators(&record);
   AddKernels(&record);
+  record.ctas = std::move(ctas_);
   for (const auto& sm : sms_) {
     std::vector<Span> spans = sm->TakeSpans();
     record.spans.insert(record.spans.end(), spans.begin(), spans.end());

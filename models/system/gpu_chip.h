@@ -37,6 +37,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   void StartReady();
   void StartLaunch(std::uint32_t launch);
   void KernelDone(std::uint32_t launch, Tick end) override;
+  void CtaDone(const CtaRecord& cta) override;
   void BeginWindow() override;
   bool Alone() const override { return players_.size() == 1; }
   void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) override;
@@ -58,6 +59,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   static void CallResume(void* self, std::uint64_t) { static_cast<GpuChip*>(self)->Resume(); }
 
   bool keep_spans_;
+  std::vector<CtaRecord> ctas_;
   MachineSpec machine_;
   const Program& program_;
   const GpuProgram& gpu_;

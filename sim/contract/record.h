@@ -128,6 +128,14 @@ struct KernelRecord {
   std::vector<double> issue_slots;
 };
 
+/// A thread block (of a persistent kernel: all tiles that it walked) on its SM.
+struct CtaRecord {
+  std::uint32_t launch = 0, sm = 0;
+  std::uint32_t lane = 0;                 ///< among the CTAs that the SM holds at a time
+  std::int64_t row = 0, column = 0;       ///< of its tile in the grid
+  Tick begin = 0, end = 0;
+};
+
 /// What a unit at cycle zoom did.
 struct ZoomRecord {
   std::string unit;
@@ -150,6 +158,7 @@ struct Record {
   std::uint32_t critical_kind_units = 0;
   std::vector<KernelRecord> kernels;
   std::vector<std::string> issue_slot_names;
+  std::vector<CtaRecord> ctas;  ///< where spans are kept: of the first launches, so many
   std::vector<ZoomRecord> zooms;
   std::vector<char> command_zoomed;  ///< 1 = ran at cycle zoom; empty where nothing was zoomed
 };
