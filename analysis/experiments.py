@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.figures import attribution, roofline, timeline, wavefront
+from analysis.figures import attribution, issue_slots, roofline, timeline, wavefront
 from analysis.style import (CAUSES, FigureError, duration, fault, legend_below, note_below, plt, save,
                             settings)
 
@@ -73,6 +73,8 @@ def table_of(summaries):
     rows = []
     for s in summaries:
         row = {c: s.get(c) for c in columns}
+        # Bytes of all tensors over the time: what a kernel that passes them through once reaches.
+        row["tensor_gb_per_s"] = s["memory_bytes"] / s["time_us"] / 1e3
         row.update({f"{c}_pct": s["array_time_pct"][c] for c in CAUSES})
         rows.append(row)
     return pd.DataFrame(rows)
@@ -117,7 +119,8 @@ def draw_lines(experiment, table, _summaries):
     if experiment.get("arithmetic") == "peak":
         axes.axhline(table.peak_tops.max(), linestyle="--", color="#718096",
                      label=f"arithmetic: MACs x clock, {table.peak_tops.max():.3g} TOPS")
-    axes.set_xscale("log", base=2)
+    if experiment.get("x_scale", "log") == "log":
+        axes.set_xscale("log", base=2)
     axes.set_xticks(sorted(set(pd.to_numeric(table.x))), sorted(set(table.x)))
     axes.minorticks_off()
     axes.set_yscale("log" if experiment.get("log", True) else "linear")
@@ -180,7 +183,14 @@ def draw_operators(_experiment, _table, summaries):
     return figure, figure.axes[0], points
 
 
-KINDS = {"bars": draw_bars, "lines": draw_lines, "network_roofline": draw_roofline,
+def draw_issue_slots(_experiment, _table, summaries):
+    """Issue slots of the longest kernel of each run."""
+    rows = issue_slots.table(summaries)
+    figure = issue_slots.draw(rows)
+    return figure, figure.axes[0], rows
+
+
+KINDS = {"issue_slots": draw_issue_slots, "bars": draw_bars, "lines": draw_lines, "network_roofline": draw_roofline,
          "attribution": draw_attribution, "timeline": draw_timeline, "roofline": draw_operators}
 
 

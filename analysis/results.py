@@ -65,7 +65,7 @@ def draw_folder(folder, out):
     written = save(comparison.draw(table, f"throughput, batch {batch}"), out, "comparison", table)
     labels = [f"{str(r.workload).split('/')[-1]} on {r.system}" for r in good.itertuples()]
     shares = [{cause: getattr(r, f"{cause}_pct") for cause in CAUSES} for r in good.itertuples()]
-    written += save(attribution.draw(labels, shares, "where the arrays' time goes"), out, "attribution",
+    written += save(attribution.draw(labels, shares, "where the time goes"), out, "attribution",
                     good)
     for name in sorted(os.listdir(folder)):
         run = os.path.join(folder, name)

@@ -17,9 +17,9 @@ plt.rcParams.update({
 
 # Causes of a unit's time, from work to waiting; colours are the same in every figure.
 CAUSES = {
-    "compute": ("array works", "#2f855a"), "quantisation": ("tile edges", "#9ae6b4"),
-    "fill_drain": ("fill, drain, push", "#f6e05e"), "operand": ("scratchpad ports", "#ecc94b"),
-    "dependency": ("vector unit", "#ed8936"), "memory_bandwidth": ("memory bandwidth", "#c53030"),
+    "compute": ("computing", "#2f855a"), "quantisation": ("tile edges, partial waves", "#9ae6b4"),
+    "fill_drain": ("fill, drain, push", "#f6e05e"), "operand": ("operand supply", "#ecc94b"),
+    "dependency": ("dependency, vector unit", "#ed8936"), "memory_bandwidth": ("memory bandwidth", "#c53030"),
     "memory_latency": ("memory latency", "#fc8181"), "communication": ("host", "#6b46c1"),
     "synchronisation": ("synchronisation", "#4299e1"), "launch": ("launch", "#a0aec0"),
     "idle": ("idle", "#edf2f7")}

@@ -21,7 +21,7 @@ def draw(labels, shares, title, height=0.42):
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
-    axes.set_xlabel("percent of the arrays' time")
+    axes.set_xlabel("percent of the units' time")
     axes.grid(axis="y", visible=False)
     axes.set_title(title, loc="left")
     legend_below(figure, axes, 6)
