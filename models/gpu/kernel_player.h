@@ -20,7 +20,8 @@ namespace siliscope {
 /// SMs that can hold a cluster of a given size: they lie in one GPC.
 using ClusterSlots = std::vector<std::vector<std::uint32_t>>;
 
-class KernelPlayer {
+/// Plays a launch, at either zoom.
+class LaunchPlayer {
  public:
   /// Told when the last CTA has ended.
   class Owner {
@@ -37,14 +38,21 @@ class KernelPlayer {
     virtual void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) = 0;
   };
 
+  virtual ~LaunchPlayer() = default;
+  virtual void Start(Tick now) = 0;
+  /// Room may have come free by another kernel.
+  virtual void Dispatch(Tick now) = 0;
+};
+
+class KernelPlayer : public LaunchPlayer {
+ public:
   KernelPlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
                const CtaCost& cost, const Occupancy& occupancy,
                const std::vector<std::unique_ptr<Sm>>& sms, EventQueue& events, Clock clock,
                Owner& owner);
 
-  void Start(Tick now);
-  /// Room may have come free by another kernel.
-  void Dispatch(Tick now);
+  void Start(Tick now) override;
+  void Dispatch(Tick now) override;
   bool Done() const { return started_ == groups_in_grid_ && running_ == 0; }
   std::uint32_t op() const { return op_; }
   std::int64_t ctas() const { return kernel_.grid.Ctas(); }

@@ -71,6 +71,7 @@ class SmCycle {
   /// Runs up to `limit`; returns the next cycle that has work, or the largest number.
   std::uint64_t RunUntil(std::uint64_t limit);
 
+  std::uint64_t now() const { return now_; }
   std::size_t resident_ctas() const { return resident_; }
   const SmCounters& counters() const { return counters_; }
   const std::vector<PassTimes>& passes() const { return passes_; }

@@ -44,6 +44,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
                  const Program& program, const SimulationOptions& options)
     : Domain(name),
       keep_spans_(options.spans),
+      zoom_(options.zoom),
       machine_(machine),
       program_(program),
       gpu_(program.gpu),
@@ -75,6 +76,14 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
         std::clamp<std::int64_t>((kernel.grid.Ctas() + slots - 1) / slots, 1, occupancy.ctas);
     occupancy_.push_back(occupancy);
     costs_.push_back(RememberedCost(gpu, kernel, co_resident));
+  }
+  for (const GpuLaunch& launch : gpu_.launches) {
+    const bool zoomed = !zoom_.units.empty() &&
+                        (zoom_.operators.empty() || zoom_.operators[launch.op] != 0);
+    const std::string refusal = CyclePlayer::Refusal(gpu_.kernels[launch.kernel]);
+    if (zoomed && !refusal.empty()) {
+      throw UserError("--zoom sms: " + refusal + ", which runs at tile zoom only");
+    }
   }
   SetClock(gpu.lock_clock_hz > 0 ? gpu.lock_clock_hz : machine.clock_hz);
 }
@@ -154,6 +163,12 @@ void GpuChip::StartReady() {
   }
 }
 
+/// The pass that is recorded runs at cycle zoom where that is asked for.
+bool GpuChip::Zoomed(std::uint32_t op) const {
+  if (zoom_.units.empty() || pass_ + 1 < kPasses) return false;
+  return zoom_.operators.empty() || zoom_.operators[op] != 0;
+}
+
 void GpuChip::StartLaunch(std::uint32_t launch) {
   const std::uint32_t kernel = gpu_.launches[launch].kernel;
   const std::uint32_t op = gpu_.launches[launch].op;
@@ -162,8 +177,13 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
   }
   states_[launch].skipped_before = skipped_;
   auto& player = players_[launch];
-  player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
-                                          occupancy_[kernel], sms_, queue(), clock_, *this);
+  if (Zoomed(op)) {
+    player = std::make_unique<CyclePlayer>(gpu_, launch, machine_.gpu, occupancy_[kernel], sms_,
+                                           queue(), clock_, *this);
+  } else {
+    player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
+                                            occupancy_[kernel], sms_, queue(), clock_, *this);
+  }
   player->Start(queue().now());
 }
 
@@ -172,6 +192,9 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
   state.done = true;
   state.end = end;
   state.skipped = skipped_;
+  if (const auto* cycles = dynamic_cast<const CyclePlayer*>(players_[launch].get())) {
+    zoomed_instructions_ += cycles->instructions();
+  }
   // The player is on the stack: it goes when the next event comes.
   queue().Schedule(
       std::max(end, queue().now()),
@@ -371,6 +394,7 @@ Record GpuChip::Finish() {
   AddOperators(&record);
   AddKernels(&record);
   record.ctas = std::move(ctas_);
+  if (zoomed_instructions_ > 0) record.zooms.push_back({"sms", zoomed_instructions_, 0});
   for (const auto& sm : sms_) {
     std::vector<Span> spans = sm->TakeSpans();
     record.spans.insert(record.spans.end(), spans.begin(), spans.end());

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "models/gpu/cycle_player.h"
 #include "models/gpu/kernel_player.h"
 #include "models/gpu/l2_cache.h"
 #include "models/memory/dram.h"
@@ -18,7 +19,7 @@
 
 namespace siliscope {
 
-class GpuChip : public Domain, public KernelPlayer::Owner {
+class GpuChip : public Domain, public LaunchPlayer::Owner {
  public:
   GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine, const Program& program,
           const SimulationOptions& options);
@@ -58,7 +59,11 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   }
   static void CallResume(void* self, std::uint64_t) { static_cast<GpuChip*>(self)->Resume(); }
 
+  bool Zoomed(std::uint32_t op) const;
+
   bool keep_spans_;
+  ZoomRequest zoom_;
+  std::uint64_t zoomed_instructions_ = 0;
   std::vector<CtaRecord> ctas_;
   MachineSpec machine_;
   const Program& program_;
@@ -72,7 +77,7 @@ class GpuChip : public Domain, public KernelPlayer::Owner {
   std::vector<CtaCost> costs_;        ///< by kernel
   std::vector<Occupancy> occupancy_;  ///< by kernel
   std::vector<LaunchState> states_;
-  std::map<std::uint32_t, std::unique_ptr<KernelPlayer>> players_;  ///< running
+  std::map<std::uint32_t, std::unique_ptr<LaunchPlayer>> players_;  ///< running
   std::vector<OperatorRecord> operators_;
   int pass_ = 0;
   Tick pass_begin_ = 0, pass_end_ = 0;

@@ -52,7 +52,7 @@ const bool kRegistered = SystemModelRegistry::Instance().Add(
               return std::make_unique<GpuTileCost>();
             },
             &GpuPeak,
-            [](const MachineSpec&) { return std::vector<std::string>{}; },
+            [](const MachineSpec&) { return std::vector<std::string>{"sms"}; },
             {"dram", "l2", "launch", "power"},
             &PaidResources});
 

@@ -87,8 +87,14 @@ class TensorGemmWriter {
   }
 
   void AddAccesses() {
-    global_a_ = b_.Access(GlobalAccess(0, p_.a_k_contiguous, t_.bm, p_.a_bytes));
-    global_b_ = b_.Access(GlobalAccess(1, p_.b_k_contiguous, t_.bn, p_.b_bytes));
+    // Each copy of a warp takes further rows.
+    WarpAccess a = GlobalAccess(0, p_.a_k_contiguous, t_.bm, p_.a_bytes);
+    WarpAccess b = GlobalAccess(1, p_.b_k_contiguous, t_.bn, p_.b_bytes);
+    for (std::int64_t i = 0; i < copies(); ++i) {
+      WarpAccess& access = i < a_copies_ ? a : b;
+      copy_access_.push_back(b_.Access(access));
+      access.row += kernel_->warps * access.warp_rows;
+    }
     WarpAccess shared;
     shared.bytes_per_lane = 16;
     shared_ = b_.Access(shared);
@@ -103,7 +109,7 @@ class TensorGemmWriter {
 
   std::int64_t copies() const { return a_copies_ + b_copies_; }
   void Copy(std::int64_t i, int ahead) {
-    const std::uint16_t access = i < a_copies_ ? global_a_ : global_b_;
+    const std::uint16_t access = copy_access_[static_cast<std::size_t>(i)];
     WarpInstruction& in =
         async_ ? b_.Memory(WarpOpcode::kAsyncCopy, access, kNoRegister)
                : b_.Memory(WarpOpcode::kLoadGlobal, access, Staging(static_cast<int>(i)), 4);
@@ -232,7 +238,8 @@ class TensorGemmWriter {
   bool async_ = true;
   std::int64_t a_copies_ = 1, b_copies_ = 1;
   int acc_ = 0, accumulators_ = 0;
-  std::uint16_t global_a_ = 0, global_b_ = 0, global_c_ = 0, shared_ = 0;
+  std::vector<std::uint16_t> copy_access_;
+  std::uint16_t global_c_ = 0, shared_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plays one launch of a kernel with every SM at cycle zoom: each warp instruction of each CTA runs,
+// and its loads and stores go line by line to the same L2 and memory as at tile zoom. SMs take
+// turns of a few cycles, so that their requests come in the order of time.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "models/gpu/kernel_player.h"
+#include "models/gpu/sm_cycle.h"
+
+namespace siliscope {
+
+/// What an SM at cycle zoom sees of the chip: lines by address, through the SM's ways to the L2.
+class ChipSmMemory : public SmMemory {
+ public:
+  ChipSmMemory(const GpuProgram& program, Sm& sm, Clock clock, Tick origin)
+      : program_(program), sm_(sm), clock_(clock), origin_(origin) {}
+
+  std::uint64_t Read(std::uint64_t cycle, const TouchedLine& line) override;
+  std::uint64_t Write(std::uint64_t cycle, const TouchedLine& line) override;
+
+ private:
+  std::uint32_t TensorAt(std::int64_t address) const;
+  Rectangle RectangleAt(std::uint32_t tensor, const TouchedLine& line) const;
+  std::uint64_t CycleOf(Tick tick) const;
+
+  const GpuProgram& program_;
+  Sm& sm_;
+  Clock clock_;
+  Tick origin_;
+};
+
+class CyclePlayer : public LaunchPlayer {
+ public:
+  CyclePlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
+              const Occupancy& occupancy, const std::vector<std::unique_ptr<Sm>>& sms,
+              EventQueue& events, Clock clock, Owner& owner);
+
+  void Start(Tick now) override;
+  /// Other kernels share no SM with one at cycle zoom.
+  void Dispatch(Tick) override {}
+  std::uint64_t instructions() const;
+
+  /// Why a kernel cannot run at cycle zoom on a whole chip; "" = it can.
+  static std::string Refusal(const GpuKernel& kernel);
+
+ private:
+  struct Lane {
+    std::unique_ptr<ChipSmMemory> memory;
+    std::unique_ptr<SmCycle> sm;
+    std::size_t resident = 0;
+    bool scheduled = false;
+  };
+
+  void Place(std::uint32_t sm, std::uint64_t cycle);
+  void Turn(std::uint32_t sm);
+  void Charge(std::uint32_t sm);
+  static void CallTurn(void* self, std::uint64_t argument) {
+    static_cast<CyclePlayer*>(self)->Turn(static_cast<std::uint32_t>(argument));
+  }
+
+  const GpuProgram& program_;
+  const GpuKernel& kernel_;
+  std::uint32_t launch_, op_;
+  const GpuSpec& gpu_;
+  std::size_t most_;  ///< CTAs of an SM
+  const std::vector<std::unique_ptr<Sm>>& sms_;
+  EventQueue& events_;
+  Clock clock_;
+  Owner& owner_;
+  Tick origin_ = 0, end_ = 0;
+  std::vector<Lane> lanes_;
+  std::int64_t started_ = 0, ended_ = 0;
+  std::uint64_t scheduler_cycle_ = 0;
+};
+
+}  // namespace siliscope
