@@ -44,7 +44,7 @@ struct L1Spec {
   std::int64_t sector_bytes = 32;
   std::int64_t ways = 4;
   std::int64_t latency_cycles = 30;
-  std::int64_t mshrs = 256;                 ///< sectors that may be on their way
+  std::int64_t mshrs = 1024;                ///< sectors that may be on their way
   std::int64_t fill_bytes_per_cycle = 64;   ///< from the crossbar
   std::int64_t store_bytes_per_cycle = 32;  ///< to the crossbar
 };

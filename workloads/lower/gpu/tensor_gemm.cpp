@@ -98,13 +98,25 @@ class TensorGemmWriter {
     WarpAccess shared;
     shared.bytes_per_lane = 16;
     shared_ = b_.Access(shared);
-    const std::int64_t columns = t_.bn / t_.warps_n;
     WarpAccess out;
     out.stream = 2;
     out.bytes_per_lane = 16;
-    out.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(
-        static_cast<std::int64_t>(static_cast<double>(columns) * p_.c_bytes / 16), 1, 32));
-    global_c_ = b_.Access(out);
+    const auto lanes = static_cast<std::int64_t>(static_cast<double>(t_.bn) * p_.c_bytes / 16);
+    out.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(lanes, 1, 32));
+    out.warp_rows = 32 / out.lanes_per_row;
+    const std::int64_t in_row = std::max<std::int64_t>(1, lanes / 32);  // stores along a row
+    for (std::int64_t i = 0; i < Stores(); ++i) {
+      out.offset = i % in_row * 512;
+      out.row = i / in_row * kernel_->warps * out.warp_rows;
+      store_access_.push_back(b_.Access(out));
+    }
+  }
+  /// Of a warp, in a step of the epilogue.
+  int Values() const {
+    return std::max(1, accumulators_ / static_cast<int>(kernel_->passes[1].steps));
+  }
+  int Stores() const {
+    return std::max(1, static_cast<int>(Values() * 32 * p_.c_bytes / 512 + 0.99));
   }
 
   std::int64_t copies() const { return a_copies_ + b_copies_; }
@@ -204,8 +216,7 @@ class TensorGemmWriter {
   void Epilogue() {
     b_.Phase(1);
     const std::int32_t loop = b_.Here();
-    const auto steps = static_cast<int>(kernel_->passes[1].steps);
-    const int values = std::max(1, accumulators_ / steps);
+    const int values = Values();
     for (int i = 0; i < std::max(1, values / 2); ++i) {
       b_.Add(WarpOpcode::kFp32, kFragments + i % 16, std::min(254, acc_ + 2 * i));
     }
@@ -213,8 +224,7 @@ class TensorGemmWriter {
     for (int i = 0; i < operations; ++i) {
       b_.Add(WarpOpcode::kFp32, kFragments + i % 16, kFragments + i % 16);
     }
-    const double bytes = values * 32 * p_.c_bytes;
-    const int stores = std::max(1, static_cast<int>(bytes / 512 + 0.99));
+    const int stores = Stores();
     for (int i = 0; i < stores; ++i) {
       b_.Memory(WarpOpcode::kStoreShared, shared_, kFragments + i % 16, 4);
     }
@@ -223,7 +233,8 @@ class TensorGemmWriter {
       b_.Memory(WarpOpcode::kLoadShared, shared_, kFragments + 4 * (i % 8), 4);
     }
     for (int i = 0; i < stores; ++i) {
-      b_.Memory(WarpOpcode::kStoreGlobal, global_c_, kFragments + 4 * (i % 8), 4);
+      b_.Memory(WarpOpcode::kStoreGlobal, store_access_[static_cast<std::size_t>(i)],
+                kFragments + 4 * (i % 8), 4);
     }
     b_.Overhead(4, 8);
     b_.LoopPass(loop, 1);
@@ -238,8 +249,8 @@ class TensorGemmWriter {
   bool async_ = true;
   std::int64_t a_copies_ = 1, b_copies_ = 1;
   int acc_ = 0, accumulators_ = 0;
-  std::vector<std::uint16_t> copy_access_;
-  std::uint16_t global_c_ = 0, shared_ = 0;
+  std::vector<std::uint16_t> copy_access_, store_access_;
+  std::uint16_t shared_ = 0;
 };
 
 }  // namespace
