@@ -160,23 +160,44 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
   TryCompute(group);
 }
 
+/// Whether the ring has room for another step's loads, and there is such a step.
+bool KernelPlayer::MoreLoads(Group* g) const {
+  const KernelPass& pass = kernel_.passes[g->pass];
+  Ring& ring = g->ring();
+  if (static_cast<std::int64_t>(ring.arrivals.size()) >= pass.ring) return false;
+  const std::int64_t steps =
+      ring.load.tile == g->tile ? g->steps : RangeOf(0, ring.load.tile).count;
+  if (ring.load.step < steps) return true;
+  // A producer warp runs ahead into the next tile.
+  const std::int64_t next = ring.load.tile + groups_in_grid_;
+  if (!kernel_.persistent || g->pass != 0 || next >= tiles_) return false;
+  ring.load = {next, 0};
+  return true;
+}
+
+/// Loads of a step leave the SM a line a cycle; those of the next step follow them.
 void KernelPlayer::IssueLoads(std::uint32_t group) {
   Group& g = groups_[group];
   const KernelPass& pass = kernel_.passes[g.pass];
-  if (pass.loads.empty()) return;
+  if (pass.loads.empty() || g.issuing || !MoreLoads(&g)) return;
   Ring& ring = g.ring();
-  while (static_cast<std::int64_t>(ring.arrivals.size()) < pass.ring) {
-    const std::int64_t steps =
-        ring.load.tile == g.tile ? g.steps : RangeOf(0, ring.load.tile).count;
-    if (ring.load.step == steps) {
-      // A producer warp runs ahead into the next tile.
-      const std::int64_t next = ring.load.tile + groups_in_grid_;
-      if (!kernel_.persistent || g.pass != 0 || next >= tiles_) return;
-      ring.load = {next, 0};
-    }
-    ring.arrivals.push_back(LoadStep(&g, g.pass, ring.load.tile, ring.load.step));
-    ++ring.load.step;
-  }
+  const std::int64_t before = sms_[g.sms.front()]->loaded_bytes();
+  ring.arrivals.push_back(LoadStep(&g, g.pass, ring.load.tile, ring.load.step));
+  ++ring.load.step;
+  if (!MoreLoads(&g)) return;
+  g.issuing = true;
+  const std::int64_t bytes = sms_[g.sms.front()]->loaded_bytes() - before;
+  events_.Schedule(events_.now() + clock_.Cycles(static_cast<std::uint64_t>(bytes / 128)),
+                   &Call<&KernelPlayer::NextLoads>, this, group);
+}
+
+void KernelPlayer::NextLoads(std::uint32_t group) {
+  Group& g = groups_[group];
+  g.issuing = false;
+  IssueLoads(group);
+  if (!g.starved) return;
+  g.starved = false;
+  TryCompute(group);
 }
 
 KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
@@ -284,7 +305,8 @@ void KernelPlayer::StepDone(std::uint32_t group) {
   ++g.step;
   IssueLoads(group);
   if (g.step < g.steps) {
-    TryCompute(group);
+    g.starved = !kernel_.passes[g.pass].loads.empty() && g.ring().arrivals.empty();
+    if (!g.starved) TryCompute(group);
   } else {
     Finish(group);
   }

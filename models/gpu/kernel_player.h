@@ -85,6 +85,8 @@ class KernelPlayer : public LaunchPlayer {
     Tick floor = 0;  ///< no step before
     Tick waiting_since = 0;
     Tick stored = 0;  ///< the last store is in L2
+    bool issuing = false;  ///< the next loads are on their way out
+    bool starved = false;  ///< a step waits for its loads to be sent
     Cause before = Cause::kLaunch;
     std::vector<std::int64_t> touched;  ///< bytes the SM had loaded when each step's lines came
     bool active = false;
@@ -92,7 +94,9 @@ class KernelPlayer : public LaunchPlayer {
 
   void Begin(std::uint32_t group);
   void BeginPass(std::uint32_t group);
+  bool MoreLoads(Group* g) const;
   void IssueLoads(std::uint32_t group);
+  void NextLoads(std::uint32_t group);
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
   void TryCompute(std::uint32_t group);
   void StepDone(std::uint32_t group);
