@@ -249,13 +249,14 @@ class ChromeTrace {
       }
       if (!InWindow(k.start, k.end)) continue;
       Next();
-      fmt::format_to(std::back_inserter(buffer_),
-                     "{{\"ph\":\"X\",\"name\":{},\"cat\":\"kernel\",\"pid\":{},\"tid\":{},\"ts\":{},"
-                     "\"dur\":{},\"args\":{{\"operator\":{},\"launch\":{},\"tile\":{},\"ctas\":{},"
-                     "\"waves\":{:.4g},\"occupancy_pct\":{:.4g},\"limiter\":{}}}}}",
-                     JsonText(kernel.name), kStreamProcess, launch.stream, At(k.start),
-                     Length(k.start, k.end), launch.op, k.launch, JsonText(kernel.tile), k.ctas,
-                     k.waves, k.occupancy_pct, JsonText(k.limiter));
+      fmt::format_to(
+          std::back_inserter(buffer_),
+          "{{\"ph\":\"X\",\"name\":{},\"cat\":\"kernel\",\"pid\":{},\"tid\":{},\"ts\":{},"
+          "\"dur\":{},\"args\":{{\"operator\":{},\"launch\":{},\"tile\":{},\"ctas\":{},"
+          "\"waves\":{:.4g},\"occupancy_pct\":{:.4g},\"limiter\":{}}}}}",
+          JsonText(kernel.name), kStreamProcess, launch.stream, At(k.start), Length(k.start, k.end),
+          launch.op, k.launch, JsonText(kernel.tile), k.ctas, k.waves, k.occupancy_pct,
+          JsonText(k.limiter));
     }
   }
 
@@ -274,12 +275,12 @@ class ChromeTrace {
       }
       const GpuLaunch& launch = program_.gpu.launches[cta.launch];
       Next();
-      fmt::format_to(std::back_inserter(buffer_),
-                     "{{\"ph\":\"X\",\"name\":\"{},{}\",\"cat\":\"cta\",\"pid\":{},\"tid\":{},"
-                     "\"ts\":{},\"dur\":{},\"args\":{{\"operator\":{},\"launch\":{},\"kernel\":{}}}}}",
-                     cta.row, cta.column, kCtaProcess, thread, At(cta.begin),
-                     Length(cta.begin, cta.end), launch.op, cta.launch,
-                     JsonText(program_.gpu.kernels[launch.kernel].name));
+      fmt::format_to(
+          std::back_inserter(buffer_),
+          "{{\"ph\":\"X\",\"name\":\"{},{}\",\"cat\":\"cta\",\"pid\":{},\"tid\":{},"
+          "\"ts\":{},\"dur\":{},\"args\":{{\"operator\":{},\"launch\":{},\"kernel\":{}}}}}",
+          cta.row, cta.column, kCtaProcess, thread, At(cta.begin), Length(cta.begin, cta.end),
+          launch.op, cta.launch, JsonText(program_.gpu.kernels[launch.kernel].name));
     }
   }
 

@@ -47,7 +47,8 @@ Rectangle ChipSmMemory::RectangleAt(std::uint32_t index, const TouchedLine& line
   r.row = std::min(at / tensor.row_bytes, tensor.rows - 1);
   r.rows = 1;
   r.byte = std::min(at % tensor.row_bytes, tensor.row_bytes - 1);
-  r.bytes = std::min<std::int64_t>(32 * __builtin_popcount(line.sectors), tensor.row_bytes - r.byte);
+  r.bytes =
+      std::min<std::int64_t>(32 * __builtin_popcount(line.sectors), tensor.row_bytes - r.byte);
   return r;
 }
 
@@ -56,14 +57,12 @@ std::uint64_t ChipSmMemory::CycleOf(Tick tick) const { return clock_.CyclesIn(ti
 std::uint64_t ChipSmMemory::Read(std::uint64_t cycle, const TouchedLine& line) {
   const std::uint32_t tensor = TensorAt(line.address);
   const Tick when = origin_ + clock_.Cycles(cycle);
-  return CycleOf(
-      sm_.Load(when, tensor, program_.tensors[tensor], RectangleAt(tensor, line)).end);
+  return CycleOf(sm_.Load(when, tensor, program_.tensors[tensor], RectangleAt(tensor, line)).end);
 }
 
 std::uint64_t ChipSmMemory::Write(std::uint64_t cycle, const TouchedLine& line) {
   const std::uint32_t tensor = TensorAt(line.address);
-  return CycleOf(
-      sm_.Store(origin_ + clock_.Cycles(cycle), tensor, RectangleAt(tensor, line)));
+  return CycleOf(sm_.Store(origin_ + clock_.Cycles(cycle), tensor, RectangleAt(tensor, line)));
 }
 
 std::string CyclePlayer::Refusal(const GpuKernel& kernel) {

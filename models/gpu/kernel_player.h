@@ -84,7 +84,7 @@ class KernelPlayer : public LaunchPlayer {
     Ring& ring() { return rings[pass == 0 ? 0 : 1]; }
     Tick floor = 0;  ///< no step before
     Tick waiting_since = 0;
-    Tick stored = 0;  ///< the last store is in L2
+    Tick stored = 0;       ///< the last store is in L2
     bool issuing = false;  ///< the next loads are on their way out
     bool starved = false;  ///< a step waits for its loads to be sent
     Cause before = Cause::kLaunch;

@@ -84,10 +84,10 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
  private:
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   struct Granule {
-    std::array<std::uint64_t, 2> valid{};    ///< in each partition
-    std::uint64_t dirty = 0;                 ///< at home
-    std::array<Tick, 2> ready{};             ///< when the line that came last was there
-    std::array<std::uint32_t, 2> used{};     ///< when it was used last, of each partition
+    std::array<std::uint64_t, 2> valid{};  ///< in each partition
+    std::uint64_t dirty = 0;               ///< at home
+    std::array<Tick, 2> ready{};           ///< when the line that came last was there
+    std::array<std::uint32_t, 2> used{};   ///< when it was used last, of each partition
     std::array<std::uint32_t, 2> place = {kNowhere, kNowhere};  ///< among the residents
   };
   struct Layout {             ///< of a tensor
@@ -97,8 +97,8 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
     std::int64_t granules = 0;
   };
   struct Partition {
-    std::vector<Tick> slices;  ///< when each is free
-    Timeline link;             ///< inward
+    std::vector<Tick> slices;              ///< when each is free
+    Timeline link;                         ///< inward
     std::vector<std::uint32_t> residents;  ///< granules with lines here
     std::uint32_t uses = 0;
     std::int64_t lines = 0;

@@ -84,7 +84,9 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   // One tag a cycle; beside it, 128 bytes of data a cycle pass the banks, which those of an
   // asynchronous copy do when they arrive.
   const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
-  const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + 127) / 128);
+  const auto width =
+      static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
+  const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
   std::uint64_t start = std::max(TakeMemoryPipe(w, passes), tags_free_);
   tags_free_ = start + std::max<std::uint64_t>(1, touched_.size());
   if (in.op == WarpOpcode::kAsyncCopy) {

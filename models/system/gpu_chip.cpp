@@ -78,8 +78,8 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     costs_.push_back(RememberedCost(gpu, kernel, co_resident));
   }
   for (const GpuLaunch& launch : gpu_.launches) {
-    const bool zoomed = !zoom_.units.empty() &&
-                        (zoom_.operators.empty() || zoom_.operators[launch.op] != 0);
+    const bool zoomed =
+        !zoom_.units.empty() && (zoom_.operators.empty() || zoom_.operators[launch.op] != 0);
     const std::string refusal = CyclePlayer::Refusal(gpu_.kernels[launch.kernel]);
     if (zoomed && !refusal.empty()) {
       throw UserError("--zoom sms: " + refusal + ", which runs at tile zoom only");

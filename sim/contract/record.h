@@ -131,8 +131,8 @@ struct KernelRecord {
 /// A thread block (of a persistent kernel: all tiles that it walked) on its SM.
 struct CtaRecord {
   std::uint32_t launch = 0, sm = 0;
-  std::uint32_t lane = 0;                 ///< among the CTAs that the SM holds at a time
-  std::int64_t row = 0, column = 0;       ///< of its tile in the grid
+  std::uint32_t lane = 0;            ///< among the CTAs that the SM holds at a time
+  std::int64_t row = 0, column = 0;  ///< of its tile in the grid
   Tick begin = 0, end = 0;
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GPUs through the command line: kernels, causes, and accuracy on the tables that we ship."""
 import csv
+import json
 import os
 import subprocess
 
@@ -105,3 +106,80 @@ def test_a_chip_that_contradicts_itself_is_refused(tmp_path):
                      "--set", "sm.shared_memory.size=300 KiB", "--out", str(tmp_path / "x"))
     assert done.returncode == 2
     assert "sm.shared_memory.size" in done.stderr and "Traceback" not in done.stderr
+
+
+def kernel_us(system, workload, out, *options):
+    done = siliscope("run", "--system", system, "--workload", workload, "--no-advice", "--trace",
+                     "none", "--out", str(out), *options)
+    assert done.returncode == 0, done.stderr
+    return [float(k["end_us"]) - float(k["begin_us"]) for k in rows_of(out / "kernels.csv")]
+
+
+@pytest.mark.parametrize("workload,tolerance", [
+    ("gemm:m=2048;n=2048;k=1024", 0.03),
+    ("softmax:rows=8192;cols=2048", 0.03),
+    ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", 0.05),
+    ("gemm:m=1;n=4096;k=4096", 0.06),
+])
+def test_whole_chip_at_cycle_zoom_takes_the_time_of_tiles(tmp_path, workload, tolerance):
+    """Every warp instruction of 108 SMs against CTAs played from measured phases."""
+    tiles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "t"))
+    cycles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "c", "--zoom", "sms"))
+    assert tiles == pytest.approx(cycles, rel=tolerance)
+
+
+def test_kernels_that_cannot_be_zoomed_say_so(tmp_path):
+    done = siliscope("run", "--system", "h100-sxm-80gb", "--workload", "gemm:m=4096;n=4096;k=4096",
+                     "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
+    assert done.returncode == 2 and "tile zoom only" in done.stderr
+
+
+def test_trace_shows_kernels_by_stream_and_ctas_on_sms(tmp_path):
+    out = tmp_path / "r"
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=2048;n=2048;k=2048",
+                     "--no-advice", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    with open(out / "trace.json", encoding="utf-8") as file:
+        events = json.load(file)["traceEvents"]
+    kernels = [e for e in events if e["ph"] == "X" and e["cat"] == "kernel"]
+    ctas = [e for e in events if e["ph"] == "X" and e["cat"] == "cta"]
+    assert len(kernels) == 1 and len(ctas) == kernels[0]["args"]["ctas"]
+    assert len({e["name"] for e in ctas}) == len(ctas)  # each tile once
+    tracks = {}
+    for e in ctas:
+        tracks.setdefault(e["tid"], []).append((e["ts"], e["ts"] + e["dur"]))
+    for spans in tracks.values():
+        spans.sort()
+        assert all(a[1] <= b[0] + 1e-6 for a, b in zip(spans, spans[1:]))
+
+
+def test_launches_cost_what_their_way_costs(tmp_path):
+    """A graph's gap is shorter than a stream's, a framework's call longer than both."""
+    def time_us(*options):
+        out = tmp_path / "r"
+        done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "resnet18",
+                         "--no-advice", "--trace", "none", "--out", str(out), *options)
+        assert done.returncode == 0, done.stderr
+        with open(out / "summary.json", encoding="utf-8") as file:
+            return json.load(file)["time_us"]
+    kernel, graph = time_us("--launch", "kernel"), time_us("--launch", "graph")
+    stream, eager = time_us("--launch", "stream"), time_us("--host", "pytorch-2")
+    assert kernel < graph < stream < eager
+    assert time_us("--lock-clock", "705 MHz") > 1.2 * graph
+
+
+MODELS = os.path.join(os.path.dirname(ROOT), "shared", "models")
+
+
+@pytest.mark.skipif(not os.path.isdir(MODELS), reason="the models are beside the project only")
+@pytest.mark.parametrize("name", ["bert_base_s128", "gpt2_small_prefill_s128",
+                                  "llama1b_2layer_prefill_s128", "llama1b_2layer_decode_kv1023",
+                                  "encoder_layer_fastpath", "vit_b_16", "lstm_2layer"])
+def test_transformers_run_on_a_gpu(tmp_path, name):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload",
+                     os.path.join(MODELS, name + ".onnx"), "--no-advice", "--trace", "none", "--out",
+                     str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "r" / "summary.json", encoding="utf-8") as file:
+        summary = json.load(file)
+    assert summary["time_us"] >= summary["roofline_us"]

@@ -454,7 +454,8 @@ TEST(SmCycle, MissStatusRegistersBoundTheMissesUnderWay) {
 TEST(SmCycle, BytesUnderWayOverLatencyIsTheBandwidth) {
   // Little's law: each warp has 4 lines under way; 256 sectors are 64 lines, so that 16 warps reach
   // the most, 256 x 32 bytes a latency.
-  const GpuSpec gpu = Gpu(kA100);
+  GpuSpec gpu = Gpu(kA100);
+  gpu.sm.l1.mshrs = 256;
   const auto bytes_per_cycle = [&](std::int64_t warps) {
     const double cycles =
         Stream(gpu, warps, 4, 32, 12, 600).cycles - Stream(gpu, warps, 4, 32, 4, 600).cycles;

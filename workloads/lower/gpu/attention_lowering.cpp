@@ -43,8 +43,7 @@ void LowerAttention(GpuLowering& lowering, std::uint32_t index) {
   p.a_bytes = p.b_bytes = p.c_bytes = bytes;
   p.weights_cold = false;
   LaunchGemm(lowering, index, p);
-  lowering.Launch(index, MakeRowKernel(SoftmaxWork(heads * rows, keys, bytes),
-                                       scores, weights));
+  lowering.Launch(index, MakeRowKernel(SoftmaxWork(heads * rows, keys, bytes), scores, weights));
   p.n = width, p.k = keys;
   p.a = weights;
   p.b = lowering.TensorOf(op.inputs[2]);

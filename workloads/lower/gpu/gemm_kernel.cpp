@@ -171,7 +171,9 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
     t.bk = async ? bk : bk / 2;
     const double stage = static_cast<double>((t.bm + t.bn) * t.bk) * p.a_bytes;
     const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes);
-    t.stages = async ? std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, t.bm * t.bn >= 128 * 64 ? 4 : 6) : 2;
+    t.stages = async ? std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2,
+                                                t.bm * t.bn >= 128 * 64 ? 4 : 6)
+                     : 2;
     if (static_cast<double>(t.stages) * stage + 1024 > room) continue;
     AddSplits(machine, p, t, tiles);
   }
@@ -259,8 +261,8 @@ GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
   const bool split = tile.split > 1;
   GemmProblem p = problem;
   if (split) p.c_bytes = 4, p.epilogue_operations = 0;
-  const bool through_registers = !machine.gpu.sm.async_copy ||
-                                 (tile.kind == GemmTile::Kind::kSimt && tile.stages <= 2);
+  const bool through_registers =
+      !machine.gpu.sm.async_copy || (tile.kind == GemmTile::Kind::kSimt && tile.stages <= 2);
   GpuKernel kernel = FrameOf(p, tile, split ? workspace : p.c, p.c_bytes, through_registers);
   if (split) {  // each split writes its own sums: rows of m of the workspace
     // Splits follow each other in the workspace as batches do.

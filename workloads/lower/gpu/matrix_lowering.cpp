@@ -47,9 +47,8 @@ std::optional<GemmTile> SettledTile(const MachineSpec& machine, const GemmProble
   if (library.large_tile_rows == 0 || p.batch > 1 || !p.a_steps.empty()) return std::nullopt;
   if (p.k >= library.large_tile_below_k) return std::nullopt;
   return FastestTile(machine, p, tiles, [&](const GemmTile& t) {
-    const bool large =
-        (t.bm == library.large_tile_rows && t.bn == library.large_tile_columns) ||
-        (t.bn == library.large_tile_rows && t.bm == library.large_tile_columns);
+    const bool large = (t.bm == library.large_tile_rows && t.bn == library.large_tile_columns) ||
+                       (t.bn == library.large_tile_rows && t.bm == library.large_tile_columns);
     const std::int64_t ctas = (p.m + t.bm - 1) / t.bm * ((p.n + t.bn - 1) / t.bn);
     return large && t.kind == GemmTile::Kind::kTensor && t.split == 1 &&
            ctas >= library.large_tile_from_ctas && p.m >= t.bm && p.n >= t.bn;

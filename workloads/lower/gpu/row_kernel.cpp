@@ -79,8 +79,7 @@ std::int64_t Bytes(const RowWork& w, std::int64_t elements) {
 /// A CTA a row, in passes.
 GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   GpuKernel k;
-  k.name =
-      fmt::format("{}_block{}_vec{}", w.name, w.threads, w.vector);
+  k.name = fmt::format("{}_block{}_vec{}", w.name, w.threads, w.vector);
   k.dtype = "fp32";
   k.warps = w.threads / 32;
   k.registers_per_thread = 32;
@@ -211,8 +210,7 @@ RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes) {
   return work;
 }
 
-GpuKernel MakeRowKernel(RowWork work, std::uint32_t x,
-                        std::uint32_t y) {
+GpuKernel MakeRowKernel(RowWork work, std::uint32_t x, std::uint32_t y) {
   const bool softmax = work.name == "softmax";
   if (softmax && work.columns <= 1024) return WarpKernel(work, x, y);
   if (softmax) {

@@ -111,8 +111,8 @@ class SimtGemmWriter {
   void Store(int copy) {
     const bool turned = OfA(copy) ? p_.a_k_contiguous : p_.b_k_contiguous;
     for (int word = 0; word < (turned ? 4 : 1); ++word) {
-      b_.Memory(WarpOpcode::kStoreShared, turned ? store_word_ : store_, 232 + 4 * (copy % 5) + word,
-                turned ? 1 : 4);
+      b_.Memory(WarpOpcode::kStoreShared, turned ? store_word_ : store_,
+                232 + 4 * (copy % 5) + word, turned ? 1 : 4);
     }
   }
   void Operands(std::int64_t set) {
@@ -181,8 +181,7 @@ class SimtGemmWriter {
   bool async_ = false;
   int copies_ = 1;
   std::uint16_t global_a_ = 0, global_b_ = 0, global_c_ = 0, a_shared_ = 0, b_shared_ = 0,
-                store_ = 0,
-                store_word_ = 0;
+                store_ = 0, store_word_ = 0;
 };
 
 }  // namespace
