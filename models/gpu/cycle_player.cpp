@@ -2,7 +2,9 @@
 #include "models/gpu/cycle_player.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "models/gpu/dot_product_unit.h"
 #include "sim/core/error.h"
 
 namespace siliscope {
@@ -127,6 +129,7 @@ void CyclePlayer::Turn(std::uint32_t index) {
     ++ended_;
     end_ = std::max(end_, origin_ + clock_.Cycles(lane.sm->now()));
     sms_[index]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share);
+    if (kernel_.tensor_core) CheckProduct();
     Place(index, lane.sm->now());
   }
   if (ended_ == kernel_.grid.Ctas()) {
@@ -141,6 +144,37 @@ void CyclePlayer::Turn(std::uint32_t index) {
   lane.scheduled = true;
   events_.Schedule(std::max(events_.now() + 1, origin_ + clock_.Cycles(next)), &CallTurn, this,
                    index);
+}
+
+/// One result of the CTA's tile, over its whole contraction, with real values: what the dot-product
+/// units of the Tensor Core add up lies within their precision of the exact product.
+void CyclePlayer::CheckProduct() {
+  DataType type{};
+  const bool known = ParseDataType(kernel_.dtype, &type) && IsFloat(type) &&
+                     type != DataType::kFp4 && type != DataType::kFp64;
+  if (!known || kernel_.passes.empty() || kernel_.streams.empty()) return;
+  const OperandStream& a = kernel_.streams.front();
+  const std::int64_t a_step = a.byte_step > 0 ? a.row_bytes * 8 / BitsPerElement(type) : a.rows;
+  const std::int64_t steps =
+      StepsOf(kernel_, kernel_.passes.front(), PlaceOf(kernel_.grid, 0)).count;
+  const auto size = static_cast<std::size_t>(std::max<std::int64_t>(1, a_step * steps));
+  std::vector<float> row(size), column(size);
+  std::uint64_t random = 0x9e3779b97f4a7c15ULL * static_cast<std::uint64_t>(ended_ + 1);
+  double exact = 0;
+  const auto value = [&] {
+    random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+    return RoundToType(static_cast<float>(random >> 40) / 8388608.0F - 1, type);
+  };
+  for (std::size_t k = 0; k < size; ++k) {
+    row[k] = value();
+    column[k] = value();
+    exact += double{row[k]} * double{column[k]};
+  }
+  const DotProductUnit unit(gpu_.tensor_core.generation, type);
+  if (std::abs(unit.Product(row, column) - exact) > unit.ErrorBound(row, column)) {
+    throw InternalError(kernel_.name + ": a Tensor Core's sum is not the product of its operands");
+  }
+  ++checked_;
 }
 
 /// The SM's time goes to the causes of its issue slots.

@@ -42,6 +42,8 @@ class CyclePlayer : public LaunchPlayer {
   /// Other kernels share no SM with one at cycle zoom.
   void Dispatch(Tick) override {}
   std::uint64_t instructions() const;
+  /// Results of Tensor Cores that were computed with real values and compared.
+  std::uint64_t checked() const { return checked_; }
 
   /// Why a kernel cannot run at cycle zoom on a whole chip; "" = it can.
   static std::string Refusal(const GpuKernel& kernel);
@@ -57,6 +59,7 @@ class CyclePlayer : public LaunchPlayer {
   void Place(std::uint32_t sm, std::uint64_t cycle);
   void Turn(std::uint32_t sm);
   void Charge(std::uint32_t sm);
+  void CheckProduct();
   static void CallTurn(void* self, std::uint64_t argument) {
     static_cast<CyclePlayer*>(self)->Turn(static_cast<std::uint32_t>(argument));
   }
@@ -73,7 +76,7 @@ class CyclePlayer : public LaunchPlayer {
   Tick origin_ = 0, end_ = 0;
   std::vector<Lane> lanes_;
   std::int64_t started_ = 0, ended_ = 0;
-  std::uint64_t scheduler_cycle_ = 0;
+  std::uint64_t scheduler_cycle_ = 0, checked_ = 0;
 };
 
 }  // namespace siliscope

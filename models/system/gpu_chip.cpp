@@ -194,6 +194,7 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
   state.skipped = skipped_;
   if (const auto* cycles = dynamic_cast<const CyclePlayer*>(players_[launch].get())) {
     zoomed_instructions_ += cycles->instructions();
+    checked_products_ += cycles->checked();
   }
   // The player is on the stack: it goes when the next event comes.
   queue().Schedule(
@@ -394,7 +395,8 @@ Record GpuChip::Finish() {
   AddOperators(&record);
   AddKernels(&record);
   record.ctas = std::move(ctas_);
-  if (zoomed_instructions_ > 0) record.zooms.push_back({"sms", zoomed_instructions_, 0});
+  if (zoomed_instructions_ > 0)
+    record.zooms.push_back({"sms", zoomed_instructions_, checked_products_});
   for (const auto& sm : sms_) {
     std::vector<Span> spans = sm->TakeSpans();
     record.spans.insert(record.spans.end(), spans.begin(), spans.end());

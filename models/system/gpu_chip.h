@@ -63,7 +63,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
 
   bool keep_spans_;
   ZoomRequest zoom_;
-  std::uint64_t zoomed_instructions_ = 0;
+  std::uint64_t zoomed_instructions_ = 0, checked_products_ = 0;
   std::vector<CtaRecord> ctas_;
   MachineSpec machine_;
   const Program& program_;

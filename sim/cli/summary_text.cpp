@@ -174,7 +174,9 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m, const 
                                                       : zoom.unit == "sms" ? "warp instructions"
                                                                            : "element cycles"));
     if (zoom.tiles_checked > 0) {
-      text += fmt::format(", {} tiles, each result equal to the product of its operands",
+      text += fmt::format(zoom.unit == "sms"
+                              ? ", {} results of Tensor Cores within their precision"
+                              : ", {} tiles, each result equal to the product of its operands",
                           Grouped(static_cast<double>(zoom.tiles_checked)));
     }
     text += "\n";

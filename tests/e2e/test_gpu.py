@@ -128,6 +128,13 @@ def test_whole_chip_at_cycle_zoom_takes_the_time_of_tiles(tmp_path, workload, to
     assert tiles == pytest.approx(cycles, rel=tolerance)
 
 
+def test_zoomed_tensor_cores_compute_real_values(tmp_path):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=512;n=512;k=512",
+                     "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    assert "results of Tensor Cores within their precision" in done.stdout
+
+
 def test_kernels_that_cannot_be_zoomed_say_so(tmp_path):
     done = siliscope("run", "--system", "h100-sxm-80gb", "--workload", "gemm:m=4096;n=4096;k=4096",
                      "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
