@@ -230,7 +230,7 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
                         (stream.shared_by_cluster_columns && column > 0);
       if (copy) continue;
       const Rectangle r = RectangleOf(stream, tensor, PlaceIn(tile, m), first + step);
-      const L2Response response = sms_[g->sms[m]]->Load(now, stream.tensor, tensor, r);
+      const L2Response response = sms_[g->sms[m]]->Load(now, now, stream.tensor, tensor, r);
       Tick end = response.end;
       for (std::size_t o = 0; o < g->sms.size(); ++o) {
         const auto other = static_cast<std::int64_t>(o);
@@ -286,13 +286,14 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
 void KernelPlayer::StoreStep(Group* g) {
   const KernelPass& pass = kernel_.passes[g->pass];
   if (pass.stores.empty()) return;
+  const Tick now = events_.now();
   const std::int64_t first = RangeOf(g->pass, g->tile).first;
   for (const std::uint16_t id : pass.stores) {
     const OperandStream& stream = kernel_.streams[id];
     for (std::size_t m = 0; m < g->sms.size(); ++m) {
       const Rectangle r = RectangleOf(stream, program_.tensors[stream.tensor], PlaceIn(g->tile, m),
                                       first + g->step);
-      g->stored = std::max(g->stored, sms_[g->sms[m]]->Store(events_.now(), stream.tensor, r));
+      g->stored = std::max(g->stored, sms_[g->sms[m]]->Store(now, now, stream.tensor, r));
     }
   }
 }

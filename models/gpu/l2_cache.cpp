@@ -61,7 +61,7 @@ double L2Cache::bytes_per_s() const {
 }
 
 Tick L2Cache::PassSlices(std::size_t partition, std::uint32_t granule, std::uint64_t lines,
-                         std::int64_t bytes_per_line, Tick at_cache) {
+                         std::int64_t bytes_per_line, Tick asked, Tick at_cache) {
   std::vector<Tick>& slices = state_[partition].slices;
   const Tick duration = clock_.Cycles(static_cast<double>(bytes_per_line) /
                                       static_cast<double>(spec_.slice_bytes_per_cycle));
@@ -74,8 +74,9 @@ Tick L2Cache::PassSlices(std::size_t partition, std::uint32_t granule, std::uint
     // Lines are spread over the slices by a hash of their address.
     std::uint64_t hash = (std::uint64_t{granule} * 64 + bit) * 0x9e3779b97f4a7c15ULL;
     Tick& slice = slices[((hash >> 32) * count) >> 32];
-    slice = std::max(slice, at_cache) + duration;
-    end = std::max(end, slice);
+    // A request that comes later, as its page is walked for, holds up none that is there before it.
+    slice = std::max(slice, asked + half_near_) + duration;
+    end = std::max({end, slice, at_cache + duration});
   }
   return end;
 }
@@ -113,6 +114,7 @@ std::uint64_t L2Cache::Lines(const Layout& layout, const Rectangle& r, std::int6
 L2Response L2Cache::Access(const L2Request& request) {
   const Rectangle& r = request.rectangle;
   L2Response response;
+  response.asked = request.asked;
   response.first = response.end = request.when;
   if (r.rows <= 0) return response;
   const Layout& layout = layouts_[request.tensor];
@@ -152,7 +154,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
   const std::int64_t bytes = CountLines(lines) * bytes_per_line;
   counters_.read_bytes += bytes;
   Partition& p = state_[here];
-  Tick available = PassSlices(here, granule, lines, bytes_per_line, at_cache);
+  Tick available = PassSlices(here, granule, lines, bytes_per_line, request.asked, at_cache);
   Tick latency_only = at_cache;
   if (present != 0) {
     available = std::max(available, g.ready[here]);
@@ -214,7 +216,7 @@ void L2Cache::WriteGranule(const L2Request& request, std::uint32_t granule, std:
   for (std::size_t p = 0; p < partitions_; ++p) {
     const std::uint64_t home = lines & (p == 0 ? ~one : one);
     if (home == 0) continue;
-    PassSlices(p, granule, home, bytes_per_line, at_cache);
+    PassSlices(p, granule, home, bytes_per_line, request.asked, at_cache);
     if (p != request.partition) counters_.link_bytes += CountLines(home) * bytes_per_line;
     const std::uint64_t absent = home & ~g.valid[p];
     if (absent != 0) {

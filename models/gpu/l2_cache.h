@@ -21,7 +21,8 @@
 namespace siliscope {
 
 struct L2Request {
-  Tick when = 0;  ///< leaves the SM
+  Tick asked = 0;  ///< the present
+  Tick when = 0;   ///< leaves the SM, translated and past what is queued there
   std::uint32_t tensor = 0;
   Rectangle rectangle;
   std::size_t partition = 0;  ///< of the SM
@@ -29,6 +30,7 @@ struct L2Request {
 };
 
 struct L2Response {
+  Tick asked = 0;
   Tick first = 0;   ///< first data at the SM's port
   Tick end = 0;     ///< last data
   Tick queued = 0;  ///< of the way to the last data: waiting for bandwidth, not latency
@@ -106,7 +108,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
 
   /// The slices deliver or take lines of a granule; returns when the last has passed.
   Tick PassSlices(std::size_t partition, std::uint32_t granule, std::uint64_t lines,
-                  std::int64_t bytes_per_line, Tick at_cache);
+                  std::int64_t bytes_per_line, Tick asked, Tick at_cache);
   std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                       std::int64_t granule_column) const;
   std::uint64_t HomeOfOne(std::uint32_t granule) const;

@@ -17,9 +17,9 @@ Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t part
       keep_spans_(keep_spans),
       tlb_(spec.tlb, tlb) {}
 
-L2Response Sm::Load(Tick when, std::uint32_t index, const GpuTensor& tensor,
+L2Response Sm::Load(Tick asked, Tick when, std::uint32_t index, const GpuTensor& tensor,
                     const Rectangle& rectangle) {
-  if (rectangle.rows <= 0) return {when, when, 0, false};
+  if (rectangle.rows <= 0) return {asked, when, when, 0, false};
   // The pages that its rows lie in; the load waits for the last.
   const std::int64_t page = spec_.tlb.page_bytes;
   const std::int64_t first = tensor.address + rectangle.row * tensor.row_bytes + rectangle.byte;
@@ -30,11 +30,11 @@ L2Response Sm::Load(Tick when, std::uint32_t index, const GpuTensor& tensor,
     known = std::max(known, tlb_.Translate(when, at));
   }
   known = std::max(known, tlb_.Translate(when, last));
-  L2Response response = l2->Access({known, index, rectangle, partition_, false});
+  L2Response response = l2->Access({asked, known, index, rectangle, partition_, false});
   if (gpc_bytes_per_cycle_ > 0) {
     const Tick duration =
         clock_.Cycles(static_cast<double>(Sectors(rectangle)) / gpc_bytes_per_cycle_);
-    const Tick start = gpc_.Reserve(response.first, duration);
+    const Tick start = gpc_.ReserveTurn(asked, response.first, duration);
     response.first = start;
     if (start + duration > response.end) {
       response.queued += start + duration - response.end;
@@ -51,7 +51,7 @@ L2Response Sm::Receive(const L2Response& fetched, const Rectangle& rectangle) {
   L2Response response = fetched;
   const Tick duration = clock_.Cycles(static_cast<double>(bytes) /
                                       static_cast<double>(spec_.l1.fill_bytes_per_cycle));
-  const Tick start = fill_.Reserve(fetched.first, duration);
+  const Tick start = fill_.ReserveTurn(fetched.asked, fetched.first, duration);
   const Tick passed = start + duration;
   if (passed > response.end) {
     response.queued += passed - response.end;
@@ -60,12 +60,12 @@ L2Response Sm::Receive(const L2Response& fetched, const Rectangle& rectangle) {
   return response;
 }
 
-Tick Sm::Store(Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
+Tick Sm::Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
   if (rectangle.rows <= 0) return when;
   const Tick duration = clock_.Cycles(static_cast<double>(Sectors(rectangle)) /
                                       static_cast<double>(spec_.l1.store_bytes_per_cycle));
-  const Tick sent = drain_.Reserve(when, duration) + duration;
-  return l2->Access({sent, tensor, rectangle, partition_, true}).end;
+  const Tick sent = drain_.ReserveTurn(asked, when, duration) + duration;
+  return l2->Access({asked, sent, tensor, rectangle, partition_, true}).end;
 }
 
 void Sm::Charge(Tick until, Cause cause, std::uint32_t op, bool busy) {

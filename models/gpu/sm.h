@@ -40,13 +40,14 @@ class Sm : public sc_core::sc_module {
   }
   std::int64_t residents() const { return residents_; }
 
-  /// A rectangle of a tensor from L2 through the SM's port.
-  L2Response Load(Tick when, std::uint32_t index, const GpuTensor& tensor,
+  /// A rectangle of a tensor from L2 through the SM's port, asked for at present and sent `when` the
+  /// SM can.
+  L2Response Load(Tick asked, Tick when, std::uint32_t index, const GpuTensor& tensor,
                   const Rectangle& rectangle);
   /// The same data, fetched by another SM of the cluster: only this SM's port is taken.
   L2Response Receive(const L2Response& fetched, const Rectangle& rectangle);
   /// Returns when the data is in L2.
-  Tick Store(Tick when, std::uint32_t tensor, const Rectangle& rectangle);
+  Tick Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle);
 
   /// What a CTA waited for before a step.
   struct Wait {

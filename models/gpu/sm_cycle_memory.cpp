@@ -52,7 +52,11 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   const Cta& cta = ctas_[w.cta];
   const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
   const StepRange range = StepsOf(kernel_, kernel_.passes[pass], cta.place);
-  const Rectangle at = RectangleOf(stream, tensor, cta.place, range.first + w.step + in.ahead);
+  // Nothing is loaded ahead past the CTA's own steps.
+  const std::int64_t step = w.step + in.ahead;
+  const Rectangle at = step < range.count
+                           ? RectangleOf(stream, tensor, cta.place, range.first + step)
+                           : Rectangle{};
   if (at.rows == 0) {
     lines->clear();
     return;

@@ -19,6 +19,12 @@ class Timeline {
     return start;
   }
 
+  /// The same for one that is asked now but ready only later: it takes its turn now, so that it
+  /// holds up none that is asked after it and ready before.
+  Tick ReserveTurn(Tick asked, Tick ready, Tick duration) {
+    return std::max(Reserve(asked, duration), ready);
+  }
+
   Tick free_at() const { return free_at_; }
   Tick busy() const { return busy_; }
 
