@@ -103,8 +103,9 @@ std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
       for (const std::int64_t field : fields) key += std::to_string(field) + ",";
     }
     for (const WarpAccess& a : role.program.accesses) {
-      const std::int64_t fields[] = {a.stream,     a.lanes_per_row, a.bytes_per_lane, a.lane_stride,
-                                     a.row_stride, a.offset % 128,  a.swizzled,       a.bulk_bytes};
+      const std::int64_t fields[] = {a.stream,      a.lanes_per_row, a.bytes_per_lane,
+                                     a.lane_stride, a.row_stride,    a.offset % 128,
+                                     a.swizzled,    a.past_l1,       a.bulk_bytes};
       for (const std::int64_t field : fields) key += std::to_string(field) + ",";
     }
   }

@@ -59,12 +59,15 @@ std::uint64_t ChipSmMemory::CycleOf(Tick tick) const { return clock_.CyclesIn(ti
 std::uint64_t ChipSmMemory::Read(std::uint64_t cycle, const TouchedLine& line) {
   const std::uint32_t tensor = TensorAt(line.address);
   const Tick when = origin_ + clock_.Cycles(cycle);
-  return CycleOf(sm_.Load(events_.now(), when, tensor, program_.tensors[tensor], RectangleAt(tensor, line)).end);
+  return CycleOf(
+      sm_.Load(events_.now(), when, tensor, program_.tensors[tensor], RectangleAt(tensor, line))
+          .end);
 }
 
 std::uint64_t ChipSmMemory::Write(std::uint64_t cycle, const TouchedLine& line) {
   const std::uint32_t tensor = TensorAt(line.address);
-  return CycleOf(sm_.Store(events_.now(), origin_ + clock_.Cycles(cycle), tensor, RectangleAt(tensor, line)));
+  return CycleOf(
+      sm_.Store(events_.now(), origin_ + clock_.Cycles(cycle), tensor, RectangleAt(tensor, line)));
 }
 
 std::string CyclePlayer::Refusal(const GpuKernel& kernel) {

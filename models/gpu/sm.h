@@ -40,8 +40,8 @@ class Sm : public sc_core::sc_module {
   }
   std::int64_t residents() const { return residents_; }
 
-  /// A rectangle of a tensor from L2 through the SM's port, asked for at present and sent `when` the
-  /// SM can.
+  /// A rectangle of a tensor from L2 through the SM's port, asked for at present and sent `when`
+  /// the SM can.
   L2Response Load(Tick asked, Tick when, std::uint32_t index, const GpuTensor& tensor,
                   const Rectangle& rectangle);
   /// The same data, fetched by another SM of the cluster: only this SM's port is taken.

@@ -54,9 +54,8 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   const StepRange range = StepsOf(kernel_, kernel_.passes[pass], cta.place);
   // Nothing is loaded ahead past the CTA's own steps.
   const std::int64_t step = w.step + in.ahead;
-  const Rectangle at = step < range.count
-                           ? RectangleOf(stream, tensor, cta.place, range.first + step)
-                           : Rectangle{};
+  const Rectangle at =
+      step < range.count ? RectangleOf(stream, tensor, cta.place, range.first + step) : Rectangle{};
   if (at.rows == 0) {
     lines->clear();
     return;
@@ -101,6 +100,10 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   switch (in.op) {
     case WarpOpcode::kLoadGlobal: {
       std::uint64_t ready = start + static_cast<std::uint64_t>(sm_.l1.latency_cycles);
+      if (access.past_l1) {
+        Write(w, in, std::max(ready, MovePastL1(touched_, start)), IssueSlot::kLongScoreboard);
+        break;
+      }
       for (const TouchedLine& line : touched_) {
         const L1Cache::Result r = l1_.Load(start++, line, memory_);
         ready = std::max(ready, r.ready);

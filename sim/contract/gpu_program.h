@@ -73,6 +73,7 @@ struct WarpAccess {
   std::int64_t row = 0;          ///< global: first row, inside of the stream's rectangle
   std::int64_t warp_rows = 0;    ///< global: rows from one warp to the next
   std::int64_t warp_bytes = 0;   ///< from one warp to the next
+  bool past_l1 = false;          ///< global loads that are cached in L2 only (ld.global.cg)
   bool swizzled = false;         ///< shared memory: 16-byte chunks XOR row, against conflicts
   std::int64_t bulk_bytes = 0;   ///< kBulkCopy: in all
 };

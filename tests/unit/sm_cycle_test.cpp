@@ -56,9 +56,10 @@ struct Outcome {
   }
 };
 
-Outcome RunKernel(const GpuSpec& gpu, const GpuKernel& kernel, std::uint64_t latency = 300,
+Outcome RunKernel(const GpuSpec& gpu, GpuKernel kernel, std::uint64_t latency = 300,
                   const std::vector<std::int64_t>& steps = {1, 1},
                   const GpuProgram* program = nullptr) {
+  for (std::size_t p = 0; p < kernel.passes.size(); ++p) kernel.passes[p].steps = steps[p];
   IdealSmMemory memory(latency);
   SmCycle sm(gpu, program, kernel, steps, memory);
   sm.Launch({}, 0);

@@ -23,7 +23,7 @@ struct RowWork {
   std::int64_t vector = 4;  ///< elements of a load
   int ring = 1;
   bool welford = false;
-  bool keeps_l1 = true;      ///< passes find in L1 what earlier ones have read
+  bool past_l1 = false;      ///< loads are cached in L2 only
   bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
 };
 
