@@ -11,71 +11,100 @@ std::int64_t FewSteps(const KernelPass& pass) {
   return std::clamp<std::int64_t>(pass.ring, 2, 8) + 2;
 }
 constexpr std::int64_t kMoreSteps = 6;
+constexpr std::size_t kNoPass = ~std::size_t{0};
 
-struct Times {
+struct Run {
+  double cycles = 0;  ///< in all
   double start = 0;
-  std::vector<double> passes;
+  std::vector<double> passes, drains;
   SmCounters counters;
 };
 
-Times RunOnce(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
-              std::int64_t more_steps) {
+/// Runs `ctas` CTAs side by side; one pass may take more steps than the few of the others.
+Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
+            std::size_t longer_pass = kNoPass) {
   std::vector<std::int64_t> steps;
-  for (const KernelPass& pass : kernel.passes) steps.push_back(FewSteps(pass) + more_steps);
+  for (const KernelPass& pass : kernel.passes) steps.push_back(FewSteps(pass));
+  if (longer_pass != kNoPass) steps[longer_pass] += kMoreSteps;
   IdealSmMemory memory(static_cast<std::uint64_t>(gpu.sm.l1.latency_cycles));
   SmCycle sm(gpu, nullptr, kernel, steps, memory);
   sm.WarmInstructions();
   for (std::int64_t c = 0; c < ctas; ++c) sm.Launch({}, 0);
-  sm.Run();
-  Times times;
-  times.start = static_cast<double>(sm.passes().front().begin);
+  Run run;
+  run.cycles = static_cast<double>(sm.Run());
+  run.start = static_cast<double>(sm.passes().front().begin);
   for (const PassTimes& pass : sm.passes()) {
-    times.passes.push_back(pass.end > pass.begin ? static_cast<double>(pass.end - pass.begin) : 0);
+    run.passes.push_back(pass.end > pass.begin ? static_cast<double>(pass.end - pass.begin) : 0);
+    const bool drains = pass.steps_end > 0 && pass.end > pass.steps_end;
+    run.drains.push_back(drains ? static_cast<double>(pass.end - pass.steps_end) : 0);
   }
-  times.counters = sm.counters();
-  return times;
+  run.counters = sm.counters();
+  return run;
 }
 
-/// Cycles of a step of every pass: what further steps add.
-std::vector<double> StepCycles(const Times& few, const Times& many) {
+/// The cycles that a step of each pass adds to the run of `ctas` CTAs; `few` is the run without.
+std::vector<double> StepCycles(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
+                               const Run& few, CtaCost* cost) {
   std::vector<double> cycles;
-  for (std::size_t p = 0; p < few.passes.size(); ++p) {
-    cycles.push_back(std::max(0.0, (many.passes[p] - few.passes[p]) / kMoreSteps));
+  for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
+    const Run longer = RunCtas(gpu, kernel, ctas, p);
+    cycles.push_back(std::max(0.0, (longer.cycles - few.cycles) / kMoreSteps));
+    cost->instructions += longer.counters.instructions;
+    if (p == 0) cost->counters = longer.counters;
   }
   return cycles;
+}
+
+/// The SM's time for what a CTA does beside its steps: what each further CTA adds.
+double DrainIntervalCycles(const GpuKernel& kernel, std::int64_t ctas, const Run& one,
+                           const Run& all, const std::vector<double>& alone,
+                           const std::vector<double>& together) {
+  double beside_one = one.cycles, beside_all = all.cycles;
+  for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
+    const auto steps = static_cast<double>(FewSteps(kernel.passes[p]));
+    beside_one -= steps * alone[p];
+    beside_all -= steps * together[p];
+  }
+  return std::max(0.0, (beside_all - beside_one) / static_cast<double>(ctas - 1));
 }
 
 }  // namespace
 
 CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
-  const Times few = RunOnce(gpu, kernel, 1, 0);
-  const Times many = RunOnce(gpu, kernel, 1, kMoreSteps);
-  const std::vector<double> alone = StepCycles(few, many);
-  std::vector<double> together = alone;
   CtaCost cost;
-  cost.counters = many.counters;
-  cost.instructions = few.counters.instructions + many.counters.instructions;
+  const Run one = RunCtas(gpu, kernel, 1);
+  cost.instructions = one.counters.instructions;
+  const std::vector<double> alone = StepCycles(gpu, kernel, 1, one, &cost);
+  std::vector<double> together = alone;
+  double drain_interval = 0, drains = 0;
   if (co_resident > 1) {
-    const Times few_shared = RunOnce(gpu, kernel, co_resident, 0);
-    const Times many_shared = RunOnce(gpu, kernel, co_resident, kMoreSteps);
-    together = StepCycles(few_shared, many_shared);
-    cost.counters = many_shared.counters;
-    cost.instructions += few_shared.counters.instructions + many_shared.counters.instructions;
+    const Run all = RunCtas(gpu, kernel, co_resident);
+    cost.instructions += all.counters.instructions;
+    together = StepCycles(gpu, kernel, co_resident, all, &cost);
+    drain_interval = DrainIntervalCycles(kernel, co_resident, one, all, alone, together);
+    for (const double drain : one.drains) drains += drain;
   }
-  cost.start_cycles = few.start;
+  cost.start_cycles = one.start;
   const auto latency = static_cast<double>(gpu.sm.l1.latency_cycles);
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
     const KernelPass& pass = kernel.passes[p];
     const bool loads = !pass.loads.empty();
-    // The latency of the memory is the chip's: a ring of one exposes it in every step.
-    const bool exposes = pass.ring <= 1 && !pass.through_registers;
-    const double exposed = loads && exposes ? std::min(latency, 0.8 * alone[p]) : 0;
     PassCost c;
     c.interval_cycles = std::min(together[p] / static_cast<double>(co_resident), alone[p]);
+    // The latency of the memory is the chip's: a ring of one exposes it in every step where warps
+    // don't hide it from each other, a longer ring once.
+    const bool exposes = loads && pass.ring <= 1 && !pass.through_registers;
+    const double exposed = exposes ? std::min(latency, 0.8 * alone[p]) : 0;
     c.alone_cycles = std::max(alone[p] - exposed, c.interval_cycles);
+    const double once = loads ? latency - (alone[p] - c.alone_cycles) : 0;
     const double steps = static_cast<double>(FewSteps(pass));
-    const double once = loads && !exposes ? latency : 0;
-    c.fill_cycles = std::max(0.0, few.passes[p] - steps * alone[p] - once);
+    const double beside = std::max(0.0, one.passes[p] - steps * alone[p] - once);
+    c.drain_cycles = std::min(one.drains[p], beside);
+    c.fill_cycles = beside - c.drain_cycles;
+    if (drains > 0) {
+      c.drain_interval_cycles =
+          std::min(drain_interval * one.drains[p] / drains, c.drain_cycles);
+    }
     cost.passes.push_back(c);
   }
   return cost;

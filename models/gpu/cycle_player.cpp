@@ -66,8 +66,10 @@ std::uint64_t ChipSmMemory::Read(std::uint64_t cycle, const TouchedLine& line) {
 
 std::uint64_t ChipSmMemory::Write(std::uint64_t cycle, const TouchedLine& line) {
   const std::uint32_t tensor = TensorAt(line.address);
-  return CycleOf(
-      sm_.Store(events_.now(), origin_ + clock_.Cycles(cycle), tensor, RectangleAt(tensor, line)));
+  const Tick end =
+      sm_.Store(events_.now(), origin_ + clock_.Cycles(cycle), tensor, RectangleAt(tensor, line));
+  stored_ = std::max(stored_, end);
+  return CycleOf(end);
 }
 
 std::string CyclePlayer::Refusal(const GpuKernel& kernel) {
@@ -130,7 +132,7 @@ void CyclePlayer::Turn(std::uint32_t index) {
   while (lane.resident > lane.sm->resident_ctas()) {
     --lane.resident;
     ++ended_;
-    end_ = std::max(end_, origin_ + clock_.Cycles(lane.sm->now()));
+    end_ = std::max({end_, origin_ + clock_.Cycles(lane.sm->now()), lane.memory->stored()});
     sms_[index]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share);
     if (kernel_.tensor_core) CheckProduct();
     Place(index, lane.sm->now());

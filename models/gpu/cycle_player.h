@@ -21,6 +21,8 @@ class ChipSmMemory : public SmMemory {
 
   std::uint64_t Read(std::uint64_t cycle, const TouchedLine& line) override;
   std::uint64_t Write(std::uint64_t cycle, const TouchedLine& line) override;
+  /// When the last store is in L2.
+  Tick stored() const { return stored_; }
 
  private:
   std::uint32_t TensorAt(std::int64_t address) const;
@@ -32,6 +34,7 @@ class ChipSmMemory : public SmMemory {
   const EventQueue& events_;
   Clock clock_;
   Tick origin_;
+  Tick stored_ = 0;
 };
 
 class CyclePlayer : public LaunchPlayer {

@@ -309,8 +309,26 @@ void KernelPlayer::StepDone(std::uint32_t group) {
     g.starved = !kernel_.passes[g.pass].loads.empty() && g.ring().arrivals.empty();
     if (!g.starved) TryCompute(group);
   } else {
-    Finish(group);
+    Drain(group);
   }
+}
+
+/// What comes once after the last step of a pass.
+void KernelPlayer::Drain(std::uint32_t group) {
+  Group& g = groups_[group];
+  const PassCost& pass = cost_.passes[g.pass];
+  const PassCost drain{pass.drain_cycles, pass.drain_interval_cycles};
+  if (drain.alone_cycles <= 0) {
+    Finish(group);
+    return;
+  }
+  const Tick now = events_.now();
+  Sm::Wait wait;
+  wait.since = now;
+  wait.cause = Cause::kDependency;
+  Tick end = now;
+  for (const std::uint32_t s : g.sms) end = std::max(end, sms_[s]->Step(now, drain, wait, op_));
+  events_.Schedule(end, &Call<&KernelPlayer::Finish>, this, group);
 }
 
 /// A grid of very many CTAs repeats itself: once two windows took the same time, windows are
@@ -343,6 +361,7 @@ void KernelPlayer::WatchWindows() {
 /// The pass is over: the next one, the next tile, or the end.
 void KernelPlayer::Finish(std::uint32_t group) {
   Group& g = groups_[group];
+  g.waiting_since = events_.now();
   if (++g.pass < kernel_.passes.size()) {
     BeginPass(group);
     return;

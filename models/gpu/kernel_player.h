@@ -101,6 +101,7 @@ class KernelPlayer : public LaunchPlayer {
   void TryCompute(std::uint32_t group);
   void StepDone(std::uint32_t group);
   void StoreStep(Group* g);
+  void Drain(std::uint32_t group);
   void Finish(std::uint32_t group);
   void Retire(std::uint32_t group);
   void WatchWindows();

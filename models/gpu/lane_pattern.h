@@ -29,15 +29,17 @@ struct TouchedLine {
   std::uint32_t sectors = 0;
 };
 
-/// Coalesces one global access: lanes of a row at consecutive addresses from `row_address(r)` on.
-template <typename RowAddress>
-void Coalesce(const L1Spec& spec, const WarpAccess& access, int lanes, RowAddress row_address,
+/// Coalesces one global access: lanes of a row stand beside each other, at `address(row, byte)`.
+/// A lane whose address is negative takes no part.
+template <typename Address>
+void Coalesce(const L1Spec& spec, const WarpAccess& access, int lanes, Address address,
               std::vector<TouchedLine>* out) {
   out->clear();
   const int per_row = access.lanes_per_row;
   const std::int64_t stride = LaneStride(access);
   for (int lane = 0; lane < lanes; ++lane) {
-    const std::int64_t first = row_address(lane / per_row) + lane % per_row * stride;
+    const std::int64_t first = address(lane / per_row, lane % per_row * stride);
+    if (first < 0) continue;
     const std::int64_t last = first + access.bytes_per_lane - 1;
     for (std::int64_t s = first / spec.sector_bytes; s <= last / spec.sector_bytes; ++s) {
       const std::int64_t line = s * spec.sector_bytes / spec.line_bytes * spec.line_bytes;

@@ -444,6 +444,10 @@ void SmCycle::Loop(Warp* w, const WarpInstruction& in) {
   }
   done = 0;
   ++w->pc;
+  if (in.pass >= 0) {
+    PassTimes& times = passes_[static_cast<std::size_t>(in.pass)];
+    times.steps_end = std::max(times.steps_end, now_ + 1);
+  }
 }
 
 void SmCycle::EnterPass(Warp* w, std::int16_t pass) {

@@ -52,6 +52,7 @@ struct SmCounters {
 /// When a pass of a CTA began and ended, over all its warps.
 struct PassTimes {
   std::uint64_t begin = ~std::uint64_t{0};
+  std::uint64_t steps_end = 0;  ///< the last warp left the loop over the steps
   std::uint64_t end = 0;
 };
 

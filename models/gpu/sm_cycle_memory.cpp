@@ -41,19 +41,26 @@ void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
 void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
                            std::vector<TouchedLine>* lines) {
   const WarpAccess& access = ProgramOf(w).accesses[in.access];
+  const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
+  // Nothing is loaded ahead past the CTA's own steps.
+  const std::int64_t step = w.step + in.ahead;
+  if (step >= steps_[pass]) {
+    lines->clear();
+    return;
+  }
   if (program_ == nullptr) {  // a pattern alone: rows far apart, aligned
     Coalesce(
         sm_.l1, access, in.lanes,
-        [&](std::int64_t r) { return r * (std::int64_t{1} << 20) + access.offset; }, lines);
+        [&](std::int64_t row, std::int64_t byte) {
+          return row * (std::int64_t{1} << 20) + access.offset + byte;
+        },
+        lines);
     return;
   }
   const OperandStream& stream = kernel_.streams[access.stream];
   const GpuTensor& tensor = program_->tensors[stream.tensor];
   const Cta& cta = ctas_[w.cta];
-  const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
   const StepRange range = StepsOf(kernel_, kernel_.passes[pass], cta.place);
-  // Nothing is loaded ahead past the CTA's own steps.
-  const std::int64_t step = w.step + in.ahead;
   const Rectangle at =
       step < range.count ? RectangleOf(stream, tensor, cta.place, range.first + step) : Rectangle{};
   if (at.rows == 0) {
@@ -64,11 +71,12 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   const std::int64_t stride = access.row_stride > 0 ? access.row_stride : 1;
   Coalesce(
       sm_.l1, access, in.lanes,
-      [&](std::int64_t r) {
-        const std::int64_t row = at.row + std::min(row0 + r * stride, at.rows - 1);
-        const std::int64_t byte = std::min(access.offset + access.warp_bytes * w.in_role,
-                                           std::max<std::int64_t>(0, at.bytes - 1));
-        return tensor.address + row * tensor.row_bytes + at.byte + byte;
+      [&](std::int64_t r, std::int64_t in_row) -> std::int64_t {
+        const std::int64_t row = row0 + r * stride;
+        const std::int64_t byte = access.offset + access.warp_bytes * w.in_role + in_row;
+        // What lies outside of the tensor is not asked for.
+        if (row >= at.rows || byte >= at.bytes) return -1;
+        return tensor.address + (at.row + row) * tensor.row_bytes + at.byte + byte;
       },
       lines);
 }

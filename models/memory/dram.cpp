@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace siliscope {
 
@@ -11,6 +12,9 @@ Dram::Dram(const sc_core::sc_module_name& name, const DramSpec& spec)
       spec_(spec),
       controller_latency_(static_cast<Tick>(std::llround(spec.controller_latency_s * 1e12))) {
   port.bind(*this);
+  for (std::int64_t stride = 1; stride <= spec.channels; ++stride) {
+    if (std::gcd(stride, spec.channels) == 1) strides_.push_back(stride);
+  }
   if (!spec.ideal()) {
     channels_.assign(static_cast<std::size_t>(spec.channels),
                      DramChannel(spec.timing, spec.mapping));

@@ -37,13 +37,11 @@ class Dram : public sc_core::sc_module, public MemoryPort {
     const std::int64_t first_grain = request.address / grain;
     const std::int64_t last = request.address + request.bytes;
     const std::int64_t grains = (last - 1) / grain - first_grain + 1;
-    if (spec_.mapping.hashed) {  // each row of grains over the channels begins at another one
+    if (spec_.mapping.hashed) {
       std::int64_t at = request.address;
       for (std::int64_t g = first_grain; g < first_grain + grains; ++g) {
-        const std::int64_t row = g / channels, end = std::min(last, (g + 1) * grain);
-        const auto turn = static_cast<std::int64_t>(
-            (static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >> 40);
-        piece(static_cast<std::size_t>((g + turn) % channels), row * grain + at % grain, end - at);
+        const std::int64_t end = std::min(last, (g + 1) * grain);
+        piece(HashedChannel(g), g / channels * grain + at % grain, end - at);
         at = end;
       }
       return;
@@ -64,10 +62,21 @@ class Dram : public sc_core::sc_module, public MemoryPort {
   Tick controller_latency_;
 
  private:
+  /// Each row of grains goes over all channels in an order of its own, so that requests that have
+  /// queued at one channel don't meet again at the next.
+  std::size_t HashedChannel(std::int64_t grain) const {
+    const std::int64_t row = grain / spec_.channels;
+    const std::uint64_t hash = static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15ULL;
+    const std::int64_t stride = strides_[(hash >> 32) % strides_.size()];
+    const auto turn = static_cast<std::int64_t>(hash >> 44);
+    return static_cast<std::size_t>((grain * stride + turn) % spec_.channels);
+  }
+
   MemoryResponse Access(const MemoryRequest& request);
   MemoryResponse AccessIdeal(const MemoryRequest& request);
 
   std::vector<DramChannel> channels_;
+  std::vector<std::int64_t> strides_;  ///< that reach every channel
   Timeline pipe_;
 };
 

@@ -213,7 +213,8 @@ TEST(SmCycle, BankConflictsTakeTheMemoryPipe) {
 std::vector<TouchedLine> Lines(const WarpAccess& access, std::int64_t address) {
   std::vector<TouchedLine> lines;
   Coalesce(
-      Gpu(kA100).sm.l1, access, 32, [&](std::int64_t) { return address; }, &lines);
+      Gpu(kA100).sm.l1, access, 32, [&](std::int64_t, std::int64_t byte) { return address + byte; },
+      &lines);
   return lines;
 }
 

@@ -168,15 +168,23 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   access.stream = 0;
   access.bytes_per_lane = static_cast<std::uint8_t>(std::max(1.0, w.bytes));
   access.warp_rows = rows_a_warp;
-  const std::uint16_t load = b.Access(access);
-  access.stream = 1;
-  const std::uint16_t store = b.Access(access);
+  const int elements = static_cast<int>(per_thread * rows_a_warp);
+  std::vector<std::uint16_t> loads, stores;
+  for (int i = 0; i < elements; ++i) {
+    access.row = i / per_thread;
+    access.offset = i % per_thread * 32 * access.bytes_per_lane;
+    access.stream = 0;
+    loads.push_back(b.Access(access));
+    access.stream = 1;
+    stores.push_back(b.Access(access));
+  }
   const std::uint16_t shared = b.Access(WarpAccess{});
   b.Prologue(40);
   b.Phase(0);
   const std::int32_t loop = b.Here();
-  const int elements = static_cast<int>(per_thread * rows_a_warp);
-  for (int i = 0; i < elements; ++i) b.Memory(WarpOpcode::kLoadGlobal, load, 48 + i % 200);
+  for (int i = 0; i < elements; ++i) {
+    b.Memory(WarpOpcode::kLoadGlobal, loads[static_cast<std::size_t>(i)], 48 + i % 200);
+  }
   for (int p = 0; p < 2; ++p) {
     for (int i = 0; i < elements * w.operations; ++i) {
       b.Add(WarpOpcode::kFp32, 32 + i % 4, 48 + i % std::min(elements, 200), 32 + i % 4);
@@ -186,7 +194,9 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
     }
     WriteReduction(b, false, shared);
   }
-  for (int i = 0; i < elements; ++i) b.Memory(WarpOpcode::kStoreGlobal, store, 48 + i % 200);
+  for (int i = 0; i < elements; ++i) {
+    b.Memory(WarpOpcode::kStoreGlobal, stores[static_cast<std::size_t>(i)], 48 + i % 200);
+  }
   b.LoopPass(loop, 0);
   k.fp32_per_cta =
       static_cast<double>(w.columns * kWarps * rows_a_warp) * 2 * (w.operations + 4 * w.special);
