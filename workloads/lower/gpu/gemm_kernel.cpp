@@ -191,7 +191,7 @@ void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p, std::vector
     t.warps_m = std::max<std::int64_t>(1, bm / 16), t.warps_n = 1;
     const double stage = static_cast<double>((bm + bn) * bk) * p.a_bytes;
     const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes) - 8192;
-    t.stages = std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, 8);
+    t.stages = std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, 16);
     static constexpr std::int64_t kClusters[][2] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}};
     for (const auto& [rows, columns] : kClusters) {
       if (!Divides(rows, CeilDivide(p.m, bm)) || !Divides(columns, CeilDivide(p.n, bn))) continue;
