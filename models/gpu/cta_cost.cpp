@@ -102,8 +102,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     c.drain_cycles = std::min(one.drains[p], beside);
     c.fill_cycles = beside - c.drain_cycles;
     if (drains > 0) {
-      c.drain_interval_cycles =
-          std::min(drain_interval * one.drains[p] / drains, c.drain_cycles);
+      c.drain_interval_cycles = std::min(drain_interval * one.drains[p] / drains, c.drain_cycles);
     }
     cost.passes.push_back(c);
   }

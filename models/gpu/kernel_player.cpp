@@ -203,7 +203,7 @@ void KernelPlayer::NextLoads(std::uint32_t group) {
 KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
                                              std::int64_t step) {
   const Tick now = events_.now();
-  Arrival arrival{now, now, 0};
+  Arrival arrival{kNever, now, 0};
   const std::int64_t first = RangeOf(pass, tile).first;
   if (kernel_.passes[pass].through_l1) {
     // Lines are still in L1 if less than its size has come in since they did.
@@ -232,6 +232,7 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
       const Rectangle r = RectangleOf(stream, tensor, PlaceIn(tile, m), first + step);
       const L2Response response = sms_[g->sms[m]]->Load(now, now, stream.tensor, tensor, r);
       Tick end = response.end;
+      arrival.first = std::min(arrival.first, response.first_data);
       for (std::size_t o = 0; o < g->sms.size(); ++o) {
         const auto other = static_cast<std::int64_t>(o);
         const bool same_row = other / kernel_.cluster_columns == row;
@@ -255,12 +256,25 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
   return arrival;
 }
 
+/// When the data of the next step is there. Where each warp waits for its own alone, the warps
+/// whose data comes first compute while the rest arrives.
+Tick KernelPlayer::WhenReady(Group& g) const {
+  const KernelPass& pass = kernel_.passes[g.pass];
+  const Arrival& arrival = g.ring().arrivals.front();
+  if (pass.ring > 1 || pass.through_registers || arrival.first >= arrival.ready) {
+    return arrival.ready;
+  }
+  const double others = 1 - 1 / static_cast<double>(kernel_.warps);
+  const Tick computing = clock_.Cycles(cost_.passes[g.pass].alone_cycles * others);
+  return arrival.ready - std::min(arrival.ready - arrival.first, computing);
+}
+
 void KernelPlayer::TryCompute(std::uint32_t group) {
   Group& g = groups_[group];
   const KernelPass& pass = kernel_.passes[g.pass];
   const bool loads = !pass.loads.empty();
   Tick ready = g.floor;
-  if (loads) ready = std::max(ready, g.ring().arrivals.front().ready);
+  if (loads) ready = std::max(ready, WhenReady(g));
   const Tick now = events_.now();
   if (ready > now) {
     events_.Schedule(ready, &Call<&KernelPlayer::TryCompute>, this, group);

@@ -58,9 +58,9 @@ class KernelPlayer : public LaunchPlayer {
   std::int64_t ctas() const { return kernel_.grid.Ctas(); }
 
  private:
-  /// A load that has been sent: when its data is there.
+  /// Loads that have been sent: when the first of their data is there, and all.
   struct Arrival {
-    Tick sent = 0, ready = 0;
+    Tick first = 0, ready = 0;
     double bandwidth_share = 0;
   };
   struct Cursor {
@@ -98,6 +98,7 @@ class KernelPlayer : public LaunchPlayer {
   void IssueLoads(std::uint32_t group);
   void NextLoads(std::uint32_t group);
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
+  Tick WhenReady(Group& g) const;
   void TryCompute(std::uint32_t group);
   void StepDone(std::uint32_t group);
   void StoreStep(Group* g);

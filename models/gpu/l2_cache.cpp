@@ -155,9 +155,10 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
   counters_.read_bytes += bytes;
   Partition& p = state_[here];
   Tick available = PassSlices(here, granule, lines, bytes_per_line, request.asked, at_cache);
-  Tick latency_only = at_cache;
+  Tick latency_only = at_cache, first_data = kNever;
   if (present != 0) {
     available = std::max(available, g.ready[here]);
+    first_data = std::max(at_cache, g.ready[here]);
     Touch(granule, here);
   }
   if (absent != 0) {
@@ -172,11 +173,13 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
       const std::uint64_t far_missing = far & ~far_present;
       if (far_missing != 0) {
         const Tick loaded = MoveLines(granule, far_missing, at_cache + far_ / 2, false);
+        first_data = std::min(first_data, response_first_ + far_ - far_ / 2);
         Insert(granule, there, far_missing, at_cache);
         g.ready[there] = std::max(g.ready[there], loaded);
         arrives = std::max(arrives, loaded);
         response->from_dram = true;
       } else {
+        first_data = std::min(first_data, arrives + far_ - far_ / 2);
         Touch(granule, there);
       }
       const std::int64_t far_bytes = CountLines(far) * bytes_per_line;
@@ -192,6 +195,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
     }
     if (missing != 0) {
       ready = std::max(ready, MoveLines(granule, missing, at_cache, false));
+      first_data = std::min(first_data, response_first_);
       counters_.miss_bytes += CountLines(missing) * bytes_per_line;
       response->from_dram = true;
     }
@@ -201,6 +205,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
   }
   if (response->from_dram) latency_only += memory->IdleLatency();
   response->first = std::min(response->first, at_cache + half_near_);
+  response->first_data = std::min(response->first_data, first_data + half_near_);
   if (available + half_near_ > response->end) {
     response->end = available + half_near_;
     response->queued = available > latency_only ? available - latency_only : 0;
@@ -339,6 +344,7 @@ Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, b
   const std::int64_t pitch = tensor.row_bytes;
   const std::int64_t bytes = CountLines(lines) * line_bytes_;
   (write ? counters_.dram_write_bytes : counters_.dram_read_bytes) += bytes;
+  response_first_ = kNever;
   response_end_ = when;
   while (lines != 0) {
     const int bit = __builtin_ctzll(lines);
@@ -359,6 +365,7 @@ Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, b
 }
 
 void L2Cache::Respond(std::uint64_t, const MemoryResponse& response) {
+  response_first_ = std::min(response_first_, response.end);
   response_end_ = std::max(response_end_, response.end);
 }
 

@@ -31,9 +31,10 @@ struct L2Request {
 
 struct L2Response {
   Tick asked = 0;
-  Tick first = 0;   ///< first data at the SM's port
-  Tick end = 0;     ///< last data
-  Tick queued = 0;  ///< of the way to the last data: waiting for bandwidth, not latency
+  Tick first = 0;            ///< the SM's port is free for it from here on
+  Tick end = 0;              ///< last data
+  Tick first_data = kNever;  ///< of the first line that arrives
+  Tick queued = 0;           ///< of the way to the last data: waiting for bandwidth, not latency
   bool from_dram = false;
 };
 
@@ -140,7 +141,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::array<Partition, 2> state_;
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;  ///< of the replacement
   L2Counters counters_;
-  Tick response_end_ = 0;
+  Tick response_first_ = 0, response_end_ = 0;
 };
 
 }  // namespace siliscope
