@@ -105,8 +105,9 @@ void CyclePlayer::Start(Tick now) {
     lane.sm = std::make_unique<SmCycle>(gpu_, &program_, kernel_, steps, *lane.memory);
     lane.sm->WarmInstructions();
   }
+  const ClusterSlots slots = MakeClusterSlots(gpu_, 1);
   for (std::size_t round = 0; round < most_; ++round) {  // spread before they share
-    for (std::uint32_t s = 0; s < lanes_.size(); ++s) Place(s, 0);
+    for (const auto& slot : slots) Place(slot.front(), 0);
   }
 }
 
