@@ -190,8 +190,9 @@ def draw_issue_slots(_experiment, _table, summaries):
     return figure, figure.axes[0], rows
 
 
-KINDS = {"issue_slots": draw_issue_slots, "bars": draw_bars, "lines": draw_lines, "network_roofline": draw_roofline,
-         "attribution": draw_attribution, "timeline": draw_timeline, "roofline": draw_operators}
+KINDS = {"issue_slots": draw_issue_slots, "bars": draw_bars, "lines": draw_lines,
+         "network_roofline": draw_roofline, "attribution": draw_attribution,
+         "timeline": draw_timeline, "roofline": draw_operators}
 
 
 def draw_one(name, path, out):

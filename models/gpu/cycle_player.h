@@ -5,9 +5,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "models/gpu/kernel_player.h"
+#include "models/gpu/product_check.h"
 #include "models/gpu/sm_cycle.h"
 
 namespace siliscope {
@@ -48,7 +50,7 @@ class CyclePlayer : public LaunchPlayer {
   void Dispatch(Tick) override {}
   std::uint64_t instructions() const;
   /// Results of Tensor Cores that were computed with real values and compared.
-  std::uint64_t checked() const { return checked_; }
+  std::uint64_t checked() const { return product_ ? product_->checked() : 0; }
 
   /// Why a kernel cannot run at cycle zoom on a whole chip; "" = it can.
   static std::string Refusal(const GpuKernel& kernel);
@@ -64,7 +66,7 @@ class CyclePlayer : public LaunchPlayer {
   void Place(std::uint32_t sm, std::uint64_t cycle);
   void Turn(std::uint32_t sm);
   void Charge(std::uint32_t sm);
-  void CheckProduct();
+  std::int64_t Contraction() const;
   static void CallTurn(void* self, std::uint64_t argument) {
     static_cast<CyclePlayer*>(self)->Turn(static_cast<std::uint32_t>(argument));
   }
@@ -81,7 +83,8 @@ class CyclePlayer : public LaunchPlayer {
   Tick origin_ = 0, end_ = 0;
   std::vector<Lane> lanes_;
   std::int64_t started_ = 0, ended_ = 0;
-  std::uint64_t scheduler_cycle_ = 0, checked_ = 0;
+  std::uint64_t scheduler_cycle_ = 0;
+  std::optional<ProductCheck> product_;  ///< of kernels on Tensor Cores
 };
 
 }  // namespace siliscope

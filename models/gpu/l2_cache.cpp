@@ -7,7 +7,6 @@ namespace siliscope {
 namespace {
 
 constexpr std::int64_t kLinesPerGranule = 64;
-constexpr int kCandidates = 2;  // of a replacement
 
 std::int64_t CountLines(std::uint64_t lines) { return __builtin_popcountll(lines); }
 
@@ -276,7 +275,7 @@ void L2Cache::Insert(std::uint32_t granule, std::size_t partition, std::uint64_t
 void L2Cache::DropOne(std::size_t partition, std::uint32_t keep, Tick when) {
   Partition& p = state_[partition];
   std::uint32_t victim = keep, age = 0;
-  for (int i = 0; i < kCandidates || victim == keep; ++i) {
+  for (std::int64_t i = 0; i < spec_.candidates || victim == keep; ++i) {
     random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
     const std::uint32_t granule = p.residents[((random_ >> 32) * p.residents.size()) >> 32];
     if (granule == keep || (victim != keep && p.uses - granules_[granule].used[partition] <= age)) {

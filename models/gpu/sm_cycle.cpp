@@ -475,6 +475,11 @@ void SmCycle::Exit(std::uint32_t index) {
   Cta& cta = ctas_[w.cta];
   if (--cta.warps_left > 0) return;
   cta.active = false;
+  std::int32_t shortest = 0;
+  for (const std::int32_t length : cta.contracted) {
+    if (length > 0 && (shortest == 0 || length < shortest)) shortest = length;
+  }
+  contractions_.push_back(shortest);
   for (const std::uint32_t warp : cta.warps) free_warps_.push_back(warp);
   --resident_;
 }

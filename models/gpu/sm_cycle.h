@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/gpu/cta_geometry.h"
@@ -76,6 +77,9 @@ class SmCycle {
   std::size_t resident_ctas() const { return resident_; }
   const SmCounters& counters() const { return counters_; }
   const std::vector<PassTimes>& passes() const { return passes_; }
+  /// Of each CTA that has ended since the last call: the length of the dot product that its first
+  /// warp's Tensor Core instructions added up in an accumulator; the shortest of all accumulators.
+  std::vector<std::int64_t> TakeContractions() { return std::exchange(contractions_, {}); }
 
  private:
   static constexpr std::uint64_t kBlocked = ~std::uint64_t{0};
@@ -134,6 +138,7 @@ class SmCycle {
     CtaPlace place;
     bool active = false;
     std::int64_t warps_left = 0;
+    std::array<std::int32_t, 256> contracted{};  ///< elements multiplied into each accumulator
     std::vector<std::uint32_t> warps;
     std::vector<Barrier> barriers;
     std::vector<std::vector<Mbarrier>> mbarriers;  ///< of each ring, by stage
@@ -205,6 +210,7 @@ class SmCycle {
   std::uint32_t next_subcore_ = 0;
   SmCounters counters_;
   std::vector<PassTimes> passes_;
+  std::vector<std::int64_t> contractions_;
   std::vector<TouchedLine> touched_;
 };
 

@@ -51,6 +51,10 @@ void SmCycle::Mma(Warp* w, const WarpInstruction& in) {
   counters_.tensor_cycles += interval;
   const auto latency = static_cast<std::uint64_t>(gpu_.tensor_core.latency_cycles);
   Write(w, in, now_ + std::max(latency, interval), IssueSlot::kTensor);
+  if (w->in_role != 0) return;
+  ctas_[w->cta].contracted[in.destination] +=
+      static_cast<std::int32_t>(in.macs) /
+      static_cast<std::int32_t>(gpu_.tensor_core.m * gpu_.tensor_core.n);
 }
 
 void SmCycle::GroupMma(Warp* w, const WarpInstruction& in) {

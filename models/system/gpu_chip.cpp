@@ -396,7 +396,8 @@ Record GpuChip::Finish() {
   AddKernels(&record);
   record.ctas = std::move(ctas_);
   if (zoomed_instructions_ > 0)
-    record.zooms.push_back({"sms", zoomed_instructions_, checked_products_});
+    record.zooms.push_back({"sms", zoomed_instructions_, "warp instructions", checked_products_,
+                            "results of Tensor Cores within their precision"});
   for (const auto& sm : sms_) {
     std::vector<Span> spans = sm->TakeSpans();
     record.spans.insert(record.spans.end(), spans.begin(), spans.end());

@@ -252,10 +252,13 @@ void NpuChip::AddZooms(Record* record) const {
       const auto* zoomed = dynamic_cast<const ZoomedArray*>(array.get());
       if (zoomed == nullptr) continue;
       const std::string unit = std::string(zoomed->name()).substr(std::string(name()).size() + 1);
-      record->zooms.push_back({unit, zoomed->element_cycles(), zoomed->tiles_checked()});
+      record->zooms.push_back({unit, zoomed->element_cycles(), "element cycles",
+                               zoomed->tiles_checked(),
+                               "tiles, each result equal to the product of its operands"});
     }
   }
-  if (Zoomed("dram")) record->zooms.push_back({"dram", dram_->Counters().steps, 0});
+  if (Zoomed("dram"))
+    record->zooms.push_back({"dram", dram_->Counters().steps, "command slots", 0, ""});
   if (record->zooms.empty()) return;
   const auto& commands = program_.npu.commands;
   record->command_zoomed.assign(commands.size(), 0);

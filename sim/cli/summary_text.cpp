@@ -168,16 +168,10 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m, const 
                         m.time_us > 0 ? 100 * us / m.time_us : 0, OperatorNote(result, i));
   }
   for (const ZoomRecord& zoom : result.record.zooms) {
-    text += fmt::format(
-        "  at cycle zoom {}: {} stepped", zoom.unit,
-        Engineering(static_cast<double>(zoom.cycles), zoom.unit == "dram"  ? "command slots"
-                                                      : zoom.unit == "sms" ? "warp instructions"
-                                                                           : "element cycles"));
-    if (zoom.tiles_checked > 0) {
-      text += fmt::format(zoom.unit == "sms"
-                              ? ", {} results of Tensor Cores within their precision"
-                              : ", {} tiles, each result equal to the product of its operands",
-                          Grouped(static_cast<double>(zoom.tiles_checked)));
+    text += fmt::format("  at cycle zoom {}: {} stepped", zoom.unit,
+                        Engineering(static_cast<double>(zoom.stepped), zoom.steps));
+    if (zoom.checked > 0) {
+      text += fmt::format(", {} {}", Grouped(static_cast<double>(zoom.checked)), zoom.check);
     }
     text += "\n";
   }

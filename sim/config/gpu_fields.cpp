@@ -158,6 +158,9 @@ void VisitL2(FieldVisitor& v, L2Spec& s) {
   v.Integer("slice_width", s.slice_bytes_per_cycle, {1, 1024}, kRequired,
             "bytes a slice delivers in a cycle");
   v.Bytes("fetch", s.fetch_bytes, {32, 4096}, kOptional, "bytes that a miss fetches from memory");
+  v.Integer("replacement_candidates", s.candidates, {1, 64}, kOptional,
+            "lines a replacement looks at, of which the longest unused goes; assumed: none is "
+            "published, 1 is random, many are least recently used");
   v.Real("clock", s.clock_hz, Dimension::kFrequency, {0, 1e11}, kOptional,
          "of the cache; default: the chip's");
   v.Integer("near_latency", s.near_latency_cycles, kCycles, kRequired,

@@ -139,8 +139,10 @@ struct CtaRecord {
 /// What a unit at cycle zoom did.
 struct ZoomRecord {
   std::string unit;
-  std::uint64_t cycles = 0;         ///< element cycles or command slots that were stepped
-  std::uint64_t tiles_checked = 0;  ///< results compared with the product of their operands
+  std::uint64_t stepped = 0;
+  const char* steps = "";     ///< what was stepped: "element cycles", "command slots", ...
+  std::uint64_t checked = 0;  ///< results compared with the product of their operands
+  const char* check = "";     ///< what they are, and how they compare
 };
 
 struct Record {

@@ -102,6 +102,36 @@ TEST(Gpu, MulticastSparesTheL2) {
   EXPECT_GT(ProgramMicroseconds(machine, program), 1.3 * with);
 }
 
+TEST(Gpu, AProductThatLacksAnInstructionIsFound) {
+  // At cycle zoom, results of Tensor Cores are those of the instructions that were executed.
+  const SimulationRequest request = Request(kA100, Gemm(256, 256, 256));
+  const MachineSpec machine = MachineOf(request);
+  Program program = CompileRequest(request, machine);
+  SimulationOptions options;
+  options.zoom.units = {"sms"};
+  // The results that were compared, or -1 where one of them is wrong.
+  const auto compared = [&] {
+    return InChild([&] {
+      const auto model =
+          SystemModelRegistry::Instance().Get("kind", machine.kind).make_model(machine);
+      try {
+        return static_cast<double>(model->Run(program, options).zooms.at(0).checked);
+      } catch (const std::exception& error) {
+        EXPECT_NE(std::string(error.what()).find("multiplied 192 elements"), std::string::npos);
+        return -1.0;
+      }
+    });
+  };
+  GpuKernel& kernel = program.gpu.kernels.front();
+  EXPECT_EQ(compared(), static_cast<double>(kernel.grid.Ctas()));
+  for (WarpInstruction& in : kernel.roles.front().program.instructions) {
+    if (in.op != WarpOpcode::kMma) continue;
+    in.op = WarpOpcode::kInteger;
+    break;
+  }
+  EXPECT_EQ(compared(), -1);
+}
+
 TEST(Gpu, TensorCoresOutrunPipes) {
   // 312 against 19.5 TFLOP/s; at this size most of the factor of 16 is left.
   SimulationRequest tensor = Request(kA100, Gemm(4096, 4096, 4096));
