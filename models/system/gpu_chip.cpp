@@ -164,7 +164,9 @@ void GpuChip::StartReady() {
 }
 
 /// The pass that is recorded runs at cycle zoom where that is asked for.
-bool GpuChip::Zoomed(std::uint32_t op) const {
+bool GpuChip::Zoomed(std::uint32_t launch) const {
+  if (gpu_.kernels[gpu_.launches[launch].kernel].cycle_zoom) return true;
+  const std::uint32_t op = gpu_.launches[launch].op;
   if (zoom_.units.empty() || pass_ + 1 < kPasses) return false;
   return zoom_.operators.empty() || zoom_.operators[op] != 0;
 }
@@ -177,7 +179,7 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
   }
   states_[launch].skipped_before = skipped_;
   auto& player = players_[launch];
-  if (Zoomed(op)) {
+  if (Zoomed(launch)) {
     player = std::make_unique<CyclePlayer>(gpu_, launch, machine_.gpu, occupancy_[kernel], sms_,
                                            queue(), clock_, *this);
   } else {
@@ -365,6 +367,9 @@ void GpuChip::AddKernels(Record* record) const {
     r.occupancy_pct = 100 * occupancy.share;
     const auto slots = static_cast<double>(occupancy.ctas) * static_cast<double>(sms_.size());
     r.waves = static_cast<double>(r.ctas) / slots;
+    for (const KernelPass& pass : kernel.passes) {
+      r.steps += StepsOf(kernel, pass, PlaceOf(kernel.grid, 0)).count;
+    }
     double sum = 0;
     for (const std::uint64_t slot : costs_[index].counters.slots) {
       sum += static_cast<double>(slot);

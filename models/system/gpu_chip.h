@@ -59,7 +59,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   }
   static void CallResume(void* self, std::uint64_t) { static_cast<GpuChip*>(self)->Resume(); }
 
-  bool Zoomed(std::uint32_t op) const;
+  bool Zoomed(std::uint32_t launch) const;
 
   bool keep_spans_;
   ZoomRequest zoom_;

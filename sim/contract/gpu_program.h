@@ -152,6 +152,7 @@ struct GpuKernel {
   std::int64_t shared_bytes = 0;
   std::int64_t cluster_rows = 1, cluster_columns = 1;
   bool persistent = false;  ///< one CTA a slot walks the tiles of the grid
+  bool cycle_zoom = false;  ///< always: its time depends on what single loads find in L1
   GridMap grid;
   std::vector<OperandStream> streams;
   std::vector<KernelPass> passes;

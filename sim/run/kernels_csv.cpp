@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
 #include "sim/run/csv.h"
 #include "sim/run/result_files.h"
 
 namespace siliscope {
 
+namespace {
+
+/// Of the whole kernel's time, as its CTAs walk through their steps wave after wave.
+double CyclesPerStep(const KernelRecord& r, double clock_hz) {
+  const double steps = static_cast<double>(r.steps) * std::max(1.0, std::ceil(r.waves));
+  return steps > 0 ? ToMicroseconds(r.end - r.start) * 1e-6 * clock_hz / steps : 0;
+}
+
+}  // namespace
+
 std::string KernelsCsv(const SimulationResult& result) {
   const GpuProgram& gpu = result.program.gpu;
   std::vector<std::string> columns = {
-      "launch",       "operator",      "name",    "kernel",      "tile",     "grid",
-      "cluster",      "ctas",          "waves",   "ctas_per_sm", "warps",    "registers",
-      "shared_bytes", "occupancy_pct", "limiter", "queued_us",   "begin_us", "end_us"};
+      "launch",    "operator",  "name",         "kernel",        "tile",
+      "grid",      "cluster",   "ctas",         "waves",         "ctas_per_sm",
+      "warps",     "registers", "shared_bytes", "occupancy_pct", "limiter",
+      "queued_us", "begin_us",  "end_us",       "steps",         "cycles_per_step"};
   for (const std::string& slot : result.record.issue_slot_names) {
     columns.push_back(slot + "_pct");
   }
@@ -36,7 +50,9 @@ std::string KernelsCsv(const SimulationResult& result) {
                                     r.limiter,
                                     NumberText(ToMicroseconds(r.queued)),
                                     NumberText(ToMicroseconds(r.start)),
-                                    NumberText(ToMicroseconds(r.end))};
+                                    NumberText(ToMicroseconds(r.end)),
+                                    count(r.steps),
+                                    NumberText(CyclesPerStep(r, result.record.clock_hz))};
     for (const double share : r.issue_slots) row.push_back(NumberText(100 * share));
     text += CsvLine(row);
   }

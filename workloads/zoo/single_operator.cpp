@@ -147,16 +147,41 @@ void Embedding(ShapeKeys& keys, Graph* graph, Operator* op) {
                 Input(graph, "indices", {count}, Role::kActivation)};
 }
 
+void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::string function = keys.Text("fn", "scale", {"init", "read", "scale", "triad"});
+  const Shape shape = {keys.Int("elements")};
+  op->kind = "stream_benchmark";
+  op->attributes["function"] = function;
+  op->attributes["ctas"] = keys.Int("ctas", 0);
+  op->attributes["threads"] = keys.Int("threads", 128);
+  if (op->Int("threads", 0) > 1024) {
+    throw UserError("stream: threads=" + std::to_string(op->Int("threads", 0)) + " is above 1024");
+  }
+  for (const char* name : {"b", "c"}) {
+    if (*name == 'c' && function != "triad") continue;
+    op->inputs.push_back(Input(graph, name, shape, Role::kActivation));
+  }
+}
+
+void Chase(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::int64_t bytes = keys.Int("bytes");
+  op->kind = "pointer_chase";
+  op->attributes["loads"] = keys.Int("loads", 1 << 20);
+  // Elements of two bytes, as activations have where no other type is asked for.
+  op->inputs = {Input(graph, "buffer", {std::max<std::int64_t>(1, bytes / 2)}, Role::kActivation)};
+}
+
 struct ListedOperator {
   const char* name;
   const char* keys;
   void (*make)(ShapeKeys& keys, Graph* graph, Operator* op);
 };
 
-constexpr std::array<ListedOperator, 8> kOperators = {
+constexpr std::array<ListedOperator, 10> kOperators = {
     {ListedOperator{"attention",
                     "attention: heads, head_dim, seq_q, seq_kv [, batch, kv_heads, phase, causal]",
                     &Attention},
+     ListedOperator{"chase", "pointer_chase: bytes [, loads]", &Chase},
      ListedOperator{"conv2d",
                     "conv: n, c, h, w, out_c, kh, kw [, pad_h, pad_w, stride_h, stride_w, group]",
                     &Conv},
@@ -171,7 +196,8 @@ constexpr std::array<ListedOperator, 8> kOperators = {
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "rms_norm"); }},
      ListedOperator{
          "softmax", "softmax: rows, cols",
-         [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "softmax"); }}}};
+         [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "softmax"); }},
+     ListedOperator{"stream", "stream_benchmark: elements [, fn, ctas, threads]", &Stream}}};
 
 }  // namespace
 

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Microbenchmarks of a memory system, as operators: what they compute is of no interest.
+// stream_benchmark: a loop over vectors; attributes: function, ctas, threads.
+// pointer_chase: loads that each wait for the one before; attribute: loads.
+#include "workloads/ir/operator_kind.h"
+
+namespace siliscope {
+namespace {
+
+std::vector<Shape> InferStream(const Graph& graph, const Operator& op) {
+  return {op.Text("function", "scale") == "read" ? Shape{1} : InputShape(graph, op, 0)};
+}
+
+std::vector<Shape> InferChase(const Graph&, const Operator&) { return {Shape{1}}; }
+
+bool RegisterAll() {
+  OperatorRegistry& registry = OperatorRegistry::Instance();
+  registry.Add("stream_benchmark", {"a loop over vectors (b, c), microbenchmark of bandwidth",
+                                    &InferStream, nullptr, nullptr, nullptr});
+  registry.Add("pointer_chase", {"dependent loads from a buffer, microbenchmark of latency",
+                                 &InferChase, nullptr, nullptr, nullptr});
+  return true;
+}
+
+const bool kRegistered = RegisterAll();
+
+}  // namespace
+}  // namespace siliscope
