@@ -53,9 +53,9 @@ void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
   k.passes = {pass};
   WarpProgramBuilder b;
   std::vector<std::uint16_t> accesses;
-  for (std::uint16_t s = 0; s < k.streams.size(); ++s) {
+  for (std::size_t s = 0; s < k.streams.size(); ++s) {
     WarpAccess access;
-    access.stream = s;
+    access.stream = static_cast<std::uint16_t>(s);
     access.bytes_per_lane = static_cast<std::uint8_t>(element);
     access.warp_bytes = 32 * element;
     accesses.push_back(b.Access(access));
