@@ -166,9 +166,10 @@ void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
 void Chase(ShapeKeys& keys, Graph* graph, Operator* op) {
   const std::int64_t bytes = keys.Int("bytes");
   op->kind = "pointer_chase";
+  op->attributes["bytes"] = bytes;
   op->attributes["loads"] = keys.Int("loads", 1 << 20);
-  // Elements of two bytes, as activations have where no other type is asked for.
-  op->inputs = {Input(graph, "buffer", {std::max<std::int64_t>(1, bytes / 2)}, Role::kActivation)};
+  // Activations have two bytes or more: the buffer is as large as what is walked, or larger.
+  op->inputs = {Input(graph, "buffer", {(bytes + 1) / 2}, Role::kActivation)};
 }
 
 struct ListedOperator {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Microbenchmarks of a memory system, as operators: what they compute is of no interest.
 // stream_benchmark: a loop over vectors; attributes: function, ctas, threads.
-// pointer_chase: loads that each wait for the one before; attribute: loads.
+// pointer_chase: loads that each wait for the one before; attributes: bytes (walked), loads.
 #include "workloads/ir/operator_kind.h"
 
 namespace siliscope {
