@@ -43,13 +43,16 @@ std::uint32_t ChipSmMemory::TensorAt(std::int64_t address) const {
 
 Rectangle ChipSmMemory::RectangleAt(std::uint32_t index, const TouchedLine& line) const {
   const GpuTensor& tensor = program_.tensors[index];
-  const std::int64_t at = std::max<std::int64_t>(0, line.address - tensor.address);
+  // From the first sector that is touched to the last.
+  const int first = __builtin_ctz(line.sectors), last = 31 - __builtin_clz(line.sectors);
+  const std::int64_t at =
+      std::max<std::int64_t>(0, line.address + 32 * first - tensor.address);
   Rectangle r;
   r.row = std::min(at / tensor.row_bytes, tensor.rows - 1);
   r.rows = 1;
   r.byte = std::min(at % tensor.row_bytes, tensor.row_bytes - 1);
   r.bytes =
-      std::min<std::int64_t>(32 * __builtin_popcount(line.sectors), tensor.row_bytes - r.byte);
+      std::min<std::int64_t>(32 * (last - first + 1), tensor.row_bytes - r.byte);
   return r;
 }
 

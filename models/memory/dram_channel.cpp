@@ -26,13 +26,15 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping)
       trfc_(Nanoseconds(t.trfc_ns)),
       burst_bytes_(t.bus_bits / 8 * t.burst_length),
       bank_groups_(t.bank_groups),
-      banks_per_group_(t.banks / t.bank_groups),
+      banks_per_group_(t.banks * mapping.ranks / t.bank_groups),
       span_bytes_(t.row_bytes * t.bank_groups),
       grain_bytes_(mapping.bank_interleave_bytes),
       grains_per_row_(std::max<std::int64_t>(1, grain_bytes_ > 0 ? t.row_bytes / grain_bytes_ : 1)),
-      banks_(t.banks),
+      banks_(t.banks * mapping.ranks),
       mapping_(mapping),
-      ccd_long_(Nanoseconds(t.tccd_l_ns)) {
+      ccd_long_(Nanoseconds(t.tccd_l_ns)),
+      bank_refresh_(mapping.bank_refresh ? Nanoseconds(t.trfcsb_ns) : 0),
+      row_timeout_(Nanoseconds(mapping.row_timeout_s * 1e9)) {
   burst_ = static_cast<Tick>(
       std::llround(static_cast<double>(t.burst_length) / t.data_rate_t_per_s * 1e12));
   if (grain_bytes_ > 0) span_bytes_ = grain_bytes_;
@@ -41,23 +43,38 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping)
 }
 
 Tick DramChannel::Access(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
-  if (mapping_.write_batch <= 1) return Perform(ready, address, bytes, write);
+  if (mapping_.write_batch_bytes == 0) return Perform(ready, address, bytes, write);
   if (!write) return Perform(ready, address, bytes, false);
   // Writes are accepted at once and leave together.
   state_.writes.push_back({address, bytes});
-  if (state_.writes.size() >= static_cast<std::size_t>(mapping_.write_batch)) DrainWrites(ready);
+  state_.gathered_bytes += bytes;
+  if (state_.gathered_bytes >= mapping_.write_batch_bytes) DrainWrites(ready);
   first_data_ = ready;
   return ready;
 }
 
 void DramChannel::DrainWrites(Tick ready) {
+  DramChannelState& s = state_;
   // Row by row: what lies beside each other is written together.
-  std::sort(state_.writes.begin(), state_.writes.end(),
+  std::sort(s.writes.begin(), s.writes.end(),
             [](const DramChannelState::Write& a, const DramChannelState::Write& b) {
               return a.address < b.address;
             });
-  for (const DramChannelState::Write& w : state_.writes) Perform(ready, w.address, w.bytes, true);
-  state_.writes.clear();
+  const Tick last_read = s.bus_free > tcl_ ? s.bus_free - tcl_ : 0;
+  CloseRows(std::max(ready, last_read + trtp_));
+  for (const DramChannelState::Write& w : s.writes) Perform(ready, w.address, w.bytes, true);
+  CloseRows(s.bus_free + twr_);
+  s.last_was_write = false;
+  s.writes.clear();
+  s.gathered_bytes = 0;
+}
+
+/// Between reads and gathered writes every row is closed, at `when` at the earliest.
+void DramChannel::CloseRows(Tick when) {
+  for (auto& bank : state_.banks) {
+    bank.precharge_ready = std::max(bank.precharge_ready, when) + (bank.open_row < 0 ? 0 : trp_);
+    bank.open_row = -1;
+  }
 }
 
 Tick DramChannel::Perform(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
@@ -70,6 +87,23 @@ Tick DramChannel::Perform(Tick ready, std::int64_t address, std::int64_t bytes, 
     bytes -= in_span;
   }
   return end;
+}
+
+/// One bank after another: the others go on.
+void DramChannel::RefreshBanksBefore(Tick when) {
+  DramChannelState& s = state_;
+  const auto count = static_cast<Tick>(s.banks.size());
+  const Tick apart = trefi_ / count;
+  if (when > s.next_refresh + 2 * trefi_) {  // idle banks lose nothing by it
+    s.next_refresh += (when - s.next_refresh - trefi_) / apart * apart;
+  }
+  for (; s.next_refresh <= when; s.next_refresh += apart) {
+    auto& bank = s.banks[s.next_refresh / apart % count];
+    const Tick closed = bank.open_row >= 0 ? trp_ : 0;
+    bank.precharge_ready = std::max(s.next_refresh, bank.precharge_ready) + closed + bank_refresh_;
+    bank.open_row = -1;
+    s.counters.refresh += bank_refresh_ / count;
+  }
 }
 
 void DramChannel::RefreshBefore(Tick when) {
@@ -122,30 +156,37 @@ Tick DramChannel::ActivateOne(Tick ready, Tick bank_ready) {
 /// Where a transfer finds the bus: in a gap that an earlier request left while its bank was busy
 /// (the controller serves first what is ready first), else at the end.
 Tick DramChannel::BusTime(Tick bus, Tick data_ready, Tick duration, bool write) {
-  DramChannelState& s = state_;
   if (!write) {
-    for (DramChannelState::Gap& gap : s.gaps) {
+    for (DramChannelState::Gap& gap : state_.gaps) {
       const Tick begin = std::max(gap.begin, data_ready);
       if (begin + duration > gap.end) continue;
-      if (begin - gap.begin > gap.end - begin - duration) {  // keep the larger rest
-        gap.end = begin;
-      } else {
-        gap.begin = begin + duration;
-      }
+      const Tick end = gap.end;
+      gap.end = begin;
+      KeepGap(begin + duration, end);
       return begin;
     }
   }
   const Tick begin = std::max(bus, data_ready);
-  if (begin >= bus + duration) {
-    s.gaps[s.next_gap] = {bus, begin};
-    s.next_gap = (s.next_gap + 1) % 8;
-  }
+  KeepGap(bus, begin);
   return begin;
+}
+
+/// Remembers idle time of the bus; of too many gaps, the one that is over first is forgotten.
+void DramChannel::KeepGap(Tick begin, Tick end) {
+  if (end < begin + burst_) return;
+  auto& gaps = state_.gaps;
+  *std::min_element(gaps.begin(), gaps.end(), [](const auto& a, const auto& b) {
+    return a.end < b.end;
+  }) = {begin, end};
 }
 
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
   DramChannelState& s = state_;
-  RefreshBefore(std::max(ready, s.bus_free));
+  if (bank_refresh_ > 0 && grain_bytes_ > 0) {
+    RefreshBanksBefore(ready);
+  } else {
+    RefreshBefore(std::max(ready, s.bus_free));
+  }
   const std::int64_t span = address / span_bytes_;
   std::int64_t bank_index = span % banks_per_group_, row = span / banks_per_group_;
   if (grain_bytes_ > 0) {  // groups, then along the row, then banks, then rows
@@ -158,6 +199,10 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   const std::int64_t first_burst = address / burst_bytes_;
   const std::int64_t bursts = (address + bytes - 1) / burst_bytes_ - first_burst + 1;
   const std::int64_t groups = grain_bytes_ > 0 ? 1 : std::min(bursts, bank_groups_);
+  if (row_timeout_ > 0 && bank.open_row >= 0 && ready > bank.last_use + row_timeout_) {
+    bank.precharge_ready = std::max(bank.precharge_ready, bank.last_use + row_timeout_) + trp_;
+    bank.open_row = -1;
+  }
   if (bank.open_row != row) {
     const bool was_open = bank.open_row >= 0;
     const Tick precharge = std::max(ready, bank.precharge_ready);
@@ -171,9 +216,8 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     ++s.counters.row_hits;
   }
   // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
-  // Where a grain lies in one bank, grains of other groups fill the gaps once requests queue.
-  const bool gaps = grain_bytes_ > 0 ? s.bus_free <= ready : bursts > groups;
-  const Tick per_burst = gaps ? std::max(burst_, ccd_long_ / static_cast<Tick>(groups)) : burst_;
+  const Tick per_burst =
+      bursts > groups ? std::max(burst_, ccd_long_ / static_cast<Tick>(groups)) : burst_;
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;
@@ -188,6 +232,7 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   s.bus_free = std::max(s.bus_free, begin + duration);
   bank.precharge_ready =
       std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
+  bank.last_use = end;
   ++s.counters.steps;
   if (first_data_ == 0) first_data_ = begin;
   return end;

@@ -25,6 +25,7 @@ struct DramChannelState {
     std::int64_t open_row = -1;
     Tick precharge_ready = 0;  ///< earliest precharge
     Tick column_ready = 0;     ///< earliest column command of the open row
+    Tick last_use = 0;         ///< end of the last data
   };
   std::vector<Bank> banks;  ///< one for each bank of a group where groups act together, else all
   std::array<Tick, 4> activates{};  ///< the last four, for tFAW
@@ -38,13 +39,13 @@ struct DramChannelState {
   struct Gap {  ///< of the data bus, before bus_free
     Tick begin = 0, end = 0;
   };
-  std::array<Gap, 8> gaps{};
-  std::uint32_t next_gap = 0;
+  std::array<Gap, 32> gaps{};
   Tick next_token = 0;  ///< the activate limits as a rate, where banks act apart
   struct Write {
     std::int64_t address, bytes;
   };
   std::vector<Write> writes;  ///< gathered
+  std::int64_t gathered_bytes = 0;
 };
 
 class DramChannel {
@@ -62,9 +63,12 @@ class DramChannel {
  private:
   Tick Perform(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
   void DrainWrites(Tick ready);
+  void CloseRows(Tick when);
   Tick Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
   void RefreshBefore(Tick when);
+  void RefreshBanksBefore(Tick when);
   Tick BusTime(Tick bus, Tick data_ready, Tick duration, bool write);
+  void KeepGap(Tick begin, Tick end);
   Tick ActivateOne(Tick ready, Tick bank_ready);
   Tick Activate(Tick ready, std::int64_t groups);
 
@@ -72,7 +76,7 @@ class DramChannel {
   std::int64_t burst_bytes_, bank_groups_, banks_per_group_, span_bytes_;
   std::int64_t grain_bytes_, grains_per_row_, banks_;  ///< where banks act apart
   DramMapping mapping_;
-  Tick ccd_long_;
+  Tick ccd_long_, bank_refresh_, row_timeout_;
   Tick first_data_ = 0;
   DramChannelState state_;
 };

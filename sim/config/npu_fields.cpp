@@ -215,10 +215,16 @@ void VisitMemory(FieldVisitor& v, DramSpec& s) {
           "consecutive bytes that lie in one channel");
   v.Bytes("bank_interleave", s.mapping.bank_interleave_bytes, {0, 1 << 20}, kOptional,
           "consecutive bytes of one bank, then comes the next bank group; 0 = one burst");
+  v.Integer("ranks", s.mapping.ranks, {1, 16}, kOptional,
+            "of a channel, each with banks of its own (HBM: stack IDs; two in a stack of eight)");
   v.Flag("hashed", s.mapping.hashed, kOptional,
          "channels are a hash of the address, so that strides spread");
-  v.Integer("write_batch", s.mapping.write_batch, {1, 4096}, kOptional,
-            "writes that a channel gathers before it turns its bus around");
+  v.Bytes("write_batch", s.mapping.write_batch_bytes, {0, 1 << 20}, kOptional,
+          "written bytes that a channel gathers before it turns its bus around; 0 = none");
+  v.Flag("bank_refresh", s.mapping.bank_refresh, kOptional,
+         "banks are refreshed one by one, not all together (needs bank_interleave and trfcsb_ns)");
+  v.Real("row_timeout", s.mapping.row_timeout_s, Dimension::kTime, kTime, kOptional,
+         "an open row is closed after so long without a request (needs bank_interleave); 0 = never");
   v.Real("data_rate", s.timing.data_rate_t_per_s, Dimension::kTransferRate, {0, 1e12}, kOptional,
          "transfers a second and pin, where the chip runs its devices at another rate");
   v.Real("bandwidth", s.ideal_bandwidth_bytes_per_s, Dimension::kBandwidth, kNotNegative, kOptional,
@@ -253,6 +259,8 @@ void VisitDramTiming(FieldVisitor& v, DramTiming& t) {
   ns("trtp_ns", t.trtp_ns, "read command to precharge");
   ns("trefi_ns", t.trefi_ns, "between two refreshes");
   ns("trfc_ns", t.trfc_ns, "of an all-bank refresh");
+  v.Real("trfcsb_ns", t.trfcsb_ns, Dimension::kPlain, kNanoseconds, kOptional,
+         "of a refresh of one bank; 0 = the device has none");
 }
 
 }  // namespace siliscope

@@ -36,6 +36,7 @@ void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
   k.dtype = lowering.dtype();
   k.warps = (threads + 31) / 32;
   k.tile = fmt::format("{} elements a step", threads);
+  k.cycle_zoom = true;
   k.grid.rows = ctas;
   KernelPass pass;
   pass.steps = (all + ctas - 1) / ctas;
