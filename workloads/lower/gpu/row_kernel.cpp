@@ -76,6 +76,107 @@ std::int64_t Bytes(const RowWork& w, std::int64_t elements) {
   return static_cast<std::int64_t>(static_cast<double>(elements) * w.bytes);
 }
 
+/// Over the values of all threads in shared memory: the first warp adds up 32 of each warp, a lane a
+/// warp, at addresses that meet in one bank; then the first thread adds up what they have found.
+/// Source: PyTorch 2.0, aten/src/ATen/native/cuda/SoftMax.cu, blockReduce.
+void WriteFirstWarpReduction(WarpProgramBuilder& b, std::int64_t warps, bool first) {
+  WarpAccess row;  // each lane its own row of 32 values
+  row.lane_stride = 32 * 4;
+  WarpAccess one;
+  one.lane_stride = -1;
+  const std::uint16_t all = b.Access(WarpAccess{}), rows = b.Access(row), same = b.Access(one);
+  b.WithOperand(WarpOpcode::kBarrier, 0);
+  b.Memory(WarpOpcode::kStoreShared, all, 32);
+  b.WithOperand(WarpOpcode::kBarrier, 0);
+  if (first) {
+    for (int i = 0; i < 32; ++i) {
+      b.Memory(WarpOpcode::kLoadShared, rows, 64 + i).lanes = static_cast<std::uint8_t>(warps);
+    }
+    for (int i = 0; i < 32; ++i) b.Add(WarpOpcode::kFp32, 32, 64 + i, 32);
+    b.Memory(WarpOpcode::kStoreShared, all, 32);
+  }
+  b.WithOperand(WarpOpcode::kBarrier, 0);
+  if (first) {
+    const std::int32_t loop = b.Here();
+    b.Memory(WarpOpcode::kLoadShared, same, 40).lanes = 1;
+    b.Add(WarpOpcode::kFp32, 32, 40, 32);
+    b.Overhead(2, 4);
+    b.Loop(loop, static_cast<int>(warps));
+    b.Memory(WarpOpcode::kStoreShared, same, 32).lanes = 1;
+  }
+  b.WithOperand(WarpOpcode::kBarrier, 0);
+  b.Memory(WarpOpcode::kLoadShared, same, 32);
+}
+
+/// Whole vectors of all threads, then what is left: element by element, or one vector cut short.
+struct RowSteps {
+  std::int64_t whole = 0, scalar = 0;
+};
+
+RowSteps StepsOfRow(const RowWork& w) {
+  const std::int64_t vectors = w.threads * w.vector;
+  if (!w.scalar_tail) return {(w.columns + vectors - 1) / vectors, 0};
+  const std::int64_t whole = w.columns / vectors;
+  return {whole, (w.columns - whole * vectors + w.threads - 1) / w.threads};
+}
+
+/// The passes of a block kernel: each the whole vectors, then the rest.
+std::vector<KernelPass> PassesOf(const RowWork& w) {
+  const RowSteps steps = StepsOfRow(w);
+  std::vector<KernelPass> passes;
+  for (int p = 0; p < w.passes; ++p) {
+    for (const std::uint16_t tail : {std::uint16_t{0}, std::uint16_t{2}}) {
+      KernelPass pass;
+      pass.steps = tail == 0 ? steps.whole : steps.scalar;
+      if (pass.steps == 0) continue;
+      pass.ring = w.ring;
+      pass.through_l1 = !w.past_l1;
+      pass.touches = tail == 0 ? 0 : static_cast<std::int32_t>(steps.whole);
+      pass.rereads = p > 0;
+      pass.loads = {tail};
+      if (p + 1 == w.passes) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
+      passes.push_back(pass);
+    }
+  }
+  return passes;
+}
+
+/// Of the warps from `first_warp` on.
+WarpProgram BlockProgram(const RowWork& w, const std::vector<KernelPass>& passes,
+                         std::int64_t first_warp) {
+  WarpProgramBuilder b;
+  std::uint16_t accesses[4];
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    WarpAccess access;
+    access.stream = i;
+    access.bytes_per_lane =
+        static_cast<std::uint8_t>(std::clamp<std::int64_t>(Bytes(w, i < 2 ? w.vector : 1), 1, 16));
+    access.warp_bytes = 32 * access.bytes_per_lane;
+    access.offset = first_warp * access.warp_bytes;
+    access.past_l1 = w.past_l1;
+    accesses[i] = b.Access(access);
+  }
+  const std::uint16_t shared = b.Access(WarpAccess{});
+  b.Prologue(40);
+  for (std::size_t p = 0; p < passes.size(); ++p) {
+    const KernelPass& pass = passes[p];
+    const std::uint16_t tail = pass.loads.front();
+    b.Phase(static_cast<int>(p));
+    const std::int32_t loop = b.Here();
+    WriteStep(b, w, accesses[tail], accesses[tail + 1], !pass.stores.empty(),
+              tail == 0 ? static_cast<int>(w.vector) : 1);
+    b.LoopPass(loop, static_cast<int>(p));
+    const bool ends = p + 1 < passes.size() && passes[p + 1].loads.front() <= tail;
+    if (!ends) continue;
+    if (w.first_warp_reduces) {
+      WriteFirstWarpReduction(b, w.threads / 32, first_warp == 0);
+    } else {
+      WriteReduction(b, true, shared, w.welford);
+    }
+  }
+  return b.Finish();
+}
+
 /// A CTA a row, in passes.
 GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   GpuKernel k;
@@ -85,61 +186,27 @@ GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   k.registers_per_thread = 32;
   k.tile = fmt::format("1 row, {} threads", w.threads);
   k.grid.rows = w.rows;
-  const auto row_bytes = static_cast<std::int64_t>(static_cast<double>(w.columns) * w.bytes);
+  const std::int64_t row_bytes = Bytes(w, w.columns);
   const std::int64_t vector_bytes = Bytes(w, w.threads * w.vector);
   const std::int64_t scalar_bytes = Bytes(w, w.threads);
-  // Whole vectors of all threads, then what is left: element by element, or one vector cut short.
-  const std::int64_t whole =
-      w.scalar_tail ? row_bytes / vector_bytes : (row_bytes + vector_bytes - 1) / vector_bytes;
-  const std::int64_t left = std::max<std::int64_t>(0, row_bytes - whole * vector_bytes);
-  const std::int64_t scalar = (left + scalar_bytes - 1) / scalar_bytes;
+  const RowSteps steps = StepsOfRow(w);
   k.streams = {RowStream(x, 1, row_bytes, vector_bytes), RowStream(y, 1, row_bytes, vector_bytes),
                RowStream(x, 1, row_bytes, scalar_bytes), RowStream(y, 1, row_bytes, scalar_bytes)};
   for (const std::size_t tail : {std::size_t{2}, std::size_t{3}}) {
     k.streams[tail].step_offsets.clear();
-    for (std::int64_t i = 0; i < scalar; ++i) {
-      k.streams[tail].step_offsets.emplace_back(0, whole * vector_bytes + i * scalar_bytes);
+    for (std::int64_t i = 0; i < steps.scalar; ++i) {
+      k.streams[tail].step_offsets.emplace_back(0, steps.whole * vector_bytes + i * scalar_bytes);
     }
   }
-  k.shared_bytes = 256;
-  WarpProgramBuilder b;
-  std::uint16_t accesses[4];
-  for (std::uint16_t i = 0; i < 4; ++i) {
-    WarpAccess access;
-    access.stream = i;
-    access.bytes_per_lane =
-        static_cast<std::uint8_t>(std::clamp<std::int64_t>(Bytes(w, i < 2 ? w.vector : 1), 1, 16));
-    access.warp_bytes = 32 * access.bytes_per_lane;
-    access.past_l1 = w.past_l1;
-    accesses[i] = b.Access(access);
-  }
-  const std::uint16_t shared = b.Access(WarpAccess{});
-  b.Prologue(40);
-  for (int p = 0; p < w.passes; ++p) {
-    const bool last = p + 1 == w.passes;
-    for (const std::uint16_t tail : {std::uint16_t{0}, std::uint16_t{2}}) {
-      const std::int64_t steps = tail == 0 ? whole : scalar;
-      if (steps == 0) continue;
-      KernelPass pass;
-      pass.steps = steps;
-      pass.ring = w.ring;
-      pass.through_l1 = !w.past_l1;
-      pass.touches = tail == 0 ? 0 : static_cast<std::int32_t>(whole);
-      pass.rereads = p > 0;
-      pass.loads = {tail};
-      if (last) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
-      const int number = static_cast<int>(k.passes.size());
-      k.passes.push_back(pass);
-      b.Phase(number);
-      const std::int32_t loop = b.Here();
-      WriteStep(b, w, accesses[tail], accesses[tail + 1], last,
-                tail == 0 ? static_cast<int>(w.vector) : 1);
-      b.LoopPass(loop, number);
-    }
-    if (!last) WriteReduction(b, true, shared, w.welford);
-  }
+  k.shared_bytes = w.first_warp_reduces ? 4 * w.threads : 256;
+  k.passes = PassesOf(w);
   k.fp32_per_cta = static_cast<double>(w.columns) * w.passes * (w.operations + 4 * w.special);
-  k.roles = {{"main", k.warps, b.Finish()}};
+  if (w.first_warp_reduces && k.warps > 1) {
+    k.roles = {{"first", 1, BlockProgram(w, k.passes, 0)},
+               {"rest", k.warps - 1, BlockProgram(w, k.passes, 1)}};
+  } else {
+    k.roles = {{"main", k.warps, BlockProgram(w, k.passes, 0)}};
+  }
   return k;
 }
 
@@ -214,8 +281,7 @@ RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes) {
   work.bytes = bytes;
   work.passes = 3;  // maximum, sum, quotient
   work.scalar_tail = true;
-  // Assumed: on V100 and A100 its second and third pass find nothing in L1, whatever the row.
-  work.past_l1 = true;
+  work.first_warp_reduces = true;
   work.operations = 2;
   work.special = 1;
   return work;
@@ -225,9 +291,11 @@ GpuKernel MakeRowKernel(RowWork work, std::uint32_t x, std::uint32_t y) {
   const bool softmax = work.name == "softmax";
   if (softmax && work.columns <= 1024) return WarpKernel(work, x, y);
   if (softmax) {
-    // Threads are a power of two, at most a quarter of the columns.
+    // Loads of 16 bytes; a power of two of threads, so that each has two loads or a little less.
+    work.vector = std::max<std::int64_t>(1, static_cast<std::int64_t>(16 / work.bytes));
     work.threads = 32;
-    while (work.threads * 2 <= std::min<std::int64_t>(1024, work.columns / 4)) work.threads *= 2;
+    const std::int64_t most = std::min<std::int64_t>(1024, work.columns / work.vector) / 2;
+    while (work.threads < most) work.threads *= 2;
   }
   return BlockKernel(work, x, y);
 }

@@ -24,7 +24,8 @@ struct RowWork {
   int ring = 1;
   bool welford = false;
   bool past_l1 = false;      ///< loads are cached in L2 only
-  bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
+  bool first_warp_reduces = false;  ///< over all warps' values; else each warp its own, then all
+  bool scalar_tail = false;          ///< what is no whole vector of all threads goes element by element
 };
 
 RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes);
