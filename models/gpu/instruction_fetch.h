@@ -41,7 +41,7 @@ class InstructionFetch {
     const std::size_t last =
         std::min(lines_ - 1, line + static_cast<std::size_t>(spec_.prefetch_lines));
     if (level.arrival[line] == kAbsent || level.arrival[last] == kAbsent) {
-      for (std::size_t i = line; i <= last; ++i) Fetch(&level, i, now);
+      for (std::size_t i = line; i <= last; ++i) Fetch(&level, i, line, now);
     }
     return level.arrival[line];
   }
@@ -55,12 +55,14 @@ class InstructionFetch {
     std::size_t next = 0;               ///< to be replaced
   };
 
-  void Fetch(Level* level, std::size_t line, std::uint64_t now) {
+  /// Takes a line in, in place of another than `keep`.
+  void Fetch(Level* level, std::size_t line, std::size_t keep, std::uint64_t now) {
     if (level->arrival[line] != kAbsent) return;
     if (l1_arrival_[line] == kAbsent) l1_arrival_[line] = now + l2_latency_;
     if (level->resident.size() < l0_lines_) {
       level->resident.push_back(line);
     } else {
+      if (level->resident[level->next] == keep) level->next = (level->next + 1) % l0_lines_;
       level->arrival[level->resident[level->next]] = kAbsent;
       level->resident[level->next] = line;
       level->next = (level->next + 1) % l0_lines_;

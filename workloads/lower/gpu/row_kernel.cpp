@@ -10,6 +10,8 @@
 namespace siliscope {
 namespace {
 
+constexpr std::int64_t kWarpColumns = 1024;  ///< a warp keeps so much of a row in its registers
+
 OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t bytes,
                         std::int64_t step_bytes) {
   OperandStream s;
@@ -21,9 +23,24 @@ OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t by
   return s;
 }
 
+/// Arithmetic of `elements` values that lie in `registers` from `from` on, in chains of their own.
+void WriteElements(WarpProgramBuilder& b, const ElementWork& work, int elements, int from,
+                   int registers) {
+  const int chains = std::min(elements, 4);
+  for (int i = 0; i < work.fp32 * elements; ++i) {
+    b.Add(WarpOpcode::kFp32, 32 + i % chains, from + i % registers, 32 + i % chains);
+  }
+  for (int i = 0; i < work.integer * elements; ++i) {
+    b.Add(WarpOpcode::kInteger, 36 + i % 4, 36 + i % 4);
+  }
+  for (int i = 0; i < work.special * elements; ++i) {
+    b.Add(WarpOpcode::kSfu, 32 + i % chains, 32 + i % chains);
+  }
+}
+
 /// One step of a pass: a load of each thread, its arithmetic, perhaps a store.
-void WriteStep(WarpProgramBuilder& b, const RowWork& w, std::uint16_t load, std::uint16_t store,
-               bool stores, int vector) {
+void WriteStep(WarpProgramBuilder& b, const RowWork& w, const ElementWork& work, std::uint16_t load,
+               std::uint16_t store, bool stores, int vector) {
   b.Memory(WarpOpcode::kLoadGlobal, load, 16, 4);
   if (w.welford && !stores) {  // each element's update needs the one before
     for (int i = 0; i < vector; ++i) {
@@ -36,12 +53,7 @@ void WriteStep(WarpProgramBuilder& b, const RowWork& w, std::uint16_t load, std:
     b.Overhead(3, 4);
     return;
   }
-  for (int i = 0; i < w.operations * vector; ++i) {
-    b.Add(WarpOpcode::kFp32, 32 + i % vector, 16 + i % 4, 32 + i % vector);
-  }
-  for (int i = 0; i < w.special * vector; ++i) {
-    b.Add(WarpOpcode::kSfu, 32 + i % vector, 32 + i % vector);
-  }
+  WriteElements(b, work, vector, 16, 4);
   if (stores) b.Memory(WarpOpcode::kStoreGlobal, store, 32, 4);
   b.Overhead(3, 4);
 }
@@ -108,6 +120,13 @@ void WriteFirstWarpReduction(WarpProgramBuilder& b, std::int64_t warps, bool fir
   b.Memory(WarpOpcode::kLoadShared, same, 32);
 }
 
+/// Floating-point work of an element in all passes, a special function as four.
+double Fp32OfElement(const RowWork& w) {
+  int sum = 0;
+  for (const ElementWork& pass : w.passes) sum += pass.fp32 + 4 * pass.special;
+  return sum;
+}
+
 /// Whole vectors of all threads, then what is left: element by element, or one vector cut short.
 struct RowSteps {
   std::int64_t whole = 0, scalar = 0;
@@ -124,7 +143,7 @@ RowSteps StepsOfRow(const RowWork& w) {
 std::vector<KernelPass> PassesOf(const RowWork& w) {
   const RowSteps steps = StepsOfRow(w);
   std::vector<KernelPass> passes;
-  for (int p = 0; p < w.passes; ++p) {
+  for (std::size_t p = 0; p < w.passes.size(); ++p) {
     for (const std::uint16_t tail : {std::uint16_t{0}, std::uint16_t{2}}) {
       KernelPass pass;
       pass.steps = tail == 0 ? steps.whole : steps.scalar;
@@ -134,7 +153,7 @@ std::vector<KernelPass> PassesOf(const RowWork& w) {
       pass.touches = tail == 0 ? 0 : static_cast<std::int32_t>(steps.whole);
       pass.rereads = p > 0;
       pass.loads = {tail};
-      if (p + 1 == w.passes) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
+      if (p + 1 == w.passes.size()) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
       passes.push_back(pass);
     }
   }
@@ -158,16 +177,18 @@ WarpProgram BlockProgram(const RowWork& w, const std::vector<KernelPass>& passes
   }
   const std::uint16_t shared = b.Access(WarpAccess{});
   b.Prologue(40);
+  std::size_t over_row = 0;
   for (std::size_t p = 0; p < passes.size(); ++p) {
     const KernelPass& pass = passes[p];
     const std::uint16_t tail = pass.loads.front();
     b.Phase(static_cast<int>(p));
     const std::int32_t loop = b.Here();
-    WriteStep(b, w, accesses[tail], accesses[tail + 1], !pass.stores.empty(),
+    WriteStep(b, w, w.passes[over_row], accesses[tail], accesses[tail + 1], !pass.stores.empty(),
               tail == 0 ? static_cast<int>(w.vector) : 1);
     b.LoopPass(loop, static_cast<int>(p));
     const bool ends = p + 1 < passes.size() && passes[p + 1].loads.front() <= tail;
     if (!ends) continue;
+    ++over_row;
     if (w.first_warp_reduces) {
       WriteFirstWarpReduction(b, w.threads / 32, first_warp == 0);
     } else {
@@ -200,7 +221,7 @@ GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   }
   k.shared_bytes = w.first_warp_reduces ? 4 * w.threads : 256;
   k.passes = PassesOf(w);
-  k.fp32_per_cta = static_cast<double>(w.columns) * w.passes * (w.operations + 4 * w.special);
+  k.fp32_per_cta = static_cast<double>(w.columns) * Fp32OfElement(w);
   if (w.first_warp_reduces && k.warps > 1) {
     k.roles = {{"first", 1, BlockProgram(w, k.passes, 0)},
                {"rest", k.warps - 1, BlockProgram(w, k.passes, 1)}};
@@ -252,21 +273,15 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   for (int i = 0; i < elements; ++i) {
     b.Memory(WarpOpcode::kLoadGlobal, loads[static_cast<std::size_t>(i)], 48 + i % 200);
   }
-  for (int p = 0; p < 2; ++p) {
-    for (int i = 0; i < elements * w.operations; ++i) {
-      b.Add(WarpOpcode::kFp32, 32 + i % 4, 48 + i % std::min(elements, 200), 32 + i % 4);
-    }
-    for (int i = 0; i < elements * w.special; ++i) {
-      b.Add(WarpOpcode::kSfu, 48 + i % std::min(elements, 200), 48 + i % std::min(elements, 200));
-    }
-    WriteReduction(b, false, shared);
+  for (std::size_t p = 0; p < w.passes.size(); ++p) {
+    WriteElements(b, w.passes[p], elements, 48, std::min(elements, 200));
+    if (p + 1 < w.passes.size()) WriteReduction(b, false, shared);
   }
   for (int i = 0; i < elements; ++i) {
     b.Memory(WarpOpcode::kStoreGlobal, stores[static_cast<std::size_t>(i)], 48 + i % 200);
   }
   b.LoopPass(loop, 0);
-  k.fp32_per_cta =
-      static_cast<double>(w.columns * kWarps * rows_a_warp) * 2 * (w.operations + 4 * w.special);
+  k.fp32_per_cta = static_cast<double>(w.columns * kWarps * rows_a_warp) * Fp32OfElement(w);
   k.roles = {{"main", k.warps, b.Finish()}};
   return k;
 }
@@ -274,22 +289,29 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
 }  // namespace
 
 RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes) {
+  // As CUDA compiles single precision's exp and division; values of two bytes are converted.
+  constexpr ElementWork kExponential{6, 1, 1}, kDivision{6, 2, 1}, kOne{1};
+  const ElementWork convert{bytes < 4 ? 1 : 0};
+  const ElementWork exponential = kOne + kExponential;  // of what is left of the maximum
   RowWork work;
   work.name = "softmax";
   work.rows = rows;
   work.columns = columns;
   work.bytes = bytes;
-  work.passes = 3;  // maximum, sum, quotient
   work.scalar_tail = true;
   work.first_warp_reduces = true;
-  work.operations = 2;
-  work.special = 1;
+  const bool in_registers = columns <= kWarpColumns;  // exponentials are kept
+  work.passes = {convert + kOne, exponential + kOne, kDivision + convert};
+  if (!in_registers) {
+    work.passes[1] = work.passes[1] + convert;
+    work.passes[2] = work.passes[2] + convert + exponential;
+  }
   return work;
 }
 
 GpuKernel MakeRowKernel(RowWork work, std::uint32_t x, std::uint32_t y) {
   const bool softmax = work.name == "softmax";
-  if (softmax && work.columns <= 1024) return WarpKernel(work, x, y);
+  if (softmax && work.columns <= kWarpColumns) return WarpKernel(work, x, y);
   if (softmax) {
     // Loads of 16 bytes; a power of two of threads, so that each has two loads or a little less.
     work.vector = std::max<std::int64_t>(1, static_cast<std::int64_t>(16 / work.bytes));

@@ -6,19 +6,26 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sim/contract/gpu_program.h"
 #include "sim/contract/machine_spec.h"
 
 namespace siliscope {
 
+/// Instructions of an element in one pass.
+struct ElementWork {
+  int fp32 = 0, integer = 0, special = 0;
+  ElementWork operator+(const ElementWork& o) const {
+    return {fp32 + o.fp32, integer + o.integer, special + o.special};
+  }
+};
+
 struct RowWork {
   std::string name;
   std::int64_t rows = 0, columns = 0;
   double bytes = 4;
-  int passes = 2;      ///< over the row
-  int operations = 4;  ///< of an element and pass
-  int special = 0;     ///< of an element and pass
+  std::vector<ElementWork> passes;  ///< over the row
   std::int64_t threads = 128;
   std::int64_t vector = 4;  ///< elements of a load
   int ring = 1;

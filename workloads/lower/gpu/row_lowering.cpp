@@ -8,13 +8,20 @@
 namespace siliscope {
 namespace {
 
-void LowerRows(GpuLowering& lowering, std::uint32_t index, RowWork work) {
-  const Operator& op = lowering.op(index);
-  const Tensor& x = lowering.graph().tensor(op.inputs[0]);
-  const TensorId result = op.outputs.front();
+/// The rows of an operator's input: their number, columns and bytes of an element.
+RowWork RowsOf(GpuLowering& lowering, std::uint32_t index) {
+  const TensorId input = lowering.op(index).inputs[0];
+  const Tensor& x = lowering.graph().tensor(input);
+  RowWork work;
   work.columns = std::max<std::int64_t>(1, x.shape.empty() ? 1 : x.shape.back());
   work.rows = x.elements() / work.columns;
-  work.bytes = lowering.ElementBytes(op.inputs[0]);
+  work.bytes = lowering.ElementBytes(input);
+  return work;
+}
+
+void LowerRows(GpuLowering& lowering, std::uint32_t index, const RowWork& work) {
+  const Operator& op = lowering.op(index);
+  const TensorId result = op.outputs.front();
   const auto row_bytes = static_cast<std::int64_t>(static_cast<double>(work.columns) * work.bytes);
   for (const TensorId t : {op.inputs[0], result}) {
     lowering.SetLayout(t, work.rows, row_bytes, GranuleRows(row_bytes));
@@ -24,23 +31,22 @@ void LowerRows(GpuLowering& lowering, std::uint32_t index, RowWork work) {
 }
 
 void LowerSoftmax(GpuLowering& lowering, std::uint32_t index) {
-  LowerRows(lowering, index, SoftmaxWork(1, 1, 4));
+  const RowWork rows = RowsOf(lowering, index);
+  LowerRows(lowering, index, SoftmaxWork(rows.rows, rows.columns, rows.bytes));
 }
 void LowerLayerNorm(GpuLowering& lowering, std::uint32_t index) {
-  RowWork work;
+  RowWork work = RowsOf(lowering, index);
   work.name = "layer_norm";
-  work.passes = 2;
-  work.operations = 4;
+  work.passes = {{4}, {4}};
   work.welford = true;
   // Assumed: on V100 the second pass finds nothing in L1, whatever the row.
   work.past_l1 = true;
   LowerRows(lowering, index, work);
 }
 void LowerRmsNorm(GpuLowering& lowering, std::uint32_t index) {
-  RowWork work;
+  RowWork work = RowsOf(lowering, index);
   work.name = "rms_norm";
-  work.passes = 2;
-  work.operations = 2;
+  work.passes = {{2}, {2}};
   LowerRows(lowering, index, work);
 }
 
