@@ -45,14 +45,12 @@ Rectangle ChipSmMemory::RectangleAt(std::uint32_t index, const TouchedLine& line
   const GpuTensor& tensor = program_.tensors[index];
   // From the first sector that is touched to the last.
   const int first = __builtin_ctz(line.sectors), last = 31 - __builtin_clz(line.sectors);
-  const std::int64_t at =
-      std::max<std::int64_t>(0, line.address + 32 * first - tensor.address);
+  const std::int64_t at = std::max<std::int64_t>(0, line.address + 32 * first - tensor.address);
   Rectangle r;
   r.row = std::min(at / tensor.row_bytes, tensor.rows - 1);
   r.rows = 1;
   r.byte = std::min(at % tensor.row_bytes, tensor.row_bytes - 1);
-  r.bytes =
-      std::min<std::int64_t>(32 * (last - first + 1), tensor.row_bytes - r.byte);
+  r.bytes = std::min<std::int64_t>(32 * (last - first + 1), tensor.row_bytes - r.byte);
   return r;
 }
 

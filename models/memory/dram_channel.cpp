@@ -175,9 +175,8 @@ Tick DramChannel::BusTime(Tick bus, Tick data_ready, Tick duration, bool write) 
 void DramChannel::KeepGap(Tick begin, Tick end) {
   if (end < begin + burst_) return;
   auto& gaps = state_.gaps;
-  *std::min_element(gaps.begin(), gaps.end(), [](const auto& a, const auto& b) {
-    return a.end < b.end;
-  }) = {begin, end};
+  *std::min_element(gaps.begin(), gaps.end(),
+                    [](const auto& a, const auto& b) { return a.end < b.end; }) = {begin, end};
 }
 
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {

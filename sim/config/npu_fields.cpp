@@ -223,8 +223,9 @@ void VisitMemory(FieldVisitor& v, DramSpec& s) {
           "written bytes that a channel gathers before it turns its bus around; 0 = none");
   v.Flag("bank_refresh", s.mapping.bank_refresh, kOptional,
          "banks are refreshed one by one, not all together (needs bank_interleave and trfcsb_ns)");
-  v.Real("row_timeout", s.mapping.row_timeout_s, Dimension::kTime, kTime, kOptional,
-         "an open row is closed after so long without a request (needs bank_interleave); 0 = never");
+  v.Real(
+      "row_timeout", s.mapping.row_timeout_s, Dimension::kTime, kTime, kOptional,
+      "an open row is closed after so long without a request (needs bank_interleave); 0 = never");
   v.Real("data_rate", s.timing.data_rate_t_per_s, Dimension::kTransferRate, {0, 1e12}, kOptional,
          "transfers a second and pin, where the chip runs its devices at another rate");
   v.Real("bandwidth", s.ideal_bandwidth_bytes_per_s, Dimension::kBandwidth, kNotNegative, kOptional,

@@ -59,10 +59,10 @@ struct InstructionCacheSpec {
 
 struct TlbSpec {
   std::int64_t page_bytes = 2 << 20;
-  std::int64_t l1_entries = 16;      ///< of an SM
-  std::int64_t l1_miss_cycles = 8;   ///< to the second level: RRZE-HPC/gpu-benches, 5 to 13 cycles
-  std::int64_t l2_entries = 4096;    ///< of the chip
-  std::int64_t walk_cycles = 650;    ///< of a page walk
+  std::int64_t l1_entries = 16;     ///< of an SM
+  std::int64_t l1_miss_cycles = 8;  ///< to the second level: RRZE-HPC/gpu-benches, 5 to 13 cycles
+  std::int64_t l2_entries = 4096;   ///< of the chip
+  std::int64_t walk_cycles = 650;   ///< of a page walk
   std::int64_t walkers = 16;
 };
 

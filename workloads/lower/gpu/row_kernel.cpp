@@ -88,8 +88,8 @@ std::int64_t Bytes(const RowWork& w, std::int64_t elements) {
   return static_cast<std::int64_t>(static_cast<double>(elements) * w.bytes);
 }
 
-/// Over the values of all threads in shared memory: the first warp adds up 32 of each warp, a lane a
-/// warp, at addresses that meet in one bank; then the first thread adds up what they have found.
+/// Over the values of all threads in shared memory: the first warp adds up 32 of each warp, a lane
+/// a warp, at addresses that meet in one bank; then the first thread adds up what they have found.
 /// Source: PyTorch 2.0, aten/src/ATen/native/cuda/SoftMax.cu, blockReduce.
 void WriteFirstWarpReduction(WarpProgramBuilder& b, std::int64_t warps, bool first) {
   WarpAccess row;  // each lane its own row of 32 values

@@ -30,9 +30,9 @@ struct RowWork {
   std::int64_t vector = 4;  ///< elements of a load
   int ring = 1;
   bool welford = false;
-  bool past_l1 = false;      ///< loads are cached in L2 only
+  bool past_l1 = false;             ///< loads are cached in L2 only
   bool first_warp_reduces = false;  ///< over all warps' values; else each warp its own, then all
-  bool scalar_tail = false;          ///< what is no whole vector of all threads goes element by element
+  bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
 };
 
 RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes);
