@@ -16,8 +16,10 @@ Dram::Dram(const sc_core::sc_module_name& name, const DramSpec& spec)
     if (std::gcd(stride, spec.channels) == 1) strides_.push_back(stride);
   }
   if (!spec.ideal()) {
-    channels_.assign(static_cast<std::size_t>(spec.channels),
-                     DramChannel(spec.timing, spec.mapping));
+    for (std::int64_t c = 0; c < spec.channels; ++c) {
+      channels_.emplace_back(spec.timing, spec.mapping,
+                             spec.mapping.write_batch_bytes * c / spec.channels);
+    }
   }
 }
 

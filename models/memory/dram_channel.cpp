@@ -11,7 +11,8 @@ Tick Nanoseconds(double ns) { return static_cast<Tick>(std::llround(ns * 1000));
 
 }  // namespace
 
-DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping)
+DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping,
+                         std::int64_t gathered_bytes)
     : trcd_(Nanoseconds(t.trcd_ns)),
       trp_(Nanoseconds(t.trp_ns)),
       tras_(Nanoseconds(t.tras_ns)),
@@ -39,6 +40,7 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping)
       std::llround(static_cast<double>(t.burst_length) / t.data_rate_t_per_s * 1e12));
   if (grain_bytes_ > 0) span_bytes_ = grain_bytes_;
   state_.banks.resize(static_cast<std::size_t>(grain_bytes_ > 0 ? banks_ : banks_per_group_));
+  state_.gathered_bytes = gathered_bytes;
   state_.next_refresh = trefi_;
 }
 

@@ -50,7 +50,9 @@ struct DramChannelState {
 
 class DramChannel {
  public:
-  explicit DramChannel(const DramTiming& timing, const DramMapping& mapping = {});
+  /// `gathered_bytes` are taken as gathered already: channels don't turn around all at once.
+  explicit DramChannel(const DramTiming& timing, const DramMapping& mapping = {},
+                       std::int64_t gathered_bytes = 0);
 
   /// Moves `bytes` at `address` (both inside this channel), known to the controller from `ready`
   /// on. Returns when the last data has moved.

@@ -101,5 +101,83 @@ TEST(Dram, RefreshTakesItsShareAndNoMore) {
   EXPECT_NEAR(stream(t) / with, 1 - share, 0.01);
 }
 
+/// Grains of 256 bytes, each in one bank, with gathered writes: as GPUs are configured.
+DramMapping Gathered(std::int64_t write_batch_bytes) {
+  DramMapping mapping;
+  mapping.bank_interleave_bytes = 256;
+  mapping.write_batch_bytes = write_batch_bytes;
+  return mapping;
+}
+
+TEST(Dram, RefreshOfSingleBanksLeavesTheOthersAtWork) {
+  // V100 reads at 98% of its peak (RRZE-HPC/gpu-benches), which a refresh of all banks, 9% of the
+  // time, would not allow.
+  const DramTiming t = Timing("hbm2-2000");
+  const auto share = [&](bool single) {
+    DramMapping mapping = Gathered(0);
+    mapping.bank_refresh = single;
+    DramChannel channel(t, mapping);
+    Tick end = 0;
+    const std::int64_t pieces = 1 << 15;
+    for (std::int64_t i = 0; i < pieces; ++i) {
+      const auto when = static_cast<Tick>(static_cast<double>(i * 256) / PeakBytesPerTick(t));
+      end = channel.Access(when, i * 256, 256, false);
+    }
+    return static_cast<double>(pieces * 256) / static_cast<double>(end) / PeakBytesPerTick(t);
+  };
+  EXPECT_GT(share(true), 0.97);
+  EXPECT_LT(share(false), 1 - 0.9 * t.trfc_ns / t.trefi_ns);
+}
+
+TEST(Dram, ReadsAmongGatheredWritesWaitTheLongerTheMoreAreGathered) {
+  // A read that comes while writes leave waits for the rest of them; each turn closes all rows, so
+  // few writes a turn cost bandwidth.
+  const DramTiming t = Timing("hbm2-2000");
+  const auto run = [&](std::int64_t batch, double load) {
+    DramChannel channel(t, Gathered(batch));
+    const std::int64_t pieces = 1 << 14;
+    double waited = 0;
+    Tick end = 0;
+    for (std::int64_t i = 0; i < pieces; ++i) {
+      const auto when =
+          static_cast<Tick>(static_cast<double>(i * 256) / PeakBytesPerTick(t) / load);
+      const Tick done = channel.Access(when, i * 4352, 256, i % 2 == 1);
+      if (i % 2 == 0) waited += static_cast<double>(done - when), end = done;
+    }
+    return std::pair{waited / static_cast<double>(pieces), static_cast<double>(end)};
+  };
+  EXPECT_GT(run(16384, 0.3).first, 1.5 * run(2048, 0.3).first);
+  EXPECT_LT(run(16384, 1.0).second, run(2048, 1.0).second);
+}
+
+TEST(Dram, AnIdleRowIsClosedBeforeTheNextRequest) {
+  const DramTiming t = Timing("hbm2-2000");
+  const auto second = [&](double timeout_s) {
+    DramMapping mapping = Gathered(0);
+    mapping.row_timeout_s = timeout_s;
+    DramChannel channel(t, mapping);
+    channel.Access(0, 0, 32, false);
+    // Another row of the same bank, a microsecond later.
+    const std::int64_t row = t.row_bytes * t.banks;
+    return channel.Access(1'000'000, row, 32, false) - 1'000'000;
+  };
+  EXPECT_EQ(second(0) - second(100e-9), static_cast<Tick>(t.trp_ns * 1000));
+}
+
+TEST(Dram, RanksHaveBanksOfTheirOwn) {
+  const DramTiming t = Timing("hbm3-5200");
+  const auto scattered = [&](std::int64_t ranks) {
+    DramMapping mapping = Gathered(0);
+    mapping.ranks = ranks;
+    DramChannel channel(t, mapping);
+    Tick end = 0;
+    for (std::int64_t i = 0; i < 4096; ++i) {
+      end = std::max(end, channel.Access(0, i * 7919 % 65536 * 256, 128, false));
+    }
+    return end;
+  };
+  EXPECT_GT(scattered(1), scattered(2) + scattered(2) / 10);
+}
+
 }  // namespace
 }  // namespace siliscope
