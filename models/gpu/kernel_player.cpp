@@ -11,24 +11,6 @@ std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b
 
 }  // namespace
 
-ClusterSlots MakeClusterSlots(const GpuSpec& gpu, std::int64_t size) {
-  std::vector<std::vector<std::uint32_t>> gpcs(static_cast<std::size_t>(gpu.gpcs));
-  for (std::uint32_t s = 0; s < static_cast<std::uint32_t>(gpu.sms); ++s) {
-    gpcs[GpcOf(gpu, s)].push_back(s);
-  }
-  ClusterSlots slots;
-  for (std::size_t at = 0;; at += static_cast<std::size_t>(size)) {
-    bool any = false;
-    for (const auto& gpc : gpcs) {
-      if (at + static_cast<std::size_t>(size) > gpc.size()) continue;
-      const auto first = gpc.begin() + static_cast<std::ptrdiff_t>(at);
-      slots.emplace_back(first, first + static_cast<std::ptrdiff_t>(size));
-      any = true;
-    }
-    if (!any) return slots;
-  }
-}
-
 KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
                            const CtaCost& cost, const Occupancy& occupancy,
                            const std::vector<std::unique_ptr<Sm>>& sms, EventQueue& events,
@@ -343,33 +325,6 @@ void KernelPlayer::Drain(std::uint32_t group) {
   Tick end = now;
   for (const std::uint32_t s : g.sms) end = std::max(end, sms_[s]->Step(now, drain, wait, op_));
   events_.Schedule(end, &Call<&KernelPlayer::Finish>, this, group);
-}
-
-/// A grid of very many CTAs repeats itself: once two windows took the same time, windows are
-/// skipped and their time, bytes and causes are those of the last. Grids of fewer windows are
-/// played whole.
-void KernelPlayer::WatchWindows() {
-  constexpr Tick kShortest = 80'000'000;  // many refreshes of the memory
-  constexpr double kEqual = 0.01;
-  const Tick now = events_.now();
-  const Tick length = now - window_begin_;
-  const bool had_one = window_begin_ != 0;
-  if (had_one && length < kShortest) window_ *= 2;
-  const bool equal =
-      had_one && length >= kShortest && window_length_ > 0 &&
-      std::abs(static_cast<double>(length) / static_cast<double>(window_length_) - 1) < kEqual;
-  const std::int64_t left = groups_in_grid_ - started_;
-  if (equal && !kernel_.persistent && owner_.Alone() && left > 3 * window_) {
-    const std::int64_t windows = left / window_ - 2;
-    owner_.SkipWindows(windows, (length + window_length_) / 2, op_);
-    started_ += windows * window_;
-    window_end_ = groups_in_grid_ + 1;
-    return;
-  }
-  window_length_ = had_one && length >= kShortest ? length : 0;
-  window_begin_ = now;
-  window_end_ = completed_ + window_;
-  owner_.BeginWindow();
 }
 
 /// The pass is over: the next one, the next tile, or the end.

@@ -10,15 +10,13 @@
 #include <memory>
 #include <vector>
 
+#include "models/gpu/cluster_slots.h"
 #include "models/gpu/cta_cost.h"
 #include "models/gpu/occupancy.h"
 #include "models/gpu/sm.h"
 #include "sim/core/event_queue.h"
 
 namespace siliscope {
-
-/// SMs that can hold a cluster of a given size: they lie in one GPC.
-using ClusterSlots = std::vector<std::vector<std::uint32_t>>;
 
 /// Plays a launch, at either zoom.
 class LaunchPlayer {
@@ -139,14 +137,5 @@ class KernelPlayer : public LaunchPlayer {
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
 };
-
-/// The GPC that an SM lies in: TPCs are divided over the GPCs as evenly as they can be.
-inline std::size_t GpcOf(const GpuSpec& gpu, std::uint32_t sm) {
-  return static_cast<std::size_t>(sm / gpu.sms_per_tpc % gpu.gpcs);
-}
-
-/// Groups of `size` SMs that lie in one GPC, in the order in which CTAs are placed: across the GPCs
-/// first, then inside of them. SMs that are left over in a GPC hold no cluster.
-ClusterSlots MakeClusterSlots(const GpuSpec& gpu, std::int64_t size);
 
 }  // namespace siliscope

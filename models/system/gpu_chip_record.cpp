@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a GPU reports of a run: units, levels of memory, operators and kernels.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/gpu/gpu_peak.h"
+#include "models/system/gpu_chip.h"
+
+namespace siliscope {
+
+void GpuChip::AddUnits(Record* record) const {
+  for (std::size_t s = 0; s < sms_.size(); ++s) {
+    UnitRecord unit;
+    unit.name = fmt::format("sm{}", s);
+    unit.kind = "sm";
+    unit.times = sms_[s]->times();
+    unit.commands = sms_[s]->steps();
+    unit.flops = sms_[s]->flops();
+    unit.peak_flops_per_s = SmPeak(machine_.gpu, program_.dtype, machine_.clock_hz);
+    unit.bytes = sms_[s]->loaded_bytes();
+    record->units.push_back(std::move(unit));
+  }
+}
+
+void GpuChip::AddLevels(Record* record) const {
+  const L2Counters& l2 = l2_->counters();
+  LevelRecord dram;
+  dram.name = "dram";
+  dram.peak_bytes_per_s = dram_->spec().PeakBytesPerSecond();
+  dram.channels = dram_->spec().ideal() ? 1 : static_cast<std::uint64_t>(dram_->spec().channels);
+  DramCounters counters = dram_->Counters();
+  counters.Add(dram_skipped_);
+  dram.busy = counters.busy - dram_before_.busy;
+  dram.row_hits = counters.row_hits - dram_before_.row_hits;
+  dram.row_misses = counters.row_misses - dram_before_.row_misses;
+  dram.refresh = counters.refresh - dram_before_.refresh;
+  dram.read_bytes = l2.dram_read_bytes;
+  dram.write_bytes = l2.dram_write_bytes;
+  record->events += counters.steps;
+  record->levels.push_back(dram);
+  LevelRecord cache;
+  cache.name = "l2";
+  cache.channels = static_cast<std::uint64_t>(machine_.gpu.l2.partitions);
+  cache.read_bytes = l2.read_bytes;
+  cache.write_bytes = l2.write_bytes;
+  cache.peak_bytes_per_s = l2_->bytes_per_s();
+  cache.busy = l2.busy;
+  record->levels.push_back(cache);
+}
+
+void GpuChip::AddOperators(Record* record) const {
+  record->operators = operators_;
+  const auto sms = static_cast<Tick>(sms_.size());
+  for (std::size_t i = 0; i < gpu_.launches.size(); ++i) {
+    const GpuLaunch& launch = gpu_.launches[i];
+    const GpuKernel& kernel = gpu_.kernels[launch.kernel];
+    OperatorRecord& op = record->operators[launch.op];
+    const LaunchState& s = states_[i];
+    op.begin = std::min(op.begin, s.start - pass_begin_ + s.skipped_before);
+    op.end = std::max(op.end, s.end - pass_begin_ + s.skipped);
+    op.active += s.end + s.skipped - s.start - s.skipped_before;
+    op.executed_flops +=
+        2 * kernel.macs_per_cta * kernel.useful_share * static_cast<double>(kernel.grid.Ctas());
+  }
+  for (OperatorRecord& op : record->operators) {
+    Tick sum = 0;
+    for (const Tick t : op.times) sum += t;
+    op.exclusive = (sum + sms / 2) / sms;
+    if (op.begin == kNever) op.begin = 0;
+  }
+}
+
+void GpuChip::AddKernels(Record* record) const {
+  for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
+    const std::uint32_t index = gpu_.launches[i].kernel;
+    const GpuKernel& kernel = gpu_.kernels[index];
+    const LaunchState& state = states_[i];
+    const Occupancy& occupancy = occupancy_[index];
+    KernelRecord r;
+    r.launch = i;
+    r.queued = state.begin - pass_begin_ + state.skipped_before;
+    r.start = state.start - pass_begin_ + state.skipped_before;
+    r.end = state.end - pass_begin_ + state.skipped;
+    r.ctas = kernel.grid.Ctas();
+    r.ctas_per_sm = occupancy.ctas;
+    r.limiter = occupancy.limiter;
+    r.occupancy_pct = 100 * occupancy.share;
+    const auto slots = static_cast<double>(occupancy.ctas) * static_cast<double>(sms_.size());
+    r.waves = static_cast<double>(r.ctas) / slots;
+    for (const KernelPass& pass : kernel.passes) {
+      r.steps += StepsOf(kernel, pass, PlaceOf(kernel.grid, 0)).count;
+    }
+    double sum = 0;
+    for (const std::uint64_t slot : costs_[index].counters.slots) {
+      sum += static_cast<double>(slot);
+    }
+    for (const std::uint64_t slot : costs_[index].counters.slots) {
+      r.issue_slots.push_back(sum > 0 ? static_cast<double>(slot) / sum : 0);
+    }
+    record->kernels.push_back(std::move(r));
+  }
+  for (std::size_t s = 0; s < kIssueSlots; ++s) {
+    record->issue_slot_names.emplace_back(IssueSlotName(static_cast<IssueSlot>(s)));
+  }
+}
+
+}  // namespace siliscope
