@@ -38,7 +38,7 @@ class NetworkCompiler : public Compiler {
     }
     const Graph graph = Load(part);
     const bool whole = most > 0 && request.batch > most && invocations == 1;
-    Program program = Lower(graph, machine, cost, request.dtype, invocations);
+    Program program = Lower(graph, machine, cost, request.dtype, invocations, request.trials);
     program.workload = request.workload;
     program.gpu.mode = LaunchModeOf(request.launch);
     program.network_hash = ContentHash(PrintGraph(graph));
@@ -58,7 +58,7 @@ class NetworkCompiler : public Compiler {
                           const TileCost& cost) const override {
     Graph graph = SingleOperatorGraph(request);
     VerifyGraph(graph);
-    Program program = Lower(graph, machine, cost, request.dtype, 1, request.kernel);
+    Program program = Lower(graph, machine, cost, request.dtype, 1, request.trials, request.kernel);
     // In a captured graph of a whole network, weights have left the caches since their last use.
     program.gpu.cold_weights = request.launch == "graph";
     program.gpu.mode = LaunchModeOf(request.launch);
@@ -106,11 +106,13 @@ class NetworkCompiler : public Compiler {
 
   static Program Lower(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
                        const std::string& dtype, std::int64_t invocations,
-                       const std::string& kernel = "") {
+                       const ProgramTrials& trials, const std::string& kernel = "") {
     if (graph.operators.empty()) throw UserError("the network has no operators");
     const std::string type =
         dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : dtype;
-    if (machine.kind == "gpu") return GpuLowering(graph, machine, type, kernel).Run(invocations);
+    if (machine.kind == "gpu") {
+      return GpuLowering(graph, machine, type, kernel, trials).Run(invocations);
+    }
     return NpuLowering(graph, machine, cost, type).Run(invocations);
   }
 

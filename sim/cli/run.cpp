@@ -26,6 +26,7 @@ struct RunOptions {
   std::string trace = "chrome", trace_time = "ns", trace_window, trace_units;
   std::string zoom, zoom_operators, host, lock_clock;
   bool vcd = false;
+  bool autotune = false;
   bool no_advice = false;
 };
 
@@ -69,6 +70,7 @@ void Run(const RunOptions& o) {
   request.ideal = o.ideal;
   if (!o.lock_clock.empty()) request.overrides.emplace_back("lock_clock", o.lock_clock);
   request.host = o.host;
+  request.autotune = o.autotune;
   request.work = ResolveWorkload(o.workload);
   request.options.spans = o.trace != "none";
   TraceOptionsOf(o);  // complains before anything runs
@@ -137,6 +139,8 @@ void AddRunCommand(CLI::App& app, int* /*exit_code*/) {
                   "how kernels of a GPU follow each other, without a host")
       ->check(CLI::IsMember(std::vector<std::string>{"graph", "kernel", "stream"}));
   run->add_option("--lock-clock", o->lock_clock, "clock of a GPU, past its power limit: 1.41GHz");
+  run->add_flag("--autotune", o->autotune,
+                "GPU: simulate the best few kernels of each product and take the fastest");
   run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");
   run->callback([o] { Run(*o); });

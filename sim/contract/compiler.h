@@ -2,6 +2,7 @@
 // From a network (a name, an ONNX file or one operator) to a Program for one machine.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -14,6 +15,10 @@
 
 namespace siliscope {
 
+/// Seconds that each of some programs takes when it runs alone: what `--autotune` chooses kernels
+/// by.
+using ProgramTrials = std::function<std::vector<double>(const std::vector<Program>&)>;
+
 /// What the user asked to run. Zero and empty mean "as the network has it".
 struct WorkloadRequest {
   std::string workload;  ///< a name of the zoo, a shipped graph, or an ONNX file
@@ -21,7 +26,8 @@ struct WorkloadRequest {
   std::int64_t sequence = 0;
   std::string dtype;
   std::map<std::string, std::int64_t> dimensions;  ///< symbolic dimensions
-  std::string launch;  ///< of GPU kernels: graph, kernel or stream; "" = graph
+  std::string launch;      ///< of GPU kernels: graph, kernel or stream; "" = graph
+  ProgramTrials trials{};  ///< none: kernels are chosen by estimate alone
 };
 
 /// One operator alone: a row of an operator list.
@@ -31,6 +37,7 @@ struct OperatorRequest {
   std::string dtype;
   std::string launch;  ///< graph, kernel, stream or eager; "" = graph
   std::string kernel;  ///< the kernel to take, as a profiler names it; "" = our own choice
+  ProgramTrials trials{};
 };
 
 struct NamedText {

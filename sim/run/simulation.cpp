@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <string>
 
 #include "sim/config/host_loader.h"
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
+#include "sim/run/worker_pool.h"
 
 namespace siliscope {
 namespace {
@@ -71,13 +73,49 @@ MachineSpec MachineOf(const SimulationRequest& request) {
   return machine;
 }
 
+namespace {
+
+/// Runs each program alone, in a process of its own.
+std::vector<double> TryPrograms(const MachineSpec& machine, const std::vector<Program>& programs) {
+  const auto results = RunJobs(
+      programs.size(),
+      [&](std::size_t i) {
+        const Record record = KindOf(machine).make_model(machine)->Run(programs[i], {});
+        return std::to_string(record.total);
+      },
+      [](std::size_t) {});
+  std::vector<double> seconds;
+  for (const JobResult& r : results) {
+    if (r.exit_code != 0) throw InternalError("a kernel that was tried failed: " + r.output);
+    seconds.push_back(std::stod(r.output) * 1e-12);
+  }
+  return seconds;
+}
+
+}  // namespace
+
 Program CompileRequest(const SimulationRequest& request, const MachineSpec& machine) {
   const Compiler& compiler = *CompilerRegistry::Instance().Get("compiler", "network")();
   const auto cost = KindOf(machine).make_tile_cost(machine);
-  if (const auto* workload = std::get_if<WorkloadRequest>(&request.work)) {
-    return compiler.Compile(*workload, machine, *cost);
+  ProgramTrials trials;
+  if (request.autotune) {
+    trials = [&machine](const std::vector<Program>& programs) {
+      return TryPrograms(machine, programs);
+    };
   }
-  return compiler.CompileOperator(std::get<OperatorRequest>(request.work), machine, *cost);
+  if (const auto* workload = std::get_if<WorkloadRequest>(&request.work)) {
+    WorkloadRequest tried = *workload;
+    tried.trials = std::move(trials);
+    return compiler.Compile(tried, machine, *cost);
+  }
+  OperatorRequest tried = std::get<OperatorRequest>(request.work);
+  if (trials) {  // an operator alone finds its weights in the caches, unless it says otherwise
+    tried.trials = [&](std::vector<Program> programs) {
+      for (Program& p : programs) p.gpu.cold_weights = tried.launch == "graph";
+      return TryPrograms(machine, programs);
+    };
+  }
+  return compiler.CompileOperator(tried, machine, *cost);
 }
 
 namespace {
@@ -108,6 +146,10 @@ SimulationResult Simulate(const SimulationRequest& request) {
     if (std::find(paid.begin(), paid.end(), resource) != paid.end()) continue;
     result.program.notes.push_back(
         "--ideal " + resource + " changes nothing: " + result.machine.name + " has no such cost");
+  }
+  if (request.autotune && result.program.gpu.kernels.empty()) {
+    result.program.notes.push_back("--autotune changes nothing: " + result.machine.name +
+                                   " has no kernels to choose from");
   }
   result.compile_seconds = Seconds(start);
   const auto run = std::chrono::steady_clock::now();

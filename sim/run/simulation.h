@@ -18,6 +18,7 @@ struct SimulationRequest {
   std::vector<std::string> ideal;
   std::variant<WorkloadRequest, OperatorRequest> work;
   SimulationOptions options;
+  bool autotune = false;                    ///< simulate the best few kernels of each product
   std::string host;                         ///< "" = none: launches from a captured graph
   std::vector<std::string> zoom_operators;  ///< names; `options.zoom.operators` comes from them
 };

@@ -161,6 +161,21 @@ def test_bandwidth_grows_with_resident_threads_as_measured(tmp_path):
         assert abs(bandwidth_error) < (23 if "fn=read" in shape else 8), shape
 
 
+@pytest.mark.parametrize("workload", ["gemm:m=8192;n=512;k=512", "gemm:m=16;n=4096;k=12288"])
+def test_autotuning_takes_no_slower_kernel(tmp_path, workload):
+    chosen = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "c"))
+    tuned = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "t", "--autotune"))
+    assert tuned <= chosen
+    if "m=8192" in workload:
+        assert tuned < 0.9 * chosen
+
+
+def test_autotuning_says_where_there_is_nothing_to_choose(tmp_path):
+    done = siliscope("run", "--system", "tpu-v4", "--workload", "gemm:m=64;n=64;k=64", "--autotune",
+                     "--no-advice", "--out", str(tmp_path / "r"))
+    assert done.returncode == 0 and "--autotune changes nothing" in done.stdout
+
+
 def test_zoomed_tensor_cores_compute_real_values(tmp_path):
     done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=512;n=512;k=512",
                      "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
@@ -40,10 +41,11 @@ std::int64_t GranuleRows(std::int64_t row_bytes) {
 }
 
 GpuLowering::GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype,
-                         const std::string& kernel)
+                         const std::string& kernel, ProgramTrials trials)
     : graph_(graph),
       machine_(machine),
       kernel_name_(kernel),
+      trials_(std::move(trials)),
       tensor_of_(graph.tensors.size(), -1),
       layouts_(graph.tensors.size()) {
   std::string runs_as = dtype;

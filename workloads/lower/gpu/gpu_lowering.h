@@ -4,21 +4,25 @@
 // stream.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "sim/contract/compiler.h"
 #include "sim/contract/machine_spec.h"
 #include "sim/contract/program.h"
 #include "sim/core/registry.h"
 #include "workloads/ir/graph.h"
+#include "workloads/lower/gpu/gemm_kernel.h"
 
 namespace siliscope {
 
 class GpuLowering {
  public:
   /// `kernel` names the kernel that products take, as a profiler would; "" = the fastest.
+  /// With `trials`, the best few by estimate are run, and the fastest of them is taken.
   GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype,
-              const std::string& kernel);
+              const std::string& kernel, ProgramTrials trials);
   Program Run(std::int64_t invocations);
 
   const Graph& graph() const { return graph_; }
@@ -28,6 +32,9 @@ class GpuLowering {
   /// The data type that matrix products run in.
   const std::string& dtype() const { return program_.dtype; }
   const std::string& kernel_name() const { return kernel_name_; }
+  const ProgramTrials& trials() const { return trials_; }
+  /// Tiles that have been tried, by problem.
+  std::map<std::string, GemmTile>& tried() { return tried_; }
   double ActivationBytes() const { return activation_bytes_; }
   double ElementBytes(TensorId id) const;
   std::int64_t TensorBytes(TensorId id) const;
@@ -52,6 +59,8 @@ class GpuLowering {
   const Graph& graph_;
   const MachineSpec& machine_;
   std::string kernel_name_;
+  ProgramTrials trials_;
+  std::map<std::string, GemmTile> tried_;
   Program program_;
   double weight_bytes_ = 2, activation_bytes_ = 2;
   std::int64_t next_address_ = 0;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// matmul and conv on a GPU: the tile with the least estimated time becomes a kernel. A product that
-// is split over k writes partial sums, which a second kernel adds up.
+// matmul and conv on a GPU. A product that is split over k writes partial sums, which a second
+// kernel adds up.
 #include "workloads/lower/gpu/matrix_lowering.h"
 
 #include <algorithm>
-#include <optional>
 
-#include "sim/core/error.h"
 #include "workloads/ir/elementwise_function.h"
-#include "workloads/lower/gpu/kernel_name.h"
+#include "workloads/lower/gpu/gemm_choice.h"
 #include "workloads/lower/gpu/stream_kernel.h"
 
 namespace siliscope {
@@ -24,55 +22,17 @@ void AddEpilogue(GpuLowering& lowering, const Operator& op, GemmProblem* p) {
   }
 }
 
-namespace {
-
-/// The tile with the least estimated time, of those that `may` be taken.
-template <typename Predicate>
-std::optional<GemmTile> FastestTile(const MachineSpec& machine, const GemmProblem& p,
-                                    const std::vector<GemmTile>& tiles, Predicate may) {
-  std::optional<GemmTile> best;
-  double least = 0;
-  for (const GemmTile& tile : tiles) {
-    if (!may(tile)) continue;
-    const double seconds = EstimateGemmSeconds(machine, p, tile);
-    if (!best || seconds < least) best = tile, least = seconds;
-  }
-  return best;
-}
-
-/// The large tile that the chip's library is known to settle on.
-std::optional<GemmTile> SettledTile(const MachineSpec& machine, const GemmProblem& p,
-                                    const std::vector<GemmTile>& tiles) {
-  const KernelLibrarySpec& library = machine.gpu.library;
-  if (library.large_tile_rows == 0 || p.batch > 1 || !p.a_steps.empty()) return std::nullopt;
-  if (p.k >= library.large_tile_below_k) return std::nullopt;
-  return FastestTile(machine, p, tiles, [&](const GemmTile& t) {
-    const bool large = (t.bm == library.large_tile_rows && t.bn == library.large_tile_columns) ||
-                       (t.bn == library.large_tile_rows && t.bm == library.large_tile_columns);
-    const std::int64_t ctas = (p.m + t.bm - 1) / t.bm * ((p.n + t.bn - 1) / t.bn);
-    return large && t.kind == GemmTile::Kind::kTensor && t.split == 1 &&
-           ctas >= library.large_tile_from_ctas && p.m >= t.bm && p.n >= t.bn;
-  });
-}
-
-}  // namespace
-
 void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p) {
   const MachineSpec& machine = lowering.machine();
-  const std::vector<GemmTile> tiles = GemmTiles(machine, p);
-  if (tiles.empty()) throw UserError(p.dtype + " has no matrix kernel on " + machine.name);
-  std::optional<GemmTile> best;
-  if (!lowering.kernel_name().empty()) best = TileOfName(lowering.kernel_name(), p, tiles);
-  if (!best) best = SettledTile(machine, p, tiles);
-  if (!best) best = FastestTile(machine, p, tiles, [](const GemmTile&) { return true; });
-  if (best->split == 1) {
-    lowering.Launch(index, MakeGemmKernel(machine, p, *best, 0));
+  const GemmTile tile = ChooseTile(lowering, index, p);
+  if (tile.split == 1) {
+    lowering.Launch(index, MakeGemmKernel(machine, p, tile, 0));
     return;
   }
   const std::uint32_t sums =
-      lowering.AddTensor("partial_sums", p.m * best->split, p.n * 4, GranuleRows(p.n * 4));
-  lowering.Launch(index, MakeGemmKernel(machine, p, *best, sums));
-  lowering.Launch(index, MakeReductionKernel(machine, lowering.Layout(sums), sums, p.c, best->split,
+      lowering.AddTensor("partial_sums", p.m * tile.split, p.n * 4, GranuleRows(p.n * 4));
+  lowering.Launch(index, MakeGemmKernel(machine, p, tile, sums));
+  lowering.Launch(index, MakeReductionKernel(machine, lowering.Layout(sums), sums, p.c, tile.split,
                                              p.m, p.c_bytes));
 }
 
