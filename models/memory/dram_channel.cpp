@@ -158,7 +158,7 @@ Tick DramChannel::ActivateOne(Tick ready, Tick bank_ready) {
 /// Where a transfer finds the bus: in a gap that an earlier request left while its bank was busy
 /// (the controller serves first what is ready first), else at the end.
 Tick DramChannel::BusTime(Tick bus, Tick data_ready, Tick duration, bool write) {
-  if (!write) {
+  if (!write && data_ready + duration <= state_.last_gap_end) {
     for (DramChannelState::Gap& gap : state_.gaps) {
       const Tick begin = std::max(gap.begin, data_ready);
       if (begin + duration > gap.end) continue;
@@ -173,12 +173,13 @@ Tick DramChannel::BusTime(Tick bus, Tick data_ready, Tick duration, bool write) 
   return begin;
 }
 
-/// Remembers idle time of the bus; of too many gaps, the one that is over first is forgotten.
+/// Remembers idle time of the bus; of too many gaps, the one that came first is forgotten.
 void DramChannel::KeepGap(Tick begin, Tick end) {
   if (end < begin + burst_) return;
-  auto& gaps = state_.gaps;
-  *std::min_element(gaps.begin(), gaps.end(),
-                    [](const auto& a, const auto& b) { return a.end < b.end; }) = {begin, end};
+  DramChannelState& s = state_;
+  s.gaps[s.next_gap] = {begin, end};
+  s.next_gap = (s.next_gap + 1) % DramChannelState::kGaps;
+  s.last_gap_end = std::max(s.last_gap_end, end);
 }
 
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {

@@ -39,7 +39,10 @@ struct DramChannelState {
   struct Gap {  ///< of the data bus, before bus_free
     Tick begin = 0, end = 0;
   };
-  std::array<Gap, 32> gaps{};
+  static constexpr std::uint32_t kGaps = 16;
+  std::array<Gap, kGaps> gaps{};
+  std::uint32_t next_gap = 0;
+  Tick last_gap_end = 0;
   Tick next_token = 0;  ///< the activate limits as a rate, where banks act apart
   struct Write {
     std::int64_t address, bytes;
