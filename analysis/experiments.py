@@ -54,12 +54,15 @@ def simulate(run, folder):
 
 
 def expand(experiment):
-    """The runs of an experiment; `sweep` multiplies a template by values of one option."""
+    """The runs of an experiment; `sweep` multiplies a template by values of one option. Where it
+    was measured, `measured` has a number for each value."""
     runs = list(experiment.get("runs", []))
     for sweep in experiment.get("sweeps", []):
-        for value in sweep["values"]:
+        measured = sweep.get("measured", [None] * len(sweep["values"]))
+        for value, expected in zip(sweep["values"], measured):
             run = json.loads(json.dumps(sweep["run"]).replace("$x", str(value)))
-            run.update(label=f"{sweep['series']} {value}", x=value, series=sweep["series"])
+            run.update(label=f"{sweep['series']} {value}", x=value, series=sweep["series"],
+                       expected=expected)
             runs.append(run)
     return runs
 
@@ -76,6 +79,9 @@ def table_of(summaries):
         # Bytes of all tensors over the time: what a kernel that passes them through once reaches.
         row["tensor_gb_per_s"] = s["memory_bytes"] / s["time_us"] / 1e3
         row.update({f"{c}_pct": s["array_time_pct"][c] for c in CAUSES})
+        kernels = os.path.join(s["folder"], "kernels.csv")
+        if os.path.exists(kernels):
+            row["cycles_per_step"] = pd.read_csv(kernels).cycles_per_step.max()
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -92,7 +98,8 @@ def draw_bars(experiment, table, _summaries):
         values = part.set_index("series")[metric].reindex(groups)
         at = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * width
         bars = axes.bar(at, values, width * 0.92, label=label)
-        axes.bar_label(bars, fmt="%.3g", fontsize=8)
+        texts = [f"{v:,.0f}" if v >= 1000 else f"{v:.3g}" for v in values]
+        axes.bar_label(bars, labels=texts, fontsize=8)
     for i, band in enumerate(experiment.get("bands", [])):
         at = labels.index(str(band["x"]))
         centres = np.arange(len(groups)) + (at - (len(labels) - 1) / 2) * width
@@ -112,8 +119,11 @@ def draw_lines(experiment, table, _summaries):
     figure, axes = plt.subplots(figsize=(8.4, 4.2))
     for series in dict.fromkeys(table.series):
         part = table[table.series == series]
-        x = pd.to_numeric(part.x)
-        axes.plot(x, part[experiment["metric"]], marker="o", label=f"simulated: {series}")
+        x = part[experiment["x_metric"]] if "x_metric" in experiment else pd.to_numeric(part.x)
+        line, = axes.plot(x, part[experiment["metric"]], marker="o", label=f"simulated: {series}")
+        if part.expected.notna().any():
+            axes.plot(x, part.expected.astype(float), marker="+", markersize=10, linestyle="none",
+                      color=line.get_color(), label=f"measured: {series}")
         if experiment.get("arithmetic") == "roofline":
             axes.plot(x, part.roofline_us, "--", label=f"arithmetic: roofline, {series}")
     if experiment.get("arithmetic") == "peak":
@@ -121,7 +131,9 @@ def draw_lines(experiment, table, _summaries):
                      label=f"arithmetic: MACs x clock, {table.peak_tops.max():.3g} TOPS")
     if experiment.get("x_scale", "log") == "log":
         axes.set_xscale("log", base=2)
-    axes.set_xticks(sorted(set(pd.to_numeric(table.x))), sorted(set(table.x)))
+    if "x_metric" not in experiment:
+        ticks = experiment.get("ticks", sorted(set(pd.to_numeric(table.x))))
+        axes.set_xticks(ticks, ticks)
     axes.minorticks_off()
     axes.set_yscale("log" if experiment.get("log", True) else "linear")
     axes.set_xlabel(experiment["x_axis"])

@@ -103,7 +103,7 @@ Tick Sm::Step(Tick now, const PassCost& cost, const Wait& wait, std::uint32_t op
 
 void Sm::BeginWindow() { window_ = {times_, loaded_bytes_, steps_, flops_}; }
 
-void Sm::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
+void Sm::SkipWindows(std::int64_t windows, Tick length, double flops, std::uint32_t op) {
   const Tick skipped = static_cast<Tick>(windows) * length;
   Tick sum = 0, given = 0;
   std::size_t largest = 0;
@@ -126,7 +126,7 @@ void Sm::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
   }
   loaded_bytes_ += windows * (loaded_bytes_ - window_.loaded_bytes);
   steps_ += static_cast<std::uint64_t>(windows) * (steps_ - window_.steps);
-  flops_ += static_cast<double>(windows) * (flops_ - window_.flops);
+  flops_ += static_cast<double>(windows) * flops;
   if (keep_spans_) {
     const Tick begin = accounted_ - origin_ + skipped_;
     spans_.push_back({begin, begin + skipped, index_, op, kNone, static_cast<Cause>(largest),

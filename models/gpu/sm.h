@@ -67,9 +67,10 @@ class Sm : public sc_core::sc_module {
   }
   void ForgetPages() { tlb_.Forget(); }
   /// Remembers where the counters stand; then adds `windows` times what came since, for `length`
-  /// each.
+  /// each, in which an SM does `flops`: which of them had one CTA more evens out.
   void BeginWindow();
-  void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op);
+  double WindowFlops() const { return flops_ - window_.flops; }
+  void SkipWindows(std::int64_t windows, Tick length, double flops, std::uint32_t op);
   void Reset(Tick now, std::vector<OperatorRecord>* operators);
   const CauseTimes& times() const { return times_; }
   std::vector<Span> TakeSpans() { return std::move(spans_); }

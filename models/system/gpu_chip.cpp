@@ -237,7 +237,9 @@ void GpuChip::BeginWindow() {
 }
 
 void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
-  for (const auto& sm : sms_) sm->SkipWindows(windows, length, op);
+  double flops = 0;
+  for (const auto& sm : sms_) flops += sm->WindowFlops() / static_cast<double>(sms_.size());
+  for (const auto& sm : sms_) sm->SkipWindows(windows, length, flops, op);
   l2_->RepeatCounters(l2_window_, windows);
   const DramCounters now = dram_->Counters();
   const auto times = static_cast<std::uint64_t>(windows);

@@ -238,3 +238,22 @@ def test_transformers_run_on_a_gpu(tmp_path, name):
     with open(tmp_path / "r" / "summary.json", encoding="utf-8") as file:
         summary = json.load(file)
     assert summary["time_us"] >= summary["roofline_us"]
+
+
+def test_an_sm_does_no_more_than_its_peak_where_windows_are_skipped(tmp_path):
+    """92,160 CTAs: those that are not played are spread evenly over the SMs."""
+    done = siliscope("run", "--system", "a100-pcie-40gb", "--dtype", "fp32", "--workload",
+                     "gemm:batch=160;m=3072;n=3072;k=256", "--no-advice", "--trace", "none", "--out",
+                     str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_figures_of_gpus_are_drawn(tmp_path):
+    """Copies that pass the registers by beat those that don't (E33), on the same A100."""
+    done = siliscope("figures", "E29", "E33", "--out", str(tmp_path / "f"))
+    assert done.returncode == 0, done.stderr
+    used = {(r["series"], r["x"]): float(r["compute_util_pct"])
+            for r in rows_of(tmp_path / "f" / "E33.csv")}
+    for x in ("4096^3", "512x4096x4096"):
+        assert used["A100, cp.async", x] > used["A100, registers", x]
+    assert (tmp_path / "f" / "E29.png").stat().st_size > 10000
