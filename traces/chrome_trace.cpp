@@ -21,6 +21,8 @@ constexpr int kOperatorProcess = 1;
 constexpr int kUnitProcess = 2;
 constexpr int kStreamProcess = 3;
 constexpr int kCtaProcess = 4;
+constexpr int kWarpProcess = 5;
+constexpr int kPipeProcess = 6;
 constexpr std::size_t kLanes = 64;  // of an SM, at most
 constexpr std::size_t kCounterSamples = 400;
 
@@ -58,6 +60,7 @@ class ChromeTrace {
     WriteCommands();
     WriteKernels();
     WriteCtas();
+    WriteIssues();
     WriteCounters();
     buffer_ += "\n]}\n";
     Flush(0);
@@ -282,6 +285,39 @@ class ChromeTrace {
           cta.row, cta.column, kCtaProcess, thread, At(cta.begin), Length(cta.begin, cta.end),
           launch.op, cta.launch, JsonText(program_.gpu.kernels[launch.kernel].name));
     }
+  }
+
+  /// Instructions at cycle zoom: on the track of their warp, and on that of their pipe.
+  void WriteIssues() {
+    std::map<std::uint32_t, bool> warps, pipes;
+    for (const IssueRecord& i : record_.issues) {
+      const std::string& sm = record_.units[i.sm].name;
+      if (!Shown(sm) || !InWindow(i.begin, i.pipe_free)) continue;
+      if (warps.empty()) {
+        Name("process_name", kWarpProcess, 0, sm + " warps");
+        Name("process_name", kPipeProcess, 0, sm + " pipes");
+      }
+      const std::uint32_t pipe = i.subcore * 16 + i.pipe_number;
+      if (!warps[i.warp]) {
+        Name("thread_name", kWarpProcess, i.warp, fmt::format("warp {}", i.warp));
+        warps[i.warp] = true;
+      }
+      if (!pipes[pipe]) {
+        Name("thread_name", kPipeProcess, pipe, fmt::format("sub-core {} {}", i.subcore, i.pipe));
+        pipes[pipe] = true;
+      }
+      WriteIssue(i, kWarpProcess, i.warp, i.issued);
+      WriteIssue(i, kPipeProcess, pipe, i.pipe_free);
+    }
+  }
+
+  void WriteIssue(const IssueRecord& i, int process, std::uint32_t thread, Tick end) {
+    Next();
+    fmt::format_to(std::back_inserter(buffer_),
+                   "{{\"ph\":\"X\",\"name\":\"{}\",\"cat\":\"{}\",\"pid\":{},\"tid\":{},\"ts\":{},"
+                   "\"dur\":{},\"args\":{{\"warp\":{},\"launch\":{}}}}}",
+                   WarpOpcodeName(i.op), i.pipe, process, thread, At(i.begin), Length(i.begin, end),
+                   i.warp, i.launch);
   }
 
   bool CommandShown(std::uint32_t command) const {

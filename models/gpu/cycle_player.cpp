@@ -184,6 +184,16 @@ void CyclePlayer::Charge(std::uint32_t index) {
   sms_[index]->Idle(end_, Cause::kQuantisation, op_);
 }
 
+std::vector<IssueRecord> CyclePlayer::Issues() const {
+  std::vector<IssueRecord> records;
+  for (const SmCycle::Issued& i : lanes_.front().sm->issued()) {
+    records.push_back({launch_, 0, i.warp, i.subcore, i.op, SmCycle::PipeName(i.pipe), i.pipe,
+                       origin_ + clock_.Cycles(i.cycle), origin_ + clock_.Cycles(i.cycle + 1),
+                       origin_ + clock_.Cycles(i.pipe_free)});
+  }
+  return records;
+}
+
 std::uint64_t CyclePlayer::instructions() const {
   std::uint64_t sum = 0;
   for (const Lane& lane : lanes_) sum += lane.sm->counters().instructions;

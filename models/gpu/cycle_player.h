@@ -11,6 +11,7 @@
 #include "models/gpu/kernel_player.h"
 #include "models/gpu/product_check.h"
 #include "models/gpu/sm_cycle.h"
+#include "sim/contract/record.h"
 
 namespace siliscope {
 
@@ -49,6 +50,9 @@ class CyclePlayer : public LaunchPlayer {
   /// Other kernels share no SM with one at cycle zoom.
   void Dispatch(Tick) override {}
   std::uint64_t instructions() const;
+  /// Keeps the first instructions of the first SM; called after Start.
+  void KeepIssues(std::size_t most) { lanes_.front().sm->KeepIssued(most); }
+  std::vector<IssueRecord> Issues() const;
   /// Results of Tensor Cores that were computed with real values and compared.
   std::uint64_t checked() const { return product_ ? product_->checked() : 0; }
 

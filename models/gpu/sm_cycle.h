@@ -77,6 +77,18 @@ class SmCycle {
   std::size_t resident_ctas() const { return resident_; }
   const SmCounters& counters() const { return counters_; }
   const std::vector<PassTimes>& passes() const { return passes_; }
+  /// An issued instruction, for traces.
+  struct Issued {
+    std::uint64_t cycle = 0, pipe_free = 0;  ///< issued; the pipe takes the next
+    std::uint32_t warp = 0, subcore = 0;
+    WarpOpcode op = WarpOpcode::kExit;
+    std::uint8_t pipe = 0;
+  };
+  /// Keeps the first `most` instructions that are issued.
+  void KeepIssued(std::size_t most) { most_issued_ = most; }
+  const std::vector<Issued>& issued() const { return issued_; }
+  static const char* PipeName(std::uint8_t pipe);
+
   /// Of each CTA that has ended since the last call: the length of the dot product that its first
   /// warp's Tensor Core instructions added up in an accumulator; the shortest of all accumulators.
   std::vector<std::int64_t> TakeContractions() { return std::exchange(contractions_, {}); }
@@ -161,6 +173,7 @@ class SmCycle {
   std::uint32_t Pick(const Subcore& s, std::uint64_t* next, IssueSlot* reason) const;
   bool Eligible(const Subcore& s, std::uint32_t warp, std::uint64_t* when) const;
   void Issue(std::uint32_t warp);
+  void IssueAndKeep(std::uint32_t warp);
   void Advance(Warp* w);
   void Prepare(std::uint32_t warp);
   void Wake(std::uint32_t warp, std::uint64_t when);
@@ -212,6 +225,8 @@ class SmCycle {
   std::vector<PassTimes> passes_;
   std::vector<std::int64_t> contractions_;
   std::vector<TouchedLine> touched_;
+  std::size_t most_issued_ = 0;
+  std::vector<Issued> issued_;
 };
 
 }  // namespace siliscope

@@ -24,12 +24,12 @@ void SmCycle::Visit(std::size_t subcore) {
     return;
   }
   const std::uint32_t before = warps_[warp].pc;
-  Issue(warp);
+  IssueAndKeep(warp);
   if (sm_.dual_issue) {
     // A second instruction of the same warp, where nothing but the issue slot holds it up.
     const Warp& w = warps_[warp];
     const bool free = w.active && w.pc == before + 1 && w.ready_at == now_ + 1;
-    if (free && w.pipe != kControl && s.pipe_free[w.pipe] <= now_) Issue(warp);
+    if (free && w.pipe != kControl && s.pipe_free[w.pipe] <= now_) IssueAndKeep(warp);
   }
   s.last = warp;
   ++now_;  // the slot of this cycle is spent
@@ -37,6 +37,25 @@ void SmCycle::Visit(std::size_t subcore) {
   --now_;
   s.reason = IssueSlot::kWait;
   s.next_try = now_ + 1;
+}
+
+void SmCycle::IssueAndKeep(std::uint32_t warp) {
+  if (issued_.size() >= most_issued_) {
+    Issue(warp);
+    return;
+  }
+  const Warp& w = warps_[warp];
+  Issued issued{now_, 0, warp, w.subcore, Next(w).op, w.pipe};
+  Issue(warp);
+  issued.pipe_free = std::max(now_ + 1, subcores_[issued.subcore].pipe_free[issued.pipe]);
+  issued_.push_back(issued);
+}
+
+const char* SmCycle::PipeName(std::uint8_t pipe) {
+  static constexpr const char* kNames[kPipes] = {
+      "fp32",    "fp16",   "fp64",   "integer", "special function",
+      "uniform", "tensor", "memory", "control"};
+  return kNames[pipe];
 }
 
 bool SmCycle::Eligible(const Subcore& s, std::uint32_t warp, std::uint64_t* when) const {

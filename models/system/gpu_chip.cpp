@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kPasses = 2;
 constexpr std::size_t kMostCtas = 50'000;  // that a trace shows
+constexpr std::size_t kMostIssues = 20'000;
 
 L2Spec L2Of(const MachineSpec& machine) {
   L2Spec spec = machine.gpu.l2;
@@ -109,6 +110,7 @@ void GpuChip::BeginPass() {
   dram_skipped_ = {};
   skipped_ = 0;
   ctas_.clear();
+  issues_.clear();
   states_.assign(gpu_.launches.size(), {});
   if (gpu_.launches.empty()) {
     pass_end_ = pass_begin_;
@@ -180,12 +182,16 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
   states_[launch].skipped_before = skipped_;
   auto& player = players_[launch];
   if (Zoomed(launch)) {
-    player = std::make_unique<CyclePlayer>(gpu_, launch, machine_.gpu, occupancy_[kernel], sms_,
-                                           queue(), clock_, *this);
-  } else {
-    player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
-                                            occupancy_[kernel], sms_, queue(), clock_, *this);
+    auto cycles = std::make_unique<CyclePlayer>(gpu_, launch, machine_.gpu, occupancy_[kernel],
+                                                sms_, queue(), clock_, *this);
+    CyclePlayer& zoomed = *cycles;
+    player = std::move(cycles);
+    zoomed.Start(queue().now());
+    if (keep_spans_ && pass_ + 1 == kPasses) zoomed.KeepIssues(kMostIssues - issues_.size());
+    return;
   }
+  player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
+                                          occupancy_[kernel], sms_, queue(), clock_, *this);
   player->Start(queue().now());
 }
 
@@ -197,6 +203,12 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
   if (const auto* cycles = dynamic_cast<const CyclePlayer*>(players_[launch].get())) {
     zoomed_instructions_ += cycles->instructions();
     checked_products_ += cycles->checked();
+    for (IssueRecord issue : cycles->Issues()) {
+      issue.begin += skipped_ - pass_begin_;
+      issue.issued += skipped_ - pass_begin_;
+      issue.pipe_free += skipped_ - pass_begin_;
+      issues_.push_back(issue);
+    }
   }
   // The player is on the stack: it goes when the next event comes.
   queue().Schedule(
@@ -306,6 +318,7 @@ Record GpuChip::Finish() {
   AddOperators(&record);
   AddKernels(&record);
   record.ctas = std::move(ctas_);
+  record.issues = std::move(issues_);
   if (zoomed_instructions_ > 0)
     record.zooms.push_back({"sms", zoomed_instructions_, "warp instructions", checked_products_,
                             "results of Tensor Cores within their precision"});

@@ -65,6 +65,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   ZoomRequest zoom_;
   std::uint64_t zoomed_instructions_ = 0, checked_products_ = 0;
   std::vector<CtaRecord> ctas_;
+  std::vector<IssueRecord> issues_;
   MachineSpec machine_;
   const Program& program_;
   const GpuProgram& gpu_;

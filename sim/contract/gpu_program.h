@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -42,6 +43,38 @@ enum class WarpOpcode : std::uint8_t {
   kPhase,  ///< marks the start of pass `operand`; takes no time
   kExit,
 };
+
+/// As traces show it.
+inline const char* WarpOpcodeName(WarpOpcode op) {
+  static constexpr const char* kNames[] = {"fp32",
+                                           "fp16",
+                                           "fp64",
+                                           "integer",
+                                           "special function",
+                                           "uniform",
+                                           "mma",
+                                           "wgmma",
+                                           "wgmma wait",
+                                           "load global",
+                                           "store global",
+                                           "atomic",
+                                           "load shared",
+                                           "store shared",
+                                           "load constant",
+                                           "cp.async",
+                                           "cp.async commit",
+                                           "cp.async wait",
+                                           "bulk copy",
+                                           "barrier",
+                                           "arrive",
+                                           "wait",
+                                           "loop",
+                                           "diverge",
+                                           "reconverge",
+                                           "phase",
+                                           "exit"};
+  return kNames[static_cast<std::size_t>(op)];
+}
 
 inline constexpr std::uint8_t kNoRegister = 255;
 inline constexpr std::uint16_t kNoAccess = 0xffff;

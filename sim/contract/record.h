@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/contract/gpu_program.h"
 #include "sim/core/time.h"
 
 namespace siliscope {
@@ -137,6 +138,18 @@ struct CtaRecord {
   Tick begin = 0, end = 0;
 };
 
+/// An instruction that a warp of an SM at cycle zoom has issued.
+struct IssueRecord {
+  std::uint32_t launch = 0, sm = 0;
+  std::uint32_t warp = 0, subcore = 0;  ///< place of the warp in the SM
+  WarpOpcode op = WarpOpcode::kExit;
+  const char* pipe = "";
+  std::uint32_t pipe_number = 0;
+  Tick begin = 0;
+  Tick issued = 0;     ///< the warp may issue another
+  Tick pipe_free = 0;  ///< its pipe takes another
+};
+
 /// What a unit at cycle zoom did.
 struct ZoomRecord {
   std::string unit;
@@ -161,7 +174,8 @@ struct Record {
   std::uint32_t critical_kind_units = 0;
   std::vector<KernelRecord> kernels;
   std::vector<std::string> issue_slot_names;
-  std::vector<CtaRecord> ctas;  ///< where spans are kept: of the first launches, so many
+  std::vector<CtaRecord> ctas;      ///< where spans are kept: of the first launches, so many
+  std::vector<IssueRecord> issues;  ///< where spans are kept: of the first SM, so many
   std::vector<ZoomRecord> zooms;
   std::vector<char> command_zoomed;  ///< 1 = ran at cycle zoom; empty where nothing was zoomed
 };

@@ -144,6 +144,30 @@ def errors_pct(table, out, *options):
             for row in rows_of(out / "rows.csv")}
 
 
+def test_trace_shows_warps_and_pipes_at_cycle_zoom(tmp_path):
+    """Of the first SM, instruction by instruction: no warp issues twice at a time, no pipe takes an
+    instruction before its interval is over, and a Tensor Core of A100 takes one every 8 cycles."""
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=512;n=512;k=512",
+                     "--zoom", "sms", "--trace-time", "cycles", "--no-advice", "--out",
+                     str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "r" / "trace.json", encoding="utf-8") as file:
+        events = json.load(file)["traceEvents"]
+    tracks = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    slices = {}
+    for e in events:
+        if e["ph"] == "X" and e["pid"] in (5, 6):
+            slices.setdefault((e["pid"], e["tid"]), []).append((e["ts"], e["dur"], e["name"]))
+    names = {tracks[track] for track in slices}
+    assert {"warp 0", "sub-core 0 tensor", "sub-core 3 memory"} <= names
+    for track, found in slices.items():
+        found.sort()
+        for (begin, length, _), (following, _, _) in zip(found, found[1:]):
+            assert begin + length <= following, tracks[track]
+        if tracks[track].endswith("tensor"):
+            assert {(length, name) for _, length, name in found} == {(8, "mma")}
+
+
 def test_a_pointer_chase_has_its_knees_where_caches_end(tmp_path):
     """L1, L2 and memory of V100 and A100. Just beyond the L2 (10 MB on V100) its replacement, which
     is not quite least recently used, still finds lines that the real one has lost."""
