@@ -32,9 +32,11 @@ L1Cache::Result L1Cache::Load(std::uint64_t cycle, const TouchedLine& line, SmMe
   Line* slot = nullptr;
   std::uint32_t missing = line.sectors;
   if (sets_ > 0) {
-    // The set is a hash of the line, as power-of-two strides are common.
-    auto index = static_cast<std::uint64_t>(line.address / spec_.line_bytes);
-    index ^= index / sets_;
+    // As many lines as there are sets lie in sets of their own; the next begin elsewhere (by the
+    // golden ratio), as power-of-two strides are common.
+    const auto line_number = static_cast<std::uint64_t>(line.address / spec_.line_bytes);
+    const std::uint64_t turn = line_number / sets_ * (sets_ * 618 / 1000 | 1);
+    const std::uint64_t index = line_number + turn;
     Line* set = &lines_[index % sets_ * static_cast<std::size_t>(spec_.ways)];
     slot = set;
     for (Line* way = set; way < set + spec_.ways; ++way) {

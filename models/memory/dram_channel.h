@@ -39,7 +39,7 @@ struct DramChannelState {
   struct Gap {  ///< of the data bus, before bus_free
     Tick begin = 0, end = 0;
   };
-  static constexpr std::uint32_t kGaps = 16;
+  static constexpr std::uint32_t kGaps = 32;
   std::array<Gap, kGaps> gaps{};
   std::uint32_t next_gap = 0;
   Tick last_gap_end = 0;
