@@ -184,7 +184,7 @@ void DramChannel::KeepGap(Tick begin, Tick end) {
 
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
   DramChannelState& s = state_;
-  if (bank_refresh_ > 0 && grain_bytes_ > 0) {
+  if (bank_refresh_ > 0) {
     RefreshBanksBefore(ready);
   } else {
     RefreshBefore(std::max(ready, s.bus_free));

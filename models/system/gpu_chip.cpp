@@ -187,7 +187,8 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
     CyclePlayer& zoomed = *cycles;
     player = std::move(cycles);
     zoomed.Start(queue().now());
-    if (keep_spans_ && pass_ + 1 == kPasses) zoomed.KeepIssues(kMostIssues - issues_.size());
+    if (keep_spans_ && pass_ + 1 == kPasses)
+      zoomed.KeepIssues(kMostIssues - std::min(kMostIssues, issues_.size()));
     return;
   }
   player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],

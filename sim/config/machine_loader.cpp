@@ -206,6 +206,21 @@ void CheckNpu(const MachineSpec& spec, const Fail& fail) {
   }
 }
 
+void CheckBankRefresh(const DramSpec& memory, const Fail& fail) {
+  if (memory.ideal() || !memory.mapping.bank_refresh) return;
+  if (memory.mapping.bank_interleave_bytes == 0) {
+    fail("memory.bank_refresh: needs memory.bank_interleave, so that banks act apart");
+  }
+  const DramTiming& t = memory.timing;
+  const auto banks = static_cast<double>(t.banks * memory.mapping.ranks);
+  if (t.trfcsb_ns <= 0) {
+    fail("memory.bank_refresh: " + memory.kind + " has no refresh of one bank (trfcsb_ns)");
+  }
+  if (t.trefi_ns < t.trfcsb_ns + t.trp_ns || t.trefi_ns < banks) {
+    fail("memory.bank_refresh: trefi_ns is too short for a refresh of every bank");
+  }
+}
+
 }  // namespace
 
 void CheckMachine(const MachineSpec& spec, const std::string& place) {
@@ -228,6 +243,7 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
   if (!spec.memory.ideal() && spec.memory.timing.banks % spec.memory.timing.bank_groups != 0) {
     fail("memory: banks must be a multiple of bank_groups");
   }
+  CheckBankRefresh(spec.memory, fail);
 }
 
 }  // namespace siliscope

@@ -31,7 +31,8 @@ struct DramTiming {
   double trfcsb_ns = 0;           ///< duration of a refresh of one bank; 0 = the device has none
 };
 
-/// How addresses and writes are spread; of the memory controller, not of the device.
+/// How addresses, writes and refreshes are spread; of the controller and the package, not of the
+/// device.
 struct DramMapping {
   /// Consecutive bytes of one bank, then the next bank group: 0 = bursts go round the groups.
   std::int64_t bank_interleave_bytes = 0;

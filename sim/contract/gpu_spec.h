@@ -42,7 +42,7 @@ struct L1Spec {
   bool unified = true;
   std::int64_t line_bytes = 128;
   std::int64_t sector_bytes = 32;
-  std::int64_t ways = 16;
+  std::int64_t ways = 16;  ///< assumed: few sets of many ways
   std::int64_t latency_cycles = 30;
   std::int64_t mshrs = 1024;                ///< sectors that may be on their way
   std::int64_t fill_bytes_per_cycle = 64;   ///< from the crossbar

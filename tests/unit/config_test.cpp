@@ -69,6 +69,15 @@ TEST(MachineLoader, ChangesValuesFromTheCommandLine) {
       0U);
 }
 
+TEST(MachineLoader, RefreshOfSingleBanksNeedsADeviceThatHasIt) {
+  const auto load = [](const std::vector<Override>& overrides) {
+    return LoadMachine("v100-pcie-32gb", overrides);
+  };
+  EXPECT_NO_THROW(load({}));
+  EXPECT_THROW(load({{"memory.bank_interleave", "0 B"}}), UserError);
+  EXPECT_THROW(load({{"memory.kind", "ddr4-3200"}}), UserError);
+}
+
 TEST(MachineLoader, SurvivesHostileText) {
   for (const std::string& text :
        {std::string("a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["), std::string("\xff\xfe"),

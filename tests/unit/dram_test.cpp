@@ -109,6 +109,30 @@ DramMapping Gathered(std::int64_t write_batch_bytes) {
   return mapping;
 }
 
+/// What pieces of 256 bytes take that come one after another at a share of the peak.
+struct Paced {
+  double waited = 0;  ///< of a read, on average
+  Tick end = 0;       ///< of the last read
+};
+Paced RunPaced(const DramTiming& t, const DramMapping& mapping, double load, std::int64_t apart,
+               bool writes) {
+  DramChannel channel(t, mapping);
+  Paced result;
+  constexpr std::int64_t kPieces = 1 << 15;
+  std::int64_t reads = 0;
+  for (std::int64_t i = 0; i < kPieces; ++i) {
+    const auto when = static_cast<Tick>(static_cast<double>(i * 256) / PeakBytesPerTick(t) / load);
+    const bool write = writes && i % 2 == 1;
+    const Tick done = channel.Access(when, i * apart, 256, write);
+    if (write) continue;
+    ++reads;
+    result.end = done;
+    result.waited += static_cast<double>(done - when);
+  }
+  result.waited /= static_cast<double>(reads);
+  return result;
+}
+
 TEST(Dram, RefreshOfSingleBanksLeavesTheOthersAtWork) {
   // V100 reads at 98% of its peak (RRZE-HPC/gpu-benches), which a refresh of all banks, 9% of the
   // time, would not allow.
@@ -116,14 +140,8 @@ TEST(Dram, RefreshOfSingleBanksLeavesTheOthersAtWork) {
   const auto share = [&](bool single) {
     DramMapping mapping = Gathered(0);
     mapping.bank_refresh = single;
-    DramChannel channel(t, mapping);
-    Tick end = 0;
-    const std::int64_t pieces = 1 << 15;
-    for (std::int64_t i = 0; i < pieces; ++i) {
-      const auto when = static_cast<Tick>(static_cast<double>(i * 256) / PeakBytesPerTick(t));
-      end = channel.Access(when, i * 256, 256, false);
-    }
-    return static_cast<double>(pieces * 256) / static_cast<double>(end) / PeakBytesPerTick(t);
+    const auto end = static_cast<double>(RunPaced(t, mapping, 1, 256, false).end);
+    return 256.0 * (1 << 15) / end / PeakBytesPerTick(t);
   };
   EXPECT_GT(share(true), 0.97);
   EXPECT_LT(share(false), 1 - 0.9 * t.trfc_ns / t.trefi_ns);
@@ -134,20 +152,10 @@ TEST(Dram, ReadsAmongGatheredWritesWaitTheLongerTheMoreAreGathered) {
   // few writes a turn cost bandwidth.
   const DramTiming t = Timing("hbm2-2000");
   const auto run = [&](std::int64_t batch, double load) {
-    DramChannel channel(t, Gathered(batch));
-    const std::int64_t pieces = 1 << 14;
-    double waited = 0;
-    Tick end = 0;
-    for (std::int64_t i = 0; i < pieces; ++i) {
-      const auto when =
-          static_cast<Tick>(static_cast<double>(i * 256) / PeakBytesPerTick(t) / load);
-      const Tick done = channel.Access(when, i * 4352, 256, i % 2 == 1);
-      if (i % 2 == 0) waited += static_cast<double>(done - when), end = done;
-    }
-    return std::pair{waited / static_cast<double>(pieces), static_cast<double>(end)};
+    return RunPaced(t, Gathered(batch), load, 4352, true);
   };
-  EXPECT_GT(run(16384, 0.3).first, 1.5 * run(2048, 0.3).first);
-  EXPECT_LT(run(16384, 1.0).second, run(2048, 1.0).second);
+  EXPECT_GT(run(16384, 0.3).waited, 1.5 * run(2048, 0.3).waited);
+  EXPECT_LT(run(16384, 1.0).end, run(2048, 1.0).end);
 }
 
 TEST(Dram, AnIdleRowIsClosedBeforeTheNextRequest) {

@@ -2,6 +2,9 @@
 // Who issues, and what holds the others: one SM at cycle zoom.
 #include <gtest/gtest.h>
 
+#include <random>
+
+#include "models/gpu/instruction_fetch.h"
 #include "tests/unit/sm_cycle_fixture.h"
 
 namespace siliscope {
@@ -68,6 +71,19 @@ TEST(SmCycle, GreedyStaysWithTheWarpThatIssuedLast) {
   EXPECT_NEAR(young_cycles("greedy_then_oldest", 50), young_cycles("greedy_then_oldest", 0), 2);
   EXPECT_NEAR(young_cycles("loose_round_robin", 50), young_cycles("loose_round_robin", 0) + 2 * 50,
               4);
+}
+
+TEST(InstructionFetch, ALineThatIsAskedForIsNeverReplacedByItsPrefetch) {
+  InstructionCacheSpec spec;
+  spec.l0_bytes = 6 * 128;
+  spec.prefetch_lines = 3;
+  constexpr std::size_t kLines = 40;
+  InstructionFetch fetch(spec, 1, 200,
+                         kLines * static_cast<std::size_t>(128 / spec.instruction_bytes));
+  std::mt19937 random(1);
+  for (std::uint64_t now = 0; now < 10000; ++now) {
+    ASSERT_LT(fetch.Arrival(0, random() % kLines, now), now + 1000);
+  }
 }
 
 TEST(SmCycle, ALoopInTheInstructionCacheIsFetchedOnce) {

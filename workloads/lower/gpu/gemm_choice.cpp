@@ -95,10 +95,10 @@ class Trial {
 };
 
 std::string KeyOf(const GemmProblem& p) {
-  return fmt::format("{} {} {} {} {}{}{} {} {} {} {} {} {} {}", p.m, p.n, p.k, p.batch,
+  return fmt::format("{} {} {} {} {}{}{} {} {} {} {} {} {} {} {}/{}", p.m, p.n, p.k, p.batch,
                      p.a_k_contiguous, p.b_k_contiguous, p.b_shared, p.a_bytes, p.b_bytes,
                      p.c_bytes, p.dtype, p.epilogue_operations, p.epilogue_operands.size(),
-                     p.a_steps.size());
+                     p.a_steps.size(), p.a_rows_numerator, p.a_rows_denominator);
 }
 
 /// Runs the best few by estimate, `first` among them, and takes the fastest.
