@@ -225,7 +225,7 @@ class SmCycle {
   std::vector<PassTimes> passes_;
   std::vector<std::int64_t> contractions_;
   std::vector<TouchedLine> touched_;
-  std::size_t most_issued_ = 0;
+  std::size_t most_issued_ = 0;  ///< 0 = no more are kept
   std::vector<Issued> issued_;
 };
 

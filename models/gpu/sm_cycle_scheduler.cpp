@@ -24,12 +24,13 @@ void SmCycle::Visit(std::size_t subcore) {
     return;
   }
   const std::uint32_t before = warps_[warp].pc;
-  IssueAndKeep(warp);
+  most_issued_ > 0 ? IssueAndKeep(warp) : Issue(warp);
   if (sm_.dual_issue) {
     // A second instruction of the same warp, where nothing but the issue slot holds it up.
     const Warp& w = warps_[warp];
     const bool free = w.active && w.pc == before + 1 && w.ready_at == now_ + 1;
-    if (free && w.pipe != kControl && s.pipe_free[w.pipe] <= now_) IssueAndKeep(warp);
+    if (free && w.pipe != kControl && s.pipe_free[w.pipe] <= now_)
+      most_issued_ > 0 ? IssueAndKeep(warp) : Issue(warp);
   }
   s.last = warp;
   ++now_;  // the slot of this cycle is spent
@@ -40,15 +41,12 @@ void SmCycle::Visit(std::size_t subcore) {
 }
 
 void SmCycle::IssueAndKeep(std::uint32_t warp) {
-  if (issued_.size() >= most_issued_) {
-    Issue(warp);
-    return;
-  }
   const Warp& w = warps_[warp];
   Issued issued{now_, 0, warp, w.subcore, Next(w).op, w.pipe};
   Issue(warp);
   issued.pipe_free = std::max(now_ + 1, subcores_[issued.subcore].pipe_free[issued.pipe]);
   issued_.push_back(issued);
+  if (issued_.size() == most_issued_) most_issued_ = 0;
 }
 
 const char* SmCycle::PipeName(std::uint8_t pipe) {
