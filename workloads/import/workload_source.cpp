@@ -52,10 +52,16 @@ Graph LoadWorkload(const WorkloadRequest& request) {
         {name.substr(0, colon), ParseKeyValueList(name.substr(colon + 1)), request.dtype, "", ""});
   }
   if (const ZooNetwork* network = ZooRegistry::Instance().Find(name)) {
-    if (!request.dimensions.empty()) {
-      throw UserError(name + ": has no symbolic dimensions, --dim is for ONNX files");
+    for (const auto& [dimension, value] : request.dimensions) {
+      const auto& known = network->dimensions;
+      if (std::find(known.begin(), known.end(), dimension) != known.end()) continue;
+      throw UserError(known.empty()
+                          ? name + ": has no symbolic dimensions, --dim is for ONNX files"
+                          : name + ": has no dimension " + dimension + Suggestion(dimension, known));
     }
-    if (request.sequence > 0) throw UserError(name + ": has no sequence, --seq does not apply");
+    if (request.sequence > 0 && !network->sequence) {
+      throw UserError(name + ": has no sequence, --seq does not apply");
+    }
     return network->make(request);
   }
   if (std::find(shipped.begin(), shipped.end(), name) != shipped.end()) {

@@ -67,6 +67,64 @@ TensorId NetworkBuilder::Reshape(const std::string& name, TensorId x, const Shap
   return graph_.AddOperator(std::move(op), DataType::kFp32);
 }
 
+TensorId NetworkBuilder::Transpose(const std::string& name, TensorId x, const Shape& order) {
+  Operator op;
+  op.name = name;
+  op.kind = "transpose";
+  op.inputs = {x};
+  op.attributes["perm"] = order;
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
+TensorId NetworkBuilder::Slice(const std::string& name, TensorId x, std::int64_t axis,
+                               std::int64_t begin, std::int64_t end) {
+  Operator op;
+  op.name = name;
+  op.kind = "slice";
+  op.inputs = {x};
+  op.attributes["starts"] = Shape{begin};
+  op.attributes["ends"] = Shape{end};
+  op.attributes["axes"] = Shape{axis};
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
+TensorId NetworkBuilder::Concat(const std::string& name, std::vector<TensorId> inputs,
+                                std::int64_t axis) {
+  Operator op;
+  op.name = name;
+  op.kind = "concat";
+  op.inputs = std::move(inputs);
+  op.attributes["axis"] = axis;
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
+TensorId NetworkBuilder::LayerNorm(const std::string& name, TensorId x) {
+  Operator op;
+  op.name = name;
+  op.kind = "layer_norm";
+  const Shape row = {ShapeOf(x).back()};
+  op.inputs = {x, Weight(name + ".scale", row), Weight(name + ".bias", row)};
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
+TensorId NetworkBuilder::RmsNorm(const std::string& name, TensorId x) {
+  Operator op;
+  op.name = name;
+  op.kind = "rms_norm";
+  op.inputs = {x, Weight(name + ".scale", {ShapeOf(x).back()})};
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
+TensorId NetworkBuilder::Attention(const std::string& name, TensorId q, TensorId k, TensorId v,
+                                   double scale) {
+  Operator op;
+  op.name = name;
+  op.kind = "attention";
+  op.inputs = {q, k, v};
+  op.attributes["scale"] = scale;
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
 Graph NetworkBuilder::Finish(TensorId output) {
   graph_.outputs = {output};
   return std::move(graph_);

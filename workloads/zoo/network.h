@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "sim/contract/compiler.h"
 #include "sim/core/registry.h"
@@ -13,6 +14,8 @@ namespace siliscope {
 struct ZooNetwork {
   std::string meaning;
   Graph (*make)(const WorkloadRequest& request);
+  bool sequence = false;                     ///< whether --seq applies
+  std::vector<std::string> dimensions = {};  ///< names that --dim may set
 };
 
 using ZooRegistry = Registry<ZooNetwork>;
@@ -33,6 +36,14 @@ class NetworkBuilder {
   TensorId Function(const std::string& name, const std::string& function,
                     std::vector<TensorId> inputs);
   TensorId Reshape(const std::string& name, TensorId x, const Shape& shape);
+  TensorId Transpose(const std::string& name, TensorId x, const Shape& order);
+  TensorId Slice(const std::string& name, TensorId x, std::int64_t axis, std::int64_t begin,
+                 std::int64_t end);
+  TensorId Concat(const std::string& name, std::vector<TensorId> inputs, std::int64_t axis);
+  TensorId LayerNorm(const std::string& name, TensorId x);
+  TensorId RmsNorm(const std::string& name, TensorId x);
+  /// q, k, v: [batch, heads, length, depth].
+  TensorId Attention(const std::string& name, TensorId q, TensorId k, TensorId v, double scale);
   const Shape& ShapeOf(TensorId id) const { return graph_.tensor(id).shape; }
 
   Graph Finish(TensorId output);
