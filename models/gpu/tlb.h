@@ -23,21 +23,18 @@ class ChipTlb {
   void SetClock(Clock clock) { clock_ = clock; }
   /// When a page is known, asked for at `when`.
   Tick Translate(Tick when, std::int64_t page) {
-    const auto it = pages_.find(page);
-    if (it != pages_.end()) {
-      order_.splice(order_.begin(), order_, it->second.place);
-      return std::max(when, it->second.ready);
-    }
-    if (pages_.size() >= static_cast<std::size_t>(spec_.l2_entries)) {
-      pages_.erase(order_.back());
-      order_.pop_back();
-    }
+    if (const Page* known = Find(page)) return std::max(when, known->ready);
     Tick& walker = *std::min_element(walkers_.begin(), walkers_.end());
     walker = std::max(walker, when) + clock_.Cycles(static_cast<std::uint64_t>(spec_.walk_cycles));
-    order_.push_front(page);
-    pages_[page] = {walker, order_.begin()};
+    Insert(page, walker);
     ++walks_;
     return walker;
+  }
+  /// The pages have been used before the time that is played.
+  void Touch(std::int64_t first_page, std::int64_t last_page) {
+    for (std::int64_t p = first_page; p <= last_page; ++p) {
+      if (Find(p) == nullptr) Insert(p, 0);
+    }
   }
   void Forget(std::int64_t first_page, std::int64_t last_page) {
     for (std::int64_t p = first_page; p <= last_page; ++p) {
@@ -54,6 +51,22 @@ class ChipTlb {
     Tick ready = 0;
     std::list<std::int64_t>::iterator place;
   };
+  /// A known page, which becomes the most recent; or null.
+  const Page* Find(std::int64_t page) {
+    const auto it = pages_.find(page);
+    if (it == pages_.end()) return nullptr;
+    order_.splice(order_.begin(), order_, it->second.place);
+    return &it->second;
+  }
+  void Insert(std::int64_t page, Tick ready) {
+    if (pages_.size() >= static_cast<std::size_t>(spec_.l2_entries)) {
+      pages_.erase(order_.back());
+      order_.pop_back();
+    }
+    order_.push_front(page);
+    pages_[page] = {ready, order_.begin()};
+  }
+
   TlbSpec spec_;
   Clock clock_;
   std::vector<Tick> walkers_;

@@ -10,12 +10,16 @@ namespace siliscope {
 Dram::Dram(const sc_core::sc_module_name& name, const DramSpec& spec)
     : sc_core::sc_module(name),
       spec_(spec),
+      ideal_(spec.ideal()),
+      channel_count_(std::max<std::int64_t>(1, spec.channels)),
+      interleave_(std::max<std::int64_t>(1, spec.interleave_bytes)),
       controller_latency_(static_cast<Tick>(std::llround(spec.controller_latency_s * 1e12))) {
   port.bind(*this);
   for (std::int64_t stride = 1; stride <= spec.channels; ++stride) {
     if (std::gcd(stride, spec.channels) == 1) strides_.push_back(stride);
   }
-  if (!spec.ideal()) {
+  stride_count_ = Divisor(std::max<std::int64_t>(1, static_cast<std::int64_t>(strides_.size())));
+  if (!ideal_) {
     for (std::int64_t c = 0; c < spec.channels; ++c) {
       channels_.emplace_back(spec.timing, spec.mapping,
                              spec.mapping.write_batch_bytes * c / spec.channels);
@@ -42,7 +46,7 @@ Tick Dram::IdleLatency() const {
 
 MemoryResponse Dram::Access(const MemoryRequest& request) {
   if (request.bytes <= 0) return {request.when, request.when};
-  if (spec_.ideal()) return AccessIdeal(request);
+  if (ideal_) return AccessIdeal(request);
   const Tick at_controller = request.when + controller_latency_ / 2;
   MemoryResponse response{kNever, 0};
   ForEachChannel(request, [&](std::size_t c, std::int64_t address, std::int64_t bytes) {

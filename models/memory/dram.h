@@ -10,6 +10,7 @@
 
 #include "models/memory/dram_channel.h"
 #include "models/memory/memory_port.h"
+#include "sim/core/divisor.h"
 #include "sim/core/timeline.h"
 
 namespace siliscope {
@@ -32,16 +33,17 @@ class Dram : public sc_core::sc_module, public MemoryPort {
   /// touches.
   template <typename Piece>
   void ForEachChannel(const MemoryRequest& request, Piece piece) const {
-    const auto channels = static_cast<std::int64_t>(spec_.channels);
-    const std::int64_t grain = spec_.interleave_bytes;
-    const std::int64_t first_grain = request.address / grain;
+    const std::int64_t channels = channel_count_.value();
+    const std::int64_t grain = interleave_.value();
+    const std::int64_t first_grain = interleave_.Quotient(request.address);
     const std::int64_t last = request.address + request.bytes;
-    const std::int64_t grains = (last - 1) / grain - first_grain + 1;
+    const std::int64_t grains = interleave_.Quotient(last - 1) - first_grain + 1;
     if (spec_.mapping.hashed) {
       std::int64_t at = request.address;
       for (std::int64_t g = first_grain; g < first_grain + grains; ++g) {
         const std::int64_t end = std::min(last, (g + 1) * grain);
-        piece(HashedChannel(g), g / channels * grain + at % grain, end - at);
+        const std::int64_t row = channel_count_.Quotient(g);
+        piece(HashedChannel(g, row), row * grain + at - g * grain, end - at);
         at = end;
       }
       return;
@@ -59,17 +61,19 @@ class Dram : public sc_core::sc_module, public MemoryPort {
   }
 
   DramSpec spec_;
+  bool ideal_;
+  Divisor channel_count_, interleave_;
   Tick controller_latency_;
 
  private:
   /// Each row of grains goes over all channels in an order of its own, so that requests that have
   /// queued at one channel don't meet again at the next.
-  std::size_t HashedChannel(std::int64_t grain) const {
-    const std::int64_t row = grain / spec_.channels;
+  std::size_t HashedChannel(std::int64_t grain, std::int64_t row) const {
     const std::uint64_t hash = static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15ULL;
-    const std::int64_t stride = strides_[(hash >> 32) % strides_.size()];
+    const std::int64_t stride = strides_[static_cast<std::size_t>(
+        stride_count_.Remainder(static_cast<std::int64_t>(hash >> 32)))];
     const auto turn = static_cast<std::int64_t>(hash >> 44);
-    return static_cast<std::size_t>((grain * stride + turn) % spec_.channels);
+    return static_cast<std::size_t>(channel_count_.Remainder(grain * stride + turn));
   }
 
   MemoryResponse Access(const MemoryRequest& request);
@@ -77,6 +81,7 @@ class Dram : public sc_core::sc_module, public MemoryPort {
 
   std::vector<DramChannel> channels_;
   std::vector<std::int64_t> strides_;  ///< that reach every channel
+  Divisor stride_count_;
   Timeline pipe_;
 };
 

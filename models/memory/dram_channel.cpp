@@ -28,8 +28,8 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping,
       burst_bytes_(t.bus_bits / 8 * t.burst_length),
       bank_groups_(t.bank_groups),
       banks_per_group_(t.banks * mapping.ranks / t.bank_groups),
-      span_bytes_(t.row_bytes * t.bank_groups),
       grain_bytes_(mapping.bank_interleave_bytes),
+      span_bytes_(grain_bytes_ > 0 ? grain_bytes_ : t.row_bytes * t.bank_groups),
       grains_per_row_(std::max<std::int64_t>(1, grain_bytes_ > 0 ? t.row_bytes / grain_bytes_ : 1)),
       banks_(t.banks * mapping.ranks),
       mapping_(mapping),
@@ -38,8 +38,10 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping,
       row_timeout_(Nanoseconds(mapping.row_timeout_s * 1e9)) {
   burst_ = static_cast<Tick>(
       std::llround(static_cast<double>(t.burst_length) / t.data_rate_t_per_s * 1e12));
-  if (grain_bytes_ > 0) span_bytes_ = grain_bytes_;
-  state_.banks.resize(static_cast<std::size_t>(grain_bytes_ > 0 ? banks_ : banks_per_group_));
+  state_.banks.resize(
+      static_cast<std::size_t>(grain_bytes_ > 0 ? banks_ : banks_per_group_.value()));
+  refresh_apart_ = Divisor(std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(trefi_ / static_cast<Tick>(state_.banks.size()))));
   state_.gathered_bytes = gathered_bytes;
   state_.next_refresh = trefi_;
 }
@@ -83,7 +85,7 @@ Tick DramChannel::Perform(Tick ready, std::int64_t address, std::int64_t bytes, 
   Tick end = ready;
   first_data_ = 0;
   while (bytes > 0) {
-    const std::int64_t in_span = std::min(bytes, span_bytes_ - address % span_bytes_);
+    const std::int64_t in_span = std::min(bytes, span_bytes_.value() - span_bytes_.Remainder(address));
     end = Stretch(ready, address, in_span, write);
     address += in_span;
     bytes -= in_span;
@@ -94,8 +96,9 @@ Tick DramChannel::Perform(Tick ready, std::int64_t address, std::int64_t bytes, 
 /// One bank after another: the others go on.
 void DramChannel::RefreshBanksBefore(Tick when) {
   DramChannelState& s = state_;
+  if (s.next_refresh > when) return;
   const auto count = static_cast<Tick>(s.banks.size());
-  const Tick apart = trefi_ / count;
+  const auto apart = static_cast<Tick>(refresh_apart_.value());
   if (when > s.next_refresh + 2 * trefi_) {  // idle banks lose nothing by it
     s.next_refresh += (when - s.next_refresh - trefi_) / apart * apart;
   }
@@ -189,18 +192,22 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   } else {
     RefreshBefore(std::max(ready, s.bus_free));
   }
-  const std::int64_t span = address / span_bytes_;
-  std::int64_t bank_index = span % banks_per_group_, row = span / banks_per_group_;
+  const std::int64_t span = span_bytes_.Quotient(address);
+  std::int64_t bank_index = span, row = 0;
   if (grain_bytes_ > 0) {  // groups, then along the row, then banks, then rows
-    const std::int64_t in_groups = span / bank_groups_;
-    row = in_groups / grains_per_row_ / banks_per_group_;
-    bank_index =
-        in_groups / grains_per_row_ % banks_per_group_ * bank_groups_ + span % bank_groups_;
+    const std::int64_t in_groups = bank_groups_.Quotient(span);
+    const std::int64_t in_rows = grains_per_row_.Quotient(in_groups);
+    row = banks_per_group_.Quotient(in_rows);
+    bank_index = (in_rows - row * banks_per_group_.value()) * bank_groups_.value() + span -
+                 in_groups * bank_groups_.value();
+  } else {
+    row = banks_per_group_.Quotient(span);
+    bank_index = span - row * banks_per_group_.value();
   }
   auto& bank = s.banks[static_cast<std::size_t>(bank_index)];
-  const std::int64_t first_burst = address / burst_bytes_;
-  const std::int64_t bursts = (address + bytes - 1) / burst_bytes_ - first_burst + 1;
-  const std::int64_t groups = grain_bytes_ > 0 ? 1 : std::min(bursts, bank_groups_);
+  const std::int64_t first_burst = burst_bytes_.Quotient(address);
+  const std::int64_t bursts = burst_bytes_.Quotient(address + bytes - 1) - first_burst + 1;
+  const std::int64_t groups = grain_bytes_ > 0 ? 1 : std::min(bursts, bank_groups_.value());
   if (row_timeout_ > 0 && bank.open_row >= 0 && ready > bank.last_use + row_timeout_) {
     bank.precharge_ready = std::max(bank.precharge_ready, bank.last_use + row_timeout_) + trp_;
     bank.open_row = -1;
@@ -219,7 +226,7 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   }
   // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
   const Tick per_burst =
-      bursts > groups ? std::max(burst_, ccd_long_ / static_cast<Tick>(groups)) : burst_;
+      bursts > groups ? std::max(burst_, groups == 1 ? ccd_long_ : ccd_long_ / static_cast<Tick>(groups)) : burst_;
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;

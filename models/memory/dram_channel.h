@@ -15,6 +15,7 @@
 
 #include "models/memory/dram_counters.h"
 #include "sim/contract/dram_spec.h"
+#include "sim/core/divisor.h"
 #include "sim/core/time.h"
 
 namespace siliscope {
@@ -78,8 +79,11 @@ class DramChannel {
   Tick Activate(Tick ready, std::int64_t groups);
 
   Tick burst_, trcd_, trp_, tras_, tcl_, tcwl_, trrd_, tfaw_, twr_, twtr_, trtp_, trefi_, trfc_;
-  std::int64_t burst_bytes_, bank_groups_, banks_per_group_, span_bytes_;
-  std::int64_t grain_bytes_, grains_per_row_, banks_;  ///< where banks act apart
+  Divisor burst_bytes_, bank_groups_, banks_per_group_;
+  std::int64_t grain_bytes_;
+  Divisor span_bytes_, grains_per_row_;  ///< where banks act apart
+  std::int64_t banks_;
+  Divisor refresh_apart_;  ///< from one bank to the next
   DramMapping mapping_;
   Tick ccd_long_, bank_refresh_, row_timeout_;
   Tick first_data_ = 0;

@@ -13,7 +13,7 @@
 namespace siliscope {
 namespace {
 
-constexpr int kPasses = 2;
+constexpr std::int64_t kWarmingL2Sizes = 4;   // traffic after which caches are as in a repeated run
 constexpr std::size_t kMostCtas = 50'000;  // that a trace shows
 constexpr std::size_t kMostIssues = 20'000;
 
@@ -86,6 +86,12 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       throw UserError("--zoom sms: " + refusal + ", which runs at tile zoom only");
     }
   }
+  for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
+    const std::uint32_t stream = gpu_.launches[i].stream;
+    if (streams_.size() <= stream) streams_.resize(stream + 1);
+    streams_[stream].launches.push_back(i);
+  }
+  first_of_tail_ = FirstOfTail();
   SetClock(gpu.lock_clock_hz > 0 ? gpu.lock_clock_hz : machine.clock_hz);
 }
 
@@ -114,9 +120,29 @@ void GpuChip::BeginPass() {
   states_.assign(gpu_.launches.size(), {});
   if (gpu_.launches.empty()) {
     pass_end_ = pass_begin_;
+    finished_ = true;
     return;
   }
+  launches_left_ = gpu_.launches.size();
+  for (Stream& stream : streams_) {
+    stream.next = 0;
+    stream.under_way = false;
+  }
+  for (std::uint32_t i = 0; pass_ == 0 && i < first_of_tail_; ++i) LeaveOut(i);
   StartReady();
+}
+
+/// A launch before the tail of the pass that warms up: only its pages are remembered.
+void GpuChip::LeaveOut(std::uint32_t launch) {
+  states_[launch].done = true;
+  states_[launch].begin = states_[launch].end = pass_begin_;
+  ++streams_[gpu_.launches[launch].stream].next;
+  --launches_left_;
+  const std::int64_t page = machine_.gpu.sm.tlb.page_bytes;
+  for (const OperandStream& stream : gpu_.kernels[gpu_.launches[launch].kernel].streams) {
+    const GpuTensor& t = gpu_.tensors[stream.tensor];
+    tlb_.Touch(t.address / page, (t.address + t.rows * t.row_bytes - 1) / page);
+  }
 }
 
 double GpuChip::LaunchSeconds(std::uint32_t launch) const {
@@ -135,33 +161,24 @@ double GpuChip::LaunchSeconds(std::uint32_t launch) const {
   return launch < gpu_.dispatch_s.size() ? gpu_.dispatch_s[launch] : spec.stream_s;
 }
 
-/// Every launch whose predecessors have ended goes on its way.
+/// The next launch of each stream goes on its way once those it waits for have ended.
 void GpuChip::StartReady() {
-  std::map<std::uint32_t, bool> blocked;  // by stream
-  for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
-    const GpuLaunch& launch = gpu_.launches[i];
-    LaunchState& state = states_[i];
-    if (state.done) continue;
-    bool& stream_blocked = blocked[launch.stream];
-    if (stream_blocked) continue;
-    stream_blocked = true;
-    if (state.start != 0) continue;  // on its way or running
-    Tick ready = pass_begin_;
+  for (Stream& stream : streams_) {
+    if (stream.under_way || stream.next == stream.launches.size()) continue;
+    const std::uint32_t index = stream.launches[stream.next];
+    Tick ready = stream.next == 0 ? pass_begin_ : states_[stream.launches[stream.next - 1]].end;
     bool wait = false;
-    for (const std::uint32_t before : launch.after) {
+    for (const std::uint32_t before : gpu_.launches[index].after) {
       wait = wait || !states_[before].done;
       ready = std::max(ready, states_[before].end);
     }
     if (wait) continue;
-    for (std::uint32_t j = i; j-- > 0;) {
-      if (gpu_.launches[j].stream != launch.stream) continue;
-      ready = std::max(ready, states_[j].end);
-      break;
-    }
+    LaunchState& state = states_[index];
     state.begin = ready;
-    state.start = std::max(queue().now(), ready + static_cast<Tick>(LaunchSeconds(i) * 1e12));
+    state.start = std::max(queue().now(), ready + static_cast<Tick>(LaunchSeconds(index) * 1e12));
     if (state.start == 0) state.start = 1;
-    queue().Schedule(state.start, &Call<&GpuChip::StartLaunch>, this, i);
+    stream.under_way = true;
+    queue().Schedule(state.start, &Call<&GpuChip::StartLaunch>, this, index);
   }
 }
 
@@ -169,7 +186,7 @@ void GpuChip::StartReady() {
 bool GpuChip::Zoomed(std::uint32_t launch) const {
   if (gpu_.kernels[gpu_.launches[launch].kernel].cycle_zoom) return true;
   const std::uint32_t op = gpu_.launches[launch].op;
-  if (zoom_.units.empty() || pass_ + 1 < kPasses) return false;
+  if (zoom_.units.empty() || pass_ == 0) return false;
   return zoom_.operators.empty() || zoom_.operators[op] != 0;
 }
 
@@ -187,7 +204,7 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
     CyclePlayer& zoomed = *cycles;
     player = std::move(cycles);
     zoomed.Start(queue().now());
-    if (keep_spans_ && pass_ + 1 == kPasses)
+    if (keep_spans_ && pass_ > 0)
       zoomed.KeepIssues(kMostIssues - std::min(kMostIssues, issues_.size()));
     return;
   }
@@ -200,6 +217,10 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
   LaunchState& state = states_[launch];
   state.done = true;
   state.end = end;
+  Stream& stream = streams_[gpu_.launches[launch].stream];
+  ++stream.next;
+  stream.under_way = false;
+  --launches_left_;
   state.skipped = skipped_;
   if (const auto* cycles = dynamic_cast<const CyclePlayer*>(players_[launch].get())) {
     zoomed_instructions_ += cycles->instructions();
@@ -225,9 +246,7 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
         } else {
           for (auto& [other, player] : chip->players_) player->Dispatch(chip->queue().now());
         }
-        bool all = true;
-        for (const LaunchState& s : chip->states_) all = all && s.done;
-        if (all) {
+        if (chip->launches_left_ == 0 && chip->players_.empty()) {
           chip->PassDone();
         } else {
           chip->StartReady();
@@ -237,7 +256,7 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
 }
 
 void GpuChip::CtaDone(const CtaRecord& cta) {
-  if (!keep_spans_ || pass_ + 1 < kPasses || ctas_.size() >= kMostCtas) return;
+  if (!keep_spans_ || pass_ == 0 || ctas_.size() >= kMostCtas) return;
   ctas_.push_back(cta);
   ctas_.back().begin += skipped_ - pass_begin_;
   ctas_.back().end += skipped_ - pass_begin_;
@@ -263,35 +282,63 @@ void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
   skipped_ += times * length;
 }
 
+/// A repeated run finds in the caches what its predecessor's last launches left, and a clock that
+/// the power of a whole run sets. So the first pass runs those last launches alone; of short
+/// programs they are all, and its power sets the clock of the second. Of a longer program the
+/// second pass is the first whole one: where the power limit asks for a lower clock, a third runs
+/// at that.
 void GpuChip::PassDone() {
   pass_end_ = queue().now() + skipped_;
-  if (++pass_ == kPasses) return;
-  Settle();
+  const bool whole = pass_ > 0 || first_of_tail_ == 0;
+  const double clock = whole && pass_ < 2 ? ClockUnderPowerLimit() : clock_hz_;
+  if (pass_ == 2 || (pass_ == 1 && (first_of_tail_ == 0 || clock == clock_hz_))) {
+    finished_ = true;
+    return;
+  }
+  ++pass_;
+  SetClock(clock);
+  EvictColdWeights();
   BeginPass();
 }
 
-/// Brings clock and caches to where a repeated run finds them.
-void GpuChip::Settle() {
-  const GpuSpec& gpu = machine_.gpu;
-  if (gpu.lock_clock_hz <= 0 && !machine_.IsIdeal("power")) {
-    EnergyEvents events;
-    for (const GpuLaunch& launch : gpu_.launches) {
-      const GpuKernel& kernel = gpu_.kernels[launch.kernel];
-      const auto ctas = static_cast<double>(kernel.grid.Ctas());
-      DataType type{};
-      const double width = ParseDataType(kernel.dtype, &type) ? BitsPerElement(type) / 16.0 : 1;
-      (kernel.tensor_core ? events.tensor_macs : events.fp32_macs) +=
-          kernel.macs_per_cta * ctas * (kernel.tensor_core ? width : 1);
-      events.fp32_macs += kernel.fp32_per_cta * ctas;
+/// The first of the last launches that together move several times what the L2 holds.
+std::uint32_t GpuChip::FirstOfTail() const {
+  if (!zoom_.units.empty()) return 0;
+  std::int64_t bytes = 0;
+  for (auto i = static_cast<std::uint32_t>(gpu_.launches.size()); i-- > 0;) {
+    for (const OperandStream& stream : gpu_.kernels[gpu_.launches[i].kernel].streams) {
+      const GpuTensor& tensor = gpu_.tensors[stream.tensor];
+      bytes += tensor.rows * tensor.row_bytes;
     }
-    const L2Counters& l2 = l2_->counters();
-    events.l2_bytes = static_cast<double>(l2.read_bytes + l2.write_bytes);
-    events.dram_bytes = static_cast<double>(l2.dram_read_bytes + l2.dram_write_bytes);
-    SetClock(SustainedClock(gpu.power, EnergyOf(gpu.power, events),
-                            ToSeconds(pass_end_ - pass_begin_), machine_.tdp_w, machine_.clock_hz,
-                            gpu.base_clock_hz));
+    if (bytes >= kWarmingL2Sizes * machine_.gpu.l2.size_bytes) return i;
   }
+  return 0;
+}
+
+/// The clock at which the pass that has just ended stays within the chip's power.
+double GpuChip::ClockUnderPowerLimit() const {
+  const GpuSpec& gpu = machine_.gpu;
+  if (gpu.lock_clock_hz > 0 || machine_.IsIdeal("power")) return clock_hz_;
+  EnergyEvents events;
+  for (const GpuLaunch& launch : gpu_.launches) {
+    const GpuKernel& kernel = gpu_.kernels[launch.kernel];
+    const auto ctas = static_cast<double>(kernel.grid.Ctas());
+    DataType type{};
+    const double width = ParseDataType(kernel.dtype, &type) ? BitsPerElement(type) / 16.0 : 1;
+    (kernel.tensor_core ? events.tensor_macs : events.fp32_macs) +=
+        kernel.macs_per_cta * ctas * (kernel.tensor_core ? width : 1);
+    events.fp32_macs += kernel.fp32_per_cta * ctas;
+  }
+  const L2Counters& l2 = l2_->counters();
+  events.l2_bytes = static_cast<double>(l2.read_bytes + l2.write_bytes);
+  events.dram_bytes = static_cast<double>(l2.dram_read_bytes + l2.dram_write_bytes);
+  return SustainedClock(gpu.power, EnergyOf(gpu.power, events), ToSeconds(pass_end_ - pass_begin_),
+                        machine_.tdp_w, machine_.clock_hz, gpu.base_clock_hz);
+}
+
+void GpuChip::EvictColdWeights() {
   if (!gpu_.cold_weights) return;
+  const GpuSpec& gpu = machine_.gpu;
   for (std::uint32_t t = 0; t < gpu_.tensors.size(); ++t) {
     const GpuTensor& tensor = gpu_.tensors[t];
     if (!tensor.weight) continue;
@@ -304,7 +351,7 @@ void GpuChip::Settle() {
 }
 
 Record GpuChip::Finish() {
-  if (pass_ != kPasses && !gpu_.launches.empty()) {
+  if (!finished_) {
     throw InternalError(fmt::format("the simulation is stuck in launch {} of {}",
                                     players_.empty() ? 0 : players_.begin()->first,
                                     gpu_.launches.size()));

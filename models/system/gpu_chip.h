@@ -33,8 +33,15 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
     Tick skipped_before = 0, skipped = 0;  ///< time that was not played, up to start and end
     bool done = false;
   };
+  /// Launches that run in order.
+  struct Stream {
+    std::vector<std::uint32_t> launches;
+    std::size_t next = 0;   ///< the first that hasn't ended
+    bool under_way = false;  ///< it has been started
+  };
 
   void BeginPass();
+  void LeaveOut(std::uint32_t launch);
   void StartReady();
   void StartLaunch(std::uint32_t launch);
   void KernelDone(std::uint32_t launch, Tick end) override;
@@ -43,7 +50,9 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   bool Alone() const override { return players_.size() == 1; }
   void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) override;
   void PassDone();
-  void Settle();
+  std::uint32_t FirstOfTail() const;
+  double ClockUnderPowerLimit() const;
+  void EvictColdWeights();
   void SetClock(double hertz);
   double LaunchSeconds(std::uint32_t launch) const;
   const CtaCost& CostOf(std::uint32_t kernel);
@@ -80,7 +89,11 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   std::vector<LaunchState> states_;
   std::map<std::uint32_t, std::unique_ptr<LaunchPlayer>> players_;  ///< running
   std::vector<OperatorRecord> operators_;
-  int pass_ = 0;
+  std::vector<Stream> streams_;
+  std::size_t launches_left_ = 0;
+  std::uint32_t first_of_tail_ = 0;  ///< launches before it are left out of the pass that warms up
+  int pass_ = 0;                     ///< 0 warms up
+  bool finished_ = false;
   Tick pass_begin_ = 0, pass_end_ = 0;
   DramCounters dram_before_, dram_window_, dram_skipped_;
   L2Counters l2_window_;
