@@ -7,6 +7,7 @@ namespace siliscope {
 namespace {
 
 constexpr std::int64_t kLinesPerGranule = 64;
+constexpr std::int64_t kLinesPerStretch = 8;  ///< that lie in one memory channel
 
 std::int64_t CountLines(std::uint64_t lines) { return __builtin_popcountll(lines); }
 
@@ -41,6 +42,13 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
     layouts_.push_back(layout);
   }
   granules_.resize(next);
+  for (std::size_t t = 0; partitions_ > 1 && t < layouts_.size(); ++t) {
+    const Layout& layout = layouts_[t];
+    for (std::int64_t i = 0; i < layout.granules; ++i) {
+      const auto granule = layout.first + static_cast<std::uint32_t>(i);
+      granules_[granule].home = HomeOf(granule, layout.lines_per_granule_row);
+    }
+  }
   for (std::size_t p = 0; p < partitions_; ++p) {
     state_[p].slices.assign(
         static_cast<std::size_t>(std::max<std::int64_t>(1, spec.slices / spec.partitions)), 0);
@@ -80,14 +88,21 @@ Tick L2Cache::PassSlices(std::size_t partition, std::uint32_t granule, std::uint
   return end;
 }
 
-std::uint64_t L2Cache::HomeOfOne(std::uint32_t granule) const {
-  if (partitions_ == 1) return 0;
+/// A line belongs to the partition of the memory channel that it lies in, so lines of one stretch of
+/// a channel belong together: half of the stretches to each partition.
+std::uint64_t L2Cache::HomeOf(std::uint32_t granule, std::int64_t lines_per_row) {
   std::uint64_t hash = std::uint64_t{granule} * 0x9e3779b97f4a7c15ULL;
   hash ^= hash >> 29;
   hash *= 0xbf58476d1ce4e5b9ULL;
-  // Half of the lines each way: a random half word and its complement.
-  const std::uint64_t half = (hash >> 16) & 0xffffffffULL;
-  return half << 32 | (~half & 0xffffffffULL);
+  hash >>= 16;
+  const auto stretch = static_cast<int>(std::min(kLinesPerStretch, lines_per_row));
+  const int half = static_cast<int>(kLinesPerGranule) / stretch / 2;
+  std::uint64_t home = 0;
+  for (int i = 0; i < half; ++i) {  // a stretch and its opposite in the granule's other half
+    const int at = (hash >> i & 1) != 0 ? i + half : i;
+    home |= LowBits(stretch) << (at * stretch);
+  }
+  return home;
 }
 
 /// The lines of a rectangle that lie in one granule, as bits.
@@ -147,7 +162,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
                           std::int64_t bytes_per_line, Tick at_cache, L2Response* response) {
   Granule& g = granules_[granule];
   const std::size_t here = request.partition;
-  const std::uint64_t home_here = here == 0 ? ~HomeOfOne(granule) : HomeOfOne(granule);
+  const std::uint64_t home_here = here == 0 ? ~g.home : g.home;
   const std::uint64_t present = lines & g.valid[here];
   const std::uint64_t absent = lines & ~present;
   const std::int64_t bytes = CountLines(lines) * bytes_per_line;
@@ -216,7 +231,7 @@ void L2Cache::WriteGranule(const L2Request& request, std::uint32_t granule, std:
   Granule& g = granules_[granule];
   const std::int64_t bytes = CountLines(lines) * bytes_per_line;
   counters_.write_bytes += bytes;
-  const std::uint64_t one = HomeOfOne(granule);
+  const std::uint64_t one = g.home;
   for (std::size_t p = 0; p < partitions_; ++p) {
     const std::uint64_t home = lines & (p == 0 ? ~one : one);
     if (home == 0) continue;
@@ -301,7 +316,7 @@ void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when)
   for (std::int64_t i = first; i < last; ++i) {
     const auto g = static_cast<std::uint32_t>(layout.first + i);
     if (granules_[g].dirty == 0) continue;
-    const std::uint64_t one = HomeOfOne(g);
+    const std::uint64_t one = granules_[g].home;
     WriteBack(g, granules_[g].dirty & (partition == 0 ? ~one : one), when);
   }
 }

@@ -89,6 +89,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   struct Granule {
     std::array<std::uint64_t, 2> valid{};  ///< in each partition
     std::uint64_t dirty = 0;               ///< at home
+    std::uint64_t home = 0;                ///< bits: partition that a line belongs to
     std::array<Tick, 2> ready{};           ///< when the line that came last was there
     std::array<std::uint32_t, 2> used{};   ///< when it was used last, of each partition
     std::array<std::uint32_t, 2> place = {kNowhere, kNowhere};  ///< among the residents
@@ -112,7 +113,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
                   std::int64_t bytes_per_line, Tick asked, Tick at_cache);
   std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                       std::int64_t granule_column) const;
-  std::uint64_t HomeOfOne(std::uint32_t granule) const;
+  static std::uint64_t HomeOf(std::uint32_t granule, std::int64_t lines_per_row);
   void Touch(std::uint32_t granule, std::size_t partition);
   void Remove(std::uint32_t granule, std::size_t partition);
   void Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when);
