@@ -95,7 +95,7 @@ CyclePlayer::CyclePlayer(const GpuProgram& program, std::uint32_t launch, const 
   const bool computes = ParseDataType(kernel_.dtype, &type) && IsFloat(type) &&
                         type != DataType::kFp4 && type != DataType::kFp64;
   if (kernel_.tensor_core && computes && !kernel_.passes.empty() && !kernel_.streams.empty()) {
-    product_.emplace(gpu_.tensor_core.generation, type, Contraction());
+    product_.emplace(gpu_.tensor_core.generation, type, Contraction(), kernel_.sparse);
   }
 }
 

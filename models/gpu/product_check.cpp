@@ -9,7 +9,8 @@
 
 namespace siliscope {
 
-ProductCheck::ProductCheck(std::int64_t generation, DataType type, std::int64_t contraction)
+ProductCheck::ProductCheck(std::int64_t generation, DataType type, std::int64_t contraction,
+                           bool sparse)
     : unit_(generation, type) {
   std::uint64_t random = 0x9e3779b97f4a7c15ULL;
   // From 0.5 to 1: an element too many or too few is seen.
@@ -21,8 +22,13 @@ ProductCheck::ProductCheck(std::int64_t generation, DataType type, std::int64_t 
   for (std::int64_t k = 0; k < contraction; ++k) {
     row_.push_back(value());
     column_.push_back(value());
-    exact_ += double{row_.back()} * double{column_.back()};
   }
+  if (sparse) {
+    const SparseRow compressed = Compress(row_);
+    column_ = Select(compressed, column_);
+    row_ = compressed.values;
+  }
+  for (std::size_t k = 0; k < row_.size(); ++k) exact_ += double{row_[k]} * double{column_[k]};
   bound_ = unit_.ErrorBound(row_, column_);
 }
 

@@ -14,7 +14,9 @@ namespace siliscope {
 class ProductCheck {
  public:
   /// `contraction`: elements of the row, as the problem has them.
-  ProductCheck(std::int64_t generation, DataType type, std::int64_t contraction);
+  /// Of a `sparse` one the row is pruned 2:4 and compressed, and meets what is selected of the
+  /// column.
+  ProductCheck(std::int64_t generation, DataType type, std::int64_t contraction, bool sparse);
 
   /// Throws InternalError where `contracted` elements, which is what was executed, don't add up to
   /// the product within the precision of the unit.

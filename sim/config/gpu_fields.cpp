@@ -140,6 +140,8 @@ void VisitTensorCore(FieldVisitor& v, TensorCoreSpec& s) {
             "cycles from an instruction to one that needs its result");
   v.Table("macs_per_cycle", s.macs_per_cycle, Dimension::kPlain, kRequired,
           "dense multiply-accumulates of an SM in a cycle, by data type");
+  v.Flag("sparse", s.sparse, kOptional,
+            "multiplies operands of which two of each four elements are zero in half of the time");
   v.Real("warp_level_rate", s.warp_level_rate, Dimension::kPlain, {0.01, 1}, kOptional,
          "share of the rate that instructions of single warps reach");
   v.Integer("group_tail", s.group_tail_cycles, kCycles, kOptional,

@@ -72,6 +72,7 @@ struct TensorCoreSpec {
   std::int64_t latency_cycles = 24;    ///< to a dependent instruction
   /// Multiply-accumulates an SM does in a cycle, dense, by data type.
   std::map<std::string, double> macs_per_cycle;
+  bool sparse = false;                  ///< 2:4 structured sparsity
   double warp_level_rate = 1;           ///< of one warp's own instructions, against warp groups
   std::int64_t group_tail_cycles = 66;  ///< warp-group MMA: last operand to result
   std::int64_t group_outstanding = 8;

@@ -81,6 +81,8 @@ void Gemm(ShapeKeys& keys, Graph* graph, Operator* op) {
     b.insert(b.begin(), batch);
   }
   op->kind = "matmul";
+  const std::string sparsity = keys.Text("sparsity", "none", {"none", "2:4"});
+  if (sparsity != "none") op->attributes["sparsity"] = sparsity;
   op->attributes["transpose_a"] = std::int64_t{ta};
   op->attributes["transpose_b"] = std::int64_t{tb};
   // Lists that say how operands lie say it as BLAS does: column by column.
@@ -188,7 +190,7 @@ constexpr std::array<ListedOperator, 10> kOperators = {
                     &Conv},
      ListedOperator{"elementwise", "elementwise: rows, cols [, fn, tensors]", &Elementwise},
      ListedOperator{"embedding", "gather: rows, cols, indices", &Embedding},
-     ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb]", &Gemm},
+     ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb, sparsity=2:4]", &Gemm},
      ListedOperator{
          "layernorm", "layer_norm: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "layer_norm"); }},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // matmul: a [..., m, k] times b [..., k, n], leading dimensions broadcast; transpose_a and
-// transpose_b exchange the last two.
+// transpose_b exchange the last two. `sparsity` = "2:4": of each four elements of b along k two are
+// zero, and half of the products are made.
 #include "sim/core/error.h"
 #include "workloads/ir/operator_kind.h"
 
@@ -46,7 +47,8 @@ std::vector<Shape> Infer(const Graph& graph, const Operator& op) {
 double Macs(const Graph& graph, const Operator& op) {
   const Dimensions d = Resolve(op, InputShape(graph, op, 0), InputShape(graph, op, 1));
   return static_cast<double>(ElementCount(d.batch)) * static_cast<double>(d.m) *
-         static_cast<double>(d.n) * static_cast<double>(d.k);
+         static_cast<double>(d.n) * static_cast<double>(d.k) *
+         (op.Text("sparsity", "") == "2:4" ? 0.5 : 1);
 }
 
 /// The matrix at flat batch index `i` of the broadcast batch shape: offset into the data.

@@ -26,8 +26,8 @@ double ResidentCtas(const SmSpec& sm, const GemmTile& t, const GemmProblem& p) {
                                ? static_cast<double>(t.thread_m * t.thread_n + 56)
                                : std::min(255.0, static_cast<double>(t.bm * t.bn) / threads + 90);
   const double shared =
-      static_cast<double>(t.stages * (t.bm + t.bn) * (t.kind == GemmTile::Kind::kSimt ? 8 : t.bk)) *
-          p.a_bytes +
+      static_cast<double>(t.stages) *
+          StageBytes(p, t.bm, t.bn, t.kind == GemmTile::Kind::kSimt ? 8 : t.bk) +
       2048;
   return std::max(
       1.0, std::floor(std::min({static_cast<double>(sm.registers.registers) / (threads * registers),
@@ -64,11 +64,11 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
                      static_cast<double>(gpu.sm.fp64.interval_cycles);
   }
   const double rows = group && t.bm >= 64 ? std::max(bm, 64.0) : bm;
-  const double compute = rows * bn * bk / macs_per_cycle;
-  const double operand_bytes = bk * p.a_bytes;
+  const double compute = rows * bn * bk * MultipliedShare(p) / macs_per_cycle;
+  const double a_bytes = bk * p.a_bytes, b_bytes = bk * p.b_bytes;  // of a row in a step
   double shared = 0;
   if (group) {
-    shared = operand_bytes * (bm + std::max(1.0, bm / 64) * bn) / 128;
+    shared = (a_bytes * bm + b_bytes * std::max(1.0, bm / 64) * bn) / 128;
   } else if (simt) {
     const double threads = bm * bn / static_cast<double>(t.thread_m * t.thread_n);
     shared = static_cast<double>(t.thread_m + t.thread_n) * 4 * threads * bk / 128 * 8.0 /
@@ -78,17 +78,19 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
                          threads / 32 / static_cast<double>(gpu.sm.subcores) * bk;
     shared = std::max(shared, slots);
   } else {
-    const double reads = bm * static_cast<double>(t.warps_n) + bn * static_cast<double>(t.warps_m);
-    shared = operand_bytes * (reads + bm + bn) / 128;
+    shared = (a_bytes * bm * static_cast<double>(t.warps_n + 1) +
+              b_bytes * bn * static_cast<double>(t.warps_m + 1)) /
+             128;
   }
   // Bursts of many SMs for the same lines reach about this share.
   const double l2_total = 0.7 * gpu.l2.ReadBytesPerCycle(gpu.gpcs);
   const double active = std::min(ctas, sms);
-  const double l2_bytes = operand_bytes * (bm / static_cast<double>(t.cluster_columns) +
-                                           bn / static_cast<double>(t.cluster_rows));
+  const double l2_bytes = a_bytes * bm / static_cast<double>(t.cluster_columns) +
+                          b_bytes * bn / static_cast<double>(t.cluster_rows);
+  const double step_bytes = a_bytes * bm + b_bytes * bn;
   const double l2 =
       std::max(l2_bytes / (l2_total / active),
-               operand_bytes * (bm + bn) / static_cast<double>(gpu.sm.l1.fill_bytes_per_cycle));
+               step_bytes / static_cast<double>(gpu.sm.l1.fill_bytes_per_cycle));
   // Operands that come from memory are waited for as long as it takes, over the stages ahead.
   const bool from_memory = p.weights_cold || weights > static_cast<double>(gpu.l2.size_bytes) ||
                            m * k * p.a_bytes > static_cast<double>(gpu.l2.size_bytes);
@@ -123,7 +125,7 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   if (activations > 0.5 * l2_size) bytes += activations;
   // Little's law: what the CTAs keep in flight over the latency.
   const double in_flight =
-      std::min(ctas, groups * resident) * static_cast<double>(t.stages) * operand_bytes * (bm + bn);
+      std::min(ctas, groups * resident) * static_cast<double>(t.stages) * step_bytes;
   const double reached = std::min(dram, in_flight / (1.9 * dram_latency));
   double seconds = std::max(cycles / clock, bytes / reached + (prologue + epilogue) / clock);
   if (split > 1) {

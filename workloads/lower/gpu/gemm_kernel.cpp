@@ -25,7 +25,7 @@ std::string NameOf(const GemmProblem& p, const GemmTile& t) {
                      : t.kind == GemmTile::Kind::kGroup ? "gmma_gemm"
                                                         : "mma_gemm";
   std::string name =
-      fmt::format("{}_{}_{}x{}x{}_stages{}_{}{}", p.dtype, kind, t.bm, t.bn, t.bk, t.stages,
+      fmt::format("{}_{}{}_{}x{}x{}_stages{}_{}{}", p.dtype, p.b_sparse ? "sparse_" : "", kind, t.bm, t.bn, t.bk, t.stages,
                   p.a_k_contiguous ? "t" : "n", p.b_k_contiguous ? "n" : "t");
   if (t.cluster_rows * t.cluster_columns > 1) {
     name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
@@ -41,6 +41,7 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   k.name = NameOf(p, t);
   k.dtype = p.dtype;
   k.tensor_core = t.kind != GemmTile::Kind::kSimt;
+  k.sparse = p.b_sparse;
   k.warps = WarpsOf(t);
   k.cluster_rows = t.cluster_rows;
   k.cluster_columns = t.cluster_columns;
@@ -126,9 +127,10 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   k.shared_bytes = t.stages * BytesOf(p.a_bytes, t.bm * stage_k) +
                    t.stages * BytesOf(p.b_bytes, t.bn * stage_k) + 1024;
   const double tile_macs = static_cast<double>(t.bm * t.bn) * static_cast<double>(steps * t.bk) /
-                           static_cast<double>(t.split);
+                           static_cast<double>(t.split) * MultipliedShare(p);
   k.macs_per_cta = tile_macs;
-  k.useful_share = static_cast<double>(p.m * p.n) * static_cast<double>(p.k * p.batch) /
+  k.useful_share = static_cast<double>(p.m * p.n) * static_cast<double>(p.k * p.batch) *
+                   MultipliedShare(p) /
                    (tile_macs * static_cast<double>(k.grid.Ctas()));
   k.fp32_per_cta = static_cast<double>(t.bm * t.bn) * (1 + p.epilogue_operations);
   return k;
@@ -159,7 +161,7 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
       {256, 128, 4, 2}, {128, 256, 2, 4}, {128, 128, 2, 2}, {256, 64, 4, 1}, {64, 256, 1, 4},
       {128, 64, 2, 2},  {64, 128, 2, 2},  {64, 64, 2, 2},   {64, 32, 2, 1},  {32, 64, 2, 2},
       {32, 128, 1, 4},  {16, 128, 1, 4},  {16, 64, 1, 4}};
-  const auto bk = static_cast<std::int64_t>(128 / p.a_bytes);
+  const std::int64_t bk = InstructionK(p, static_cast<std::int64_t>(128 / p.a_bytes));
   const bool async = machine.gpu.sm.async_copy;
   for (const Listed& l : kTiles) {
     if (l.bm / l.warps_m < machine.gpu.tensor_core.m) continue;
@@ -169,7 +171,7 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
     t.kind = GemmTile::Kind::kTensor;
     t.bm = l.bm, t.bn = l.bn, t.warps_m = l.warps_m, t.warps_n = l.warps_n;
     t.bk = async ? bk : bk / 2;
-    const double stage = static_cast<double>((t.bm + t.bn) * t.bk) * p.a_bytes;
+    const double stage = StageBytes(p, t.bm, t.bn, t.bk);
     const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes);
     t.stages = async ? std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2,
                                                 t.bm * t.bn >= 128 * 64 ? 4 : 6)
@@ -183,13 +185,13 @@ void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p, std::vector
   static constexpr std::int64_t kTiles[][2] = {
       {128, 256}, {256, 128}, {128, 192}, {192, 128}, {128, 128}, {128, 64}, {64, 128}, {64, 256},
       {64, 64},   {64, 32},   {64, 16},   {16, 64},   {16, 128},  {32, 64},  {32, 128}};
-  const auto bk = static_cast<std::int64_t>(128 / p.a_bytes);
+  const std::int64_t bk = InstructionK(p, static_cast<std::int64_t>(128 / p.a_bytes));
   for (const auto& [bm, bn] : kTiles) {
     GemmTile t;
     t.kind = GemmTile::Kind::kGroup;
     t.bm = bm, t.bn = bn, t.bk = bk;
     t.warps_m = std::max<std::int64_t>(1, bm / 16), t.warps_n = 1;
-    const double stage = static_cast<double>((bm + bn) * bk) * p.a_bytes;
+    const double stage = StageBytes(p, bm, bn, bk);
     const double room = static_cast<double>(machine.gpu.sm.shared_memory.most_per_cta_bytes) - 8192;
     t.stages = std::clamp<std::int64_t>(static_cast<std::int64_t>(room / stage), 2, 16);
     static constexpr std::int64_t kClusters[][2] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}};

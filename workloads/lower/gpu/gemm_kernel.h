@@ -21,6 +21,9 @@ struct GemmProblem {
   bool b_shared = false;  ///< one B for all batches
   std::int64_t b_batch_divisor = 1;
   double a_bytes = 2, b_bytes = 2, c_bytes = 2;  ///< of an element
+  /// B is 2:4 sparse: `b_bytes` is then that of its kept half and of the two bits that say where
+  /// each of them was, for an element of the whole.
+  bool b_sparse = false;
   std::string dtype;                             ///< that the multipliers work in
   int epilogue_operations = 0;                   ///< an element
   std::vector<std::uint32_t> epilogue_operands;  ///< read tile by tile beside C (residuals)
@@ -41,6 +44,17 @@ struct GemmTile {
   std::int64_t slices = 1;                  ///< SIMT: of k inside of a CTA
   enum class Kind { kSimt, kTensor, kGroup, kGemv } kind = Kind::kTensor;
 };
+
+/// Bytes of A and B in shared memory that a stage of a tile holds, for `k` of the contraction.
+inline double StageBytes(const GemmProblem& p, std::int64_t bm, std::int64_t bn, std::int64_t k) {
+  return static_cast<double>(bm * k) * p.a_bytes + static_cast<double>(bn * k) * p.b_bytes;
+}
+/// What is multiplied of the whole product.
+inline double MultipliedShare(const GemmProblem& p) { return p.b_sparse ? 0.5 : 1; }
+/// k of one instruction, for one of dense operands that takes as long.
+inline std::int64_t InstructionK(const GemmProblem& p, std::int64_t dense_k) {
+  return p.b_sparse ? 2 * dense_k : dense_k;
+}
 
 /// All tiles that may run a problem on a machine, splits and clusters included.
 std::vector<GemmTile> GemmTiles(const MachineSpec& machine, const GemmProblem& problem);

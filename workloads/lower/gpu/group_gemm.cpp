@@ -26,7 +26,7 @@ GroupShape ShapeOf(const GemmProblem& p, const GemmTile& tile) {
   const bool swapped = tile.bm < kGroupRows;
   const std::int64_t rows = swapped ? tile.bn : tile.bm;
   s.n = std::min<std::int64_t>(256, swapped ? tile.bm : tile.bn);
-  s.k = static_cast<std::int64_t>(32 / std::max(0.5, p.a_bytes));
+  s.k = InstructionK(p, static_cast<std::int64_t>(32 / std::max(0.5, p.a_bytes)));
   s.k_instructions = std::max<std::int64_t>(1, tile.bk / s.k);
   const std::int64_t row_groups = std::max<std::int64_t>(1, rows / kGroupRows);
   s.groups = std::min<std::int64_t>(2, row_groups);
@@ -74,7 +74,7 @@ WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel&
     for (std::int64_t m = 0; m < s.m_instructions; ++m) {
       WarpInstruction& in = b.Add(WarpOpcode::kGroupMma);
       in.access = read;
-      in.macs = static_cast<float>(16 * s.n * s.k);
+      in.macs = static_cast<float>(static_cast<double>(16 * s.n * s.k) * MultipliedShare(p));
     }
   }
   // The stage before is free once its products are done; this one's are still under way.

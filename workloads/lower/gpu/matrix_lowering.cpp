@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sim/core/error.h"
 #include "workloads/ir/elementwise_function.h"
 #include "workloads/lower/gpu/gemm_choice.h"
 #include "workloads/lower/gpu/stream_kernel.h"
@@ -62,6 +63,16 @@ std::uint32_t Quantise(GpuLowering& lowering, std::uint32_t index, TensorId acti
   return to;
 }
 
+void CheckSparse(const MachineSpec& machine, const GemmProblem& p) {
+  const TensorCoreSpec& core = machine.gpu.tensor_core;
+  if (!core.sparse || core.macs_per_cycle.count(p.dtype) == 0 || p.dtype == "fp64") {
+    throw UserError(machine.name + " has no Tensor Cores for 2:4 sparse operands of " + p.dtype);
+  }
+  if (!p.b_k_contiguous || p.k % 4 != 0) {
+    throw UserError("a 2:4 sparse operand needs k along its rows, a multiple of 4");
+  }
+}
+
 void LowerMatmul(GpuLowering& lowering, std::uint32_t index) {
   const Graph& graph = lowering.graph();
   const Operator& op = lowering.op(index);
@@ -85,6 +96,11 @@ void LowerMatmul(GpuLowering& lowering, std::uint32_t index) {
   p.a_bytes = lowering.ElementBytes(op.inputs[0]);
   p.b_bytes = lowering.ElementBytes(op.inputs[1]);
   p.c_bytes = lowering.ElementBytes(op.outputs[0]);
+  p.b_sparse = op.Text("sparsity", "") == "2:4";
+  if (p.b_sparse) {
+    CheckSparse(lowering.machine(), p);
+    p.b_bytes = p.b_bytes / 2 + 0.125;
+  }
   const auto layout = [&](TensorId id, std::int64_t outer, std::int64_t inner, double bytes) {
     lowering.SetLayout(id, outer, static_cast<std::int64_t>(static_cast<double>(inner) * bytes),
                        64);

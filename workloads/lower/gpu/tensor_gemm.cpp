@@ -22,8 +22,9 @@ Shape ShapeOf(const MachineSpec& machine, const GemmProblem& p, const GemmTile& 
   const TensorCoreSpec& core = machine.gpu.tensor_core;
   const std::int64_t warp_m = tile.bm / tile.warps_m, warp_n = tile.bn / tile.warps_n;
   Shape s{};
-  s.k = std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(static_cast<double>(core.k) * 2 / std::max(0.5, p.a_bytes)));
+  s.k = InstructionK(
+      p, std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(core.k) * 2 /
+                                                             std::max(0.5, p.a_bytes))));
   s.m_instructions = std::max<std::int64_t>(1, warp_m / core.m);
   s.n_instructions = std::max<std::int64_t>(1, warp_n / core.n);
   s.k_instructions = std::max<std::int64_t>(1, tile.bk / s.k);
@@ -204,7 +205,7 @@ class TensorGemmWriter {
         const std::int64_t b = j * s_.b_loads / s_.n_instructions;
         WarpInstruction& in =
             b_.Add(WarpOpcode::kMma, acc, FragmentA(set, a), FragmentB(set, b), acc);
-        in.macs = static_cast<float>(core.m * core.n * s_.k);
+        in.macs = static_cast<float>(static_cast<double>(core.m * core.n * s_.k) * MultipliedShare(p_));
         ++multiplied;
         move_up_to((multiplied * moves + products - 1) / products);
       }
