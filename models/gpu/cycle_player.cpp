@@ -194,9 +194,9 @@ std::vector<IssueRecord> CyclePlayer::Issues() const {
   return records;
 }
 
-std::uint64_t CyclePlayer::instructions() const {
-  std::uint64_t sum = 0;
-  for (const Lane& lane : lanes_) sum += lane.sm->counters().instructions;
+SmCounters CyclePlayer::Counters() const {
+  SmCounters sum;
+  for (const Lane& lane : lanes_) sum.Add(lane.sm->counters());
   return sum;
 }
 

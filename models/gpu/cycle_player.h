@@ -49,7 +49,8 @@ class CyclePlayer : public LaunchPlayer {
   void Start(Tick now) override;
   /// Other kernels share no SM with one at cycle zoom.
   void Dispatch(Tick) override {}
-  std::uint64_t instructions() const;
+  /// Of all SMs.
+  SmCounters Counters() const;
   /// Keeps the first instructions of the first SM; called after Start.
   void KeepIssues(std::size_t most) { lanes_.front().sm->KeepIssued(most); }
   std::vector<IssueRecord> Issues() const;

@@ -248,12 +248,14 @@ void SmCycle::Prepare(std::uint32_t index) {
   }
   Subcore& s = subcores_[w.subcore];
   s.next_try = std::min(s.next_try, std::max(now_, std::max(w.ready_at, s.pipe_free[w.pipe])));
+  if (w.team != kNone32) Elect(w.team);
 }
 
 void SmCycle::Issue(std::uint32_t index) {
   Warp& w = warps_[index];
   const WarpInstruction& in = Next(w);
   ++counters_.instructions;
+  counters_.lanes += Lanes(w, in);
   w.issue_after = now_ + 1;
   switch (in.op) {
     case WarpOpcode::kFp32:
@@ -321,17 +323,17 @@ void SmCycle::Issue(std::uint32_t index) {
       Prepare(index);
       return;
     case WarpOpcode::kDiverge:
-      w.paths.push_back({w.pc + 1, in.operand - 1});
-      break;
+      Diverge(index, in);
+      return;
+    case WarpOpcode::kBranch:
+      TakeBranch(index, in);
+      return;
+    case WarpOpcode::kElse:
+      EndOfOn(index, in);
+      return;
     case WarpOpcode::kReconverge:
-      if (!w.paths.empty() && w.paths.back().left-- > 0) {
-        w.pc = w.paths.back().begin;
-        w.issue_after = now_ + static_cast<std::uint64_t>(sm_.branch_cycles);
-        Prepare(index);
-        return;
-      }
-      if (!w.paths.empty()) w.paths.pop_back();
-      break;
+      Reconverge(index);
+      return;
     case WarpOpcode::kExit:
       Exit(index);
       return;

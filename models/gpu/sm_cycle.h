@@ -7,6 +7,7 @@
 // Cycles in which no sub-core can issue are skipped: the result is that of stepping them all.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -42,12 +43,26 @@ std::string_view IssueSlotName(IssueSlot slot);
 struct SmCounters {
   std::array<std::uint64_t, kIssueSlots> slots{};  ///< of all sub-cores, in cycles
   std::uint64_t instructions = 0;                  ///< of warps
+  std::uint64_t lanes = 0;                         ///< active in them
   std::uint64_t tensor_cycles = 0;                 ///< Tensor pipes taken, of all sub-cores
   std::uint64_t fp32_cycles = 0;
   std::uint64_t memory_pipe_cycles = 0;
   std::uint64_t bank_conflicts = 0;  ///< further passes over shared memory
   std::uint64_t shared_bytes = 0;
   std::uint64_t l1_hits = 0, l1_misses = 0;  ///< sectors
+
+  void Add(const SmCounters& other) {
+    for (std::size_t s = 0; s < kIssueSlots; ++s) slots[s] += other.slots[s];
+    instructions += other.instructions;
+    lanes += other.lanes;
+    tensor_cycles += other.tensor_cycles;
+    fp32_cycles += other.fp32_cycles;
+    memory_pipe_cycles += other.memory_pipe_cycles;
+    bank_conflicts += other.bank_conflicts;
+    shared_bytes += other.shared_bytes;
+    l1_hits += other.l1_hits;
+    l1_misses += other.l1_misses;
+  }
 };
 
 /// When a pass of a CTA began and ended, over all its warps.
@@ -108,12 +123,18 @@ class SmCycle {
     kPipes
   };
 
+  static constexpr std::uint32_t kNone32 = ~std::uint32_t{0};
   struct MbarrierUse {
     std::int64_t waits = 0, arrivals = 0, copies = 0;
   };
-  struct Path {
-    std::uint32_t begin = 0;
-    std::int32_t left = 0;
+  /// A branch that a warp is inside of.
+  struct Branch {
+    std::uint32_t next = 0;   ///< where the paths begin that run after this one
+    std::int32_t left = 0;    ///< of them
+    std::uint8_t lanes = 32;  ///< of each of them
+    std::uint8_t before = 32;  ///< lanes that come together again
+    std::int32_t open = 0;    ///< paths that run beside this one
+    bool gathered = false;    ///< of all warps of the CTA
   };
   struct Warp {
     std::uint32_t pc = 0;
@@ -133,7 +154,22 @@ class SmCycle {
     std::deque<std::uint64_t> committed;  ///< arrival of each committed group
     std::deque<std::uint64_t> group_mmas;
     std::vector<MbarrierUse> mbarriers;
-    std::vector<Path> paths;
+    std::vector<Branch> branches;
+    std::uint8_t lanes = 32;         ///< active
+    std::uint32_t decisions = 0;     ///< branches met so far
+    std::uint32_t parent = kNone32;  ///< of a path that runs beside its warp's
+    std::size_t parent_branch = 0;   ///< at which it began
+    std::uint32_t team = kNone32;    ///< the paths of one warp, of which one at a time may issue
+    bool waits_for_paths = false;
+  };
+  struct Team {
+    std::vector<std::uint32_t> paths;
+    std::uint32_t running = kNone32;
+  };
+  /// Lanes of a CTA's warps that have come to a branch.
+  struct Gathering {
+    std::array<std::uint16_t, 32> on{}, off{};  ///< by place: lanes that go on, and the others
+    std::vector<std::uint32_t> waiting;
   };
   struct Barrier {
     std::int64_t arrived = 0;
@@ -154,6 +190,7 @@ class SmCycle {
     std::vector<std::uint32_t> warps;
     std::vector<Barrier> barriers;
     std::vector<std::vector<Mbarrier>> mbarriers;  ///< of each ring, by stage
+    Gathering gathering;
   };
   struct Subcore {
     std::vector<std::uint32_t> warps;  ///< oldest first
@@ -165,7 +202,6 @@ class SmCycle {
     double tensor_fraction = 0;
     std::deque<std::uint64_t> memory_starts;  ///< of the loads and stores in its queue
   };
-  static constexpr std::uint32_t kNone32 = ~std::uint32_t{0};
 
   const WarpProgram& ProgramOf(const Warp& w) const { return kernel_.roles[w.role].program; }
   const WarpInstruction& Next(const Warp& w) const { return ProgramOf(w).instructions[w.pc]; }
@@ -192,6 +228,26 @@ class SmCycle {
   bool WaitForPhase(std::uint32_t warp, const WarpInstruction& in);
   void CheckPhase(Cta* cta, std::size_t ring, std::size_t stage);
   void Loop(Warp* w, const WarpInstruction& in);
+  // Divergence (sm_cycle_divergence.cpp)
+  static std::uint8_t Lanes(const Warp& w, const WarpInstruction& in) {
+    return std::min(w.lanes, in.lanes);
+  }
+  bool MayIssue(std::uint32_t warp) const {
+    const std::uint32_t team = warps_[warp].team;
+    return team == kNone32 || teams_[team].running == warp;
+  }
+  std::uint32_t DecideLanes(Warp* w, const WarpInstruction& in) const;
+  void Diverge(std::uint32_t warp, const WarpInstruction& in);
+  void TakeBranch(std::uint32_t warp, const WarpInstruction& in);
+  void GatherAtBranch(std::uint32_t warp, const WarpInstruction& in, std::uint32_t on);
+  void SendGathered(Cta* cta);
+  void Part(std::uint32_t warp, std::int64_t on, std::int64_t off, std::uint32_t else_pc);
+  void StartPath(std::uint32_t warp, std::uint32_t pc, std::uint8_t lanes);
+  void EndPath(std::uint32_t path);
+  void Elect(std::uint32_t team);
+  void EndOfOn(std::uint32_t warp, const WarpInstruction& in);
+  void Reconverge(std::uint32_t warp);
+  void GoTo(std::uint32_t warp, std::uint32_t pc);
   void Write(Warp* w, const WarpInstruction& in, std::uint64_t when, IssueSlot reason);
   void EnterPass(Warp* w, std::int16_t pass);
   void Exit(std::uint32_t warp);
@@ -217,6 +273,7 @@ class SmCycle {
   std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, constants_ready_ = kBlocked;
   std::vector<Warp> warps_;
   std::vector<std::uint32_t> free_warps_;
+  std::vector<Team> teams_;
   std::vector<Cta> ctas_;
   std::vector<Subcore> subcores_;
   std::size_t resident_ = 0;

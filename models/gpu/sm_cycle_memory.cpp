@@ -23,11 +23,12 @@ std::uint64_t SmCycle::TakeMemoryPipe(Warp* w, std::uint64_t passes) {
 }
 
 void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
+  const std::uint8_t lanes = Lanes(*w, in);
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
   const auto passes = static_cast<std::uint64_t>(
-      in.lanes == 32 ? wavefronts_[w->role][in.access]
-                     : SharedWavefronts(sm_.shared_memory, access, in.lanes));
-  const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
+      lanes == 32 ? wavefronts_[w->role][in.access]
+                  : SharedWavefronts(sm_.shared_memory, access, lanes));
+  const std::uint64_t bytes = std::uint64_t{lanes} * access.bytes_per_lane;
   const auto width =
       static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
   const std::uint64_t least = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
@@ -50,7 +51,7 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   }
   if (program_ == nullptr) {  // a pattern alone: rows far apart, aligned
     Coalesce(
-        sm_.l1, access, in.lanes,
+        sm_.l1, access, Lanes(w, in),
         [&](std::int64_t row, std::int64_t byte) {
           return row * (std::int64_t{1} << 20) + access.offset + byte;
         },
@@ -70,7 +71,7 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   const std::int64_t row0 = access.row + access.warp_rows * w.in_role;
   const std::int64_t stride = access.row_stride > 0 ? access.row_stride : 1;
   Coalesce(
-      sm_.l1, access, in.lanes,
+      sm_.l1, access, Lanes(w, in),
       [&](std::int64_t r, std::int64_t in_row) -> std::int64_t {
         const std::int64_t row = row0 + r * stride;
         const std::int64_t byte = access.offset + access.warp_bytes * w.in_role + in_row;
@@ -94,7 +95,7 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
   // One tag a cycle; beside it, 128 bytes of data a cycle pass the banks, which those of an
   // asynchronous copy do when they arrive.
-  const std::uint64_t bytes = std::uint64_t{in.lanes} * access.bytes_per_lane;
+  const std::uint64_t bytes = std::uint64_t{Lanes(*w, in)} * access.bytes_per_lane;
   const auto width =
       static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
   const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + width - 1) / width);

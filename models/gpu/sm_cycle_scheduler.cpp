@@ -58,7 +58,7 @@ const char* SmCycle::PipeName(std::uint8_t pipe) {
 
 bool SmCycle::Eligible(const Subcore& s, std::uint32_t warp, std::uint64_t* when) const {
   const Warp& w = warps_[warp];
-  if (w.ready_at == kBlocked) return false;
+  if (w.ready_at == kBlocked || !MayIssue(warp)) return false;
   *when = std::max(w.ready_at, s.pipe_free[w.pipe]);
   return true;
 }

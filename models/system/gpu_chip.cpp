@@ -223,7 +223,9 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
   --launches_left_;
   state.skipped = skipped_;
   if (const auto* cycles = dynamic_cast<const CyclePlayer*>(players_[launch].get())) {
-    zoomed_instructions_ += cycles->instructions();
+    const SmCounters counters = cycles->Counters();
+    zoomed_instructions_ += counters.instructions;
+    zoomed_counters_[launch] = counters;
     checked_products_ += cycles->checked();
     for (IssueRecord issue : cycles->Issues()) {
       issue.begin += skipped_ - pass_begin_;

@@ -73,6 +73,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   bool keep_spans_;
   ZoomRequest zoom_;
   std::uint64_t zoomed_instructions_ = 0, checked_products_ = 0;
+  std::map<std::uint32_t, SmCounters> zoomed_counters_;  ///< by launch
   std::vector<CtaRecord> ctas_;
   std::vector<IssueRecord> issues_;
   MachineSpec machine_;

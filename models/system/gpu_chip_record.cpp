@@ -91,11 +91,16 @@ void GpuChip::AddKernels(Record* record) const {
     for (const KernelPass& pass : kernel.passes) {
       r.steps += StepsOf(kernel, pass, PlaceOf(kernel.grid, 0)).count;
     }
+    const auto zoomed = zoomed_counters_.find(r.launch);
+    const SmCounters& counters =
+        zoomed == zoomed_counters_.end() ? costs_[index].counters : zoomed->second;
+    r.active_lanes_pct = counters.instructions == 0
+                             ? 0
+                             : 100 * static_cast<double>(counters.lanes) /
+                                   (32 * static_cast<double>(counters.instructions));
     double sum = 0;
-    for (const std::uint64_t slot : costs_[index].counters.slots) {
-      sum += static_cast<double>(slot);
-    }
-    for (const std::uint64_t slot : costs_[index].counters.slots) {
+    for (const std::uint64_t slot : counters.slots) sum += static_cast<double>(slot);
+    for (const std::uint64_t slot : counters.slots) {
       r.issue_slots.push_back(sum > 0 ? static_cast<double>(slot) / sum : 0);
     }
     record->kernels.push_back(std::move(r));

@@ -101,6 +101,11 @@ void VisitSm(FieldVisitor& v, SmSpec& s) {
   v.Choice("scheduler", scheduler, {"greedy_then_oldest", "loose_round_robin", "two_level"},
            kOptional, "which ready warp issues");
   s.scheduler = static_cast<WarpScheduler>(scheduler);
+  int divergence = static_cast<int>(s.divergence);
+  v.Choice("divergence", divergence, {"stack", "independent", "compaction"}, kOptional,
+           "paths of a warp whose lanes part: one after another; each of its own, while the others "
+           "wait (Volta on); or lanes of all warps gathered by path (research)");
+  s.divergence = static_cast<Divergence>(divergence);
   v.Flag("dual_issue", s.dual_issue, kOptional,
          "two independent instructions of a warp may issue in a cycle");
   VisitRegisters(v, s.registers);

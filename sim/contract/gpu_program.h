@@ -38,7 +38,9 @@ enum class WarpOpcode : std::uint8_t {
   kArrive,     ///< on the warp's next stage of mbarrier ring `operand`
   kWait,       ///< for the next phase of mbarrier ring `operand`
   kLoop,       ///< back to instruction `operand`, until the loop's trips are done
-  kDiverge,    ///< splits the warp into `operand` paths that run one after another
+  kDiverge,    ///< splits the warp into `operand` paths that run the same code up to kReconverge
+  kBranch,     ///< of each thousand lanes `trips` go on, the others to instruction `operand`
+  kElse,       ///< ends the path of those that went on: to the kReconverge at `operand`
   kReconverge,
   kPhase,  ///< marks the start of pass `operand`; takes no time
   kExit,
@@ -70,6 +72,8 @@ inline const char* WarpOpcodeName(WarpOpcode op) {
                                            "wait",
                                            "loop",
                                            "diverge",
+                                           "branch",
+                                           "else",
                                            "reconverge",
                                            "phase",
                                            "exit"};

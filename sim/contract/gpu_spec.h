@@ -12,6 +12,15 @@ namespace siliscope {
 
 enum class WarpScheduler { kGreedyThenOldest, kLooseRoundRobin, kTwoLevel };
 
+/// What becomes of the paths of a warp whose lanes part.
+enum class Divergence {
+  kStack,        ///< one runs to the end, then the next
+  kIndependent,  ///< one runs until it waits for memory or others, then another (Volta on)
+  /// The lanes of all warps of a CTA are gathered into as few warps a path as can be, each in its
+  /// own place (thread block compaction, Fung and Aamodt, HPCA 2011; no product does it).
+  kCompaction,
+};
+
 /// A pipe of a sub-core. `interval` is between two warp instructions (32 lanes).
 struct GpuPipeSpec {
   std::int64_t latency_cycles = 4;
@@ -84,6 +93,7 @@ struct SmSpec {
   std::int64_t max_ctas = 32;
   WarpScheduler scheduler = WarpScheduler::kGreedyThenOldest;
   bool dual_issue = false;
+  Divergence divergence = Divergence::kStack;
   RegisterFileSpec registers;
   GpuPipeSpec fp32, fp16, fp64, integer, sfu;
   std::int64_t load_store_interval_cycles = 2;  ///< of a sub-core's load and store instructions

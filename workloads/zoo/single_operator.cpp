@@ -165,6 +165,29 @@ void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
   }
 }
 
+void BranchBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
+  op->kind = "branch_benchmark";
+  const bool by_chance = keys.Has("taken");
+  op->attributes["paths"] = keys.Int("paths", by_chance ? 2 : 1);
+  op->attributes["taken"] = by_chance ? keys.Int("taken", 0) : -1;
+  op->attributes["work"] = keys.Int("work", 64);
+  op->attributes["loads"] = keys.Int("loads", 0);
+  op->attributes["ctas"] = keys.Int("ctas", 1);
+  op->attributes["threads"] = keys.Int("threads", 128);
+  const auto within = [&](const char* key, std::int64_t most) {
+    if (op->Int(key, 0) <= most) return;
+    throw UserError("branch: " + std::string(key) + "=" + std::to_string(op->Int(key, 0)) +
+                    " is above " + std::to_string(most));
+  };
+  within("paths", by_chance ? 2 : 32);
+  within("taken", 100);
+  within("work", 4096);
+  within("loads", 16);
+  within("ctas", 65536);
+  within("threads", 1024);
+  op->inputs = {Input(graph, "x", {op->Int("ctas", 1) * op->Int("threads", 1)}, Role::kActivation)};
+}
+
 void Chase(ShapeKeys& keys, Graph* graph, Operator* op) {
   const std::int64_t bytes = keys.Int("bytes");
   op->kind = "pointer_chase";
@@ -180,10 +203,13 @@ struct ListedOperator {
   void (*make)(ShapeKeys& keys, Graph* graph, Operator* op);
 };
 
-constexpr std::array<ListedOperator, 10> kOperators = {
+constexpr std::array<ListedOperator, 11> kOperators = {
     {ListedOperator{"attention",
                     "attention: heads, head_dim, seq_q, seq_kv [, batch, kv_heads, phase, causal]",
                     &Attention},
+     ListedOperator{"branch",
+                    "branch_benchmark: paths or taken (per cent) [, work, loads, ctas, threads]",
+                    &BranchBenchmark},
      ListedOperator{"chase", "pointer_chase: bytes [, loads]", &Chase},
      ListedOperator{"conv2d",
                     "conv: n, c, h, w, out_c, kh, kw [, pad_h, pad_w, stride_h, stride_w, group]",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Microbenchmarks of a memory system, as operators: what they compute is of no interest.
 // stream_benchmark: a loop over vectors; attributes: function, ctas, threads.
+// branch_benchmark: lanes part and do so much work each way; attributes: paths (equal shares of a
+// warp) or taken (per cent of lanes, by chance), work (instructions a path), loads, ctas, threads.
 // pointer_chase: loads that each wait for the one before; attributes: bytes (walked), loads.
 #include "workloads/ir/operator_kind.h"
 
@@ -16,6 +18,8 @@ std::vector<Shape> InferChase(const Graph&, const Operator&) { return {Shape{1}}
 bool RegisterAll() {
   OperatorRegistry& registry = OperatorRegistry::Instance();
   registry.Add("stream_benchmark", {"a loop over vectors (b, c), microbenchmark of bandwidth",
+                                    &InferStream, nullptr, nullptr, nullptr});
+  registry.Add("branch_benchmark", {"a branch at which lanes part, microbenchmark of divergence",
                                     &InferStream, nullptr, nullptr, nullptr});
   registry.Add("pointer_chase", {"dependent loads from a buffer, microbenchmark of latency",
                                  &InferChase, nullptr, nullptr, nullptr});

@@ -77,6 +77,62 @@ void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
   lowering.Launch(index, std::move(k));
 }
 
+/// One path of a branch: loads that wait for each other, then a chain of arithmetic.
+void WritePath(WarpProgramBuilder& b, const Operator& op, std::uint16_t access) {
+  for (std::int64_t i = 0; i < op.Int("loads", 0); ++i) {
+    b.Memory(WarpOpcode::kLoadGlobal, access, 32).sources[0] = 32;
+  }
+  for (std::int64_t i = 0; i < op.Int("work", 1); ++i) b.Add(WarpOpcode::kFp32, 32, 32, 32, 32);
+}
+
+/// Lanes part at a branch, by their number or by chance, and meet again behind it.
+void LowerBranchBenchmark(GpuLowering& lowering, std::uint32_t index) {
+  const Operator& op = lowering.op(index);
+  const std::int64_t threads = op.Int("threads", 128);
+  const auto element = static_cast<std::int64_t>(lowering.ActivationBytes());
+  GpuKernel k;
+  k.name = "branch";
+  k.dtype = lowering.dtype();
+  k.warps = (threads + 31) / 32;
+  k.tile = fmt::format("{} threads", threads);
+  k.cycle_zoom = true;
+  k.grid.rows = op.Int("ctas", 1);
+  k.streams = {Stretch(lowering.TensorOf(op.inputs.front()), threads * element, 1),
+               Stretch(lowering.TensorOf(op.outputs.front()), threads * element, 1)};
+  KernelPass pass;
+  pass.through_l1 = true;
+  pass.loads = {0};
+  pass.stores = {1};
+  k.passes = {pass};
+  WarpProgramBuilder b;
+  WarpAccess access;
+  access.stream = 0;
+  access.bytes_per_lane = static_cast<std::uint8_t>(element);
+  access.warp_bytes = 32 * element;
+  access.past_l1 = true;
+  const std::uint16_t load = b.Access(access);
+  access.stream = 1;
+  const std::uint16_t store = b.Access(access);
+  b.Prologue(30);
+  b.Phase(0);
+  const std::int32_t loop = b.Here();
+  b.Memory(WarpOpcode::kLoadGlobal, load, 32);
+  if (op.Int("taken", -1) < 0) {
+    b.WithOperand(WarpOpcode::kDiverge, static_cast<std::int32_t>(op.Int("paths", 1)));
+    WritePath(b, op, load);
+  } else {
+    b.Branch(
+        static_cast<std::int32_t>(op.Int("taken", 0)) * 10, [&] { WritePath(b, op, load); },
+        [&] { WritePath(b, op, load); });
+  }
+  b.Add(WarpOpcode::kReconverge);
+  b.Memory(WarpOpcode::kStoreGlobal, store, 32);
+  b.LoopPass(loop, 0);
+  k.fp32_per_cta = static_cast<double>(threads * op.Int("work", 1));
+  k.roles = {{"main", k.warps, b.Finish()}};
+  lowering.Launch(index, std::move(k));
+}
+
 /// One lane loads where the load before has pointed to: places 64 bytes apart, in random order.
 void LowerPointerChase(GpuLowering& lowering, std::uint32_t index) {
   constexpr std::int64_t kApart = 64, kMostPlaces = 1 << 20;
@@ -128,6 +184,7 @@ void LowerPointerChase(GpuLowering& lowering, std::uint32_t index) {
 
 bool RegisterAll() {
   GpuLowerRegistry::Instance().Add("stream_benchmark", &LowerStreamBenchmark);
+  GpuLowerRegistry::Instance().Add("branch_benchmark", &LowerBranchBenchmark);
   GpuLowerRegistry::Instance().Add("pointer_chase", &LowerPointerChase);
   return true;
 }

@@ -58,6 +58,19 @@ class WarpProgramBuilder {
   void Loop(std::int32_t target, int trips) {
     WithOperand(WarpOpcode::kLoop, target).trips = trips;
   }
+  /// Of each thousand lanes `taken` do what `on` writes, the others what `off` writes; a
+  /// kReconverge has to follow.
+  template <typename On, typename Off>
+  void Branch(std::int32_t taken, On on, Off off) {
+    const auto branch = static_cast<std::size_t>(Here());
+    Add(WarpOpcode::kBranch).trips = taken;
+    on();
+    const auto end_of_on = static_cast<std::size_t>(Here());
+    Add(WarpOpcode::kElse);
+    program_.instructions[branch].operand = Here();
+    off();
+    program_.instructions[end_of_on].operand = Here();
+  }
   void Phase(int pass) { WithOperand(WarpOpcode::kPhase, pass); }
   /// What every kernel begins with: parameters, indices, pointers.
   void Prologue(int instructions) {
