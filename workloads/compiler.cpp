@@ -38,7 +38,8 @@ class NetworkCompiler : public Compiler {
     }
     const Graph graph = Load(part);
     const bool whole = most > 0 && request.batch > most && invocations == 1;
-    Program program = Lower(graph, machine, cost, request.dtype, invocations, request.trials);
+    Program program = Lower(graph, machine, cost, request.dtype, invocations, request.trials, "",
+                            request.host_copies);
     program.workload = request.workload;
     program.gpu.mode = LaunchModeOf(request.launch);
     program.network_hash = ContentHash(PrintGraph(graph));
@@ -106,12 +107,17 @@ class NetworkCompiler : public Compiler {
 
   static Program Lower(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
                        const std::string& dtype, std::int64_t invocations,
-                       const ProgramTrials& trials, const std::string& kernel = "") {
+                       const ProgramTrials& trials, const std::string& kernel = "",
+                       bool host_copies = false) {
     if (graph.operators.empty()) throw UserError("the network has no operators");
     const std::string type =
         dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : dtype;
     if (machine.kind == "gpu") {
-      return GpuLowering(graph, machine, type, kernel, trials).Run(invocations);
+      return GpuLowering(graph, machine, type, kernel, trials).Run(invocations, host_copies);
+    }
+    if (host_copies) {
+      throw UserError("--host-copies: " + machine.name +
+                      " has no copy engines; its host link always carries inputs and outputs");
     }
     return NpuLowering(graph, machine, cost, type).Run(invocations);
   }

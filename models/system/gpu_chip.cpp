@@ -54,6 +54,10 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
   l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_.tensors);
   l2_->memory.bind(dram_->port);
+  GpuHostLinkSpec link = machine.gpu.host_link;
+  if (machine.IsIdeal("host_link")) link.bytes_per_s = link.latency_s = link.setup_s = 0;
+  host_link_ = std::make_unique<HostLink>("host_link", link);
+  host_link_->l2.bind(l2_->port);
   const GpuSpec& gpu = machine_.gpu;
   const auto gpcs = static_cast<std::size_t>(gpu.gpcs);
   std::vector<std::size_t> gpc_of(static_cast<std::size_t>(gpu.sms), 0);
@@ -70,6 +74,11 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     sms_.back()->l2.bind(l2_->port);
   }
   for (const GpuKernel& kernel : gpu_.kernels) {
+    if (kernel.host_copy != HostCopy::kNone) {
+      occupancy_.push_back({1, "host_link", 0});
+      costs_.emplace_back();
+      continue;
+    }
     const Occupancy occupancy = OccupancyOf(gpu.sm, kernel);
     if (occupancy.ctas == 0) throw InternalError("kernel " + kernel.name + " does not fit an SM");
     const std::int64_t slots = gpu.sms;
@@ -184,6 +193,7 @@ void GpuChip::StartReady() {
 
 /// The pass that is recorded runs at cycle zoom where that is asked for.
 bool GpuChip::Zoomed(std::uint32_t launch) const {
+  if (gpu_.kernels[gpu_.launches[launch].kernel].host_copy != HostCopy::kNone) return false;
   if (gpu_.kernels[gpu_.launches[launch].kernel].cycle_zoom) return true;
   const std::uint32_t op = gpu_.launches[launch].op;
   if (zoom_.units.empty() || pass_ == 0) return false;
@@ -206,6 +216,11 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
     zoomed.Start(queue().now());
     if (keep_spans_ && pass_ > 0)
       zoomed.KeepIssues(kMostIssues - std::min(kMostIssues, issues_.size()));
+    return;
+  }
+  if (gpu_.kernels[kernel].host_copy != HostCopy::kNone) {
+    player = std::make_unique<CopyPlayer>(gpu_, launch, *host_link_, queue(), *this);
+    player->Start(queue().now());
     return;
   }
   player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
@@ -243,7 +258,7 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
         chip->players_.erase(index);
         if (chip->players_.empty()) {
           for (const auto& sm : chip->sms_) {
-            sm->Idle(chip->queue().now(), Cause::kQuantisation, chip->gpu_.launches[index].op);
+            sm->Idle(chip->queue().now(), chip->IdleCause(index), chip->gpu_.launches[index].op);
           }
         } else {
           for (auto& [other, player] : chip->players_) player->Dispatch(chip->queue().now());
@@ -255,6 +270,12 @@ void GpuChip::KernelDone(std::uint32_t launch, Tick end) {
         }
       },
       this, launch);
+}
+
+/// What SMs without work wait for at the end of a launch.
+Cause GpuChip::IdleCause(std::uint32_t launch) const {
+  const bool copy = gpu_.kernels[gpu_.launches[launch].kernel].host_copy != HostCopy::kNone;
+  return copy ? Cause::kCommunication : Cause::kQuantisation;
 }
 
 void GpuChip::CtaDone(const CtaRecord& cta) {

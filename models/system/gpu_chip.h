@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "models/gpu/copy_engine.h"
 #include "models/gpu/cycle_player.h"
 #include "models/gpu/kernel_player.h"
 #include "models/gpu/l2_cache.h"
@@ -69,6 +70,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   static void CallResume(void* self, std::uint64_t) { static_cast<GpuChip*>(self)->Resume(); }
 
   bool Zoomed(std::uint32_t launch) const;
+  Cause IdleCause(std::uint32_t launch) const;
 
   bool keep_spans_;
   ZoomRequest zoom_;
@@ -82,6 +84,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   Clock clock_;
   std::unique_ptr<Dram> dram_;
   std::unique_ptr<L2Cache> l2_;
+  std::unique_ptr<HostLink> host_link_;
   std::vector<Timeline> gpc_ports_;
   ChipTlb tlb_;
   std::vector<std::unique_ptr<Sm>> sms_;

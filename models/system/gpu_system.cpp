@@ -41,7 +41,7 @@ class GpuTileCost : public TileCost {
 };
 
 std::vector<std::string> PaidResources(const MachineSpec&) {
-  return {"dram", "l2", "launch", "power"};
+  return {"dram", "host_link", "l2", "launch", "power"};
 }
 
 const bool kRegistered = SystemModelRegistry::Instance().Add(
@@ -53,7 +53,7 @@ const bool kRegistered = SystemModelRegistry::Instance().Add(
             },
             &GpuPeak,
             [](const MachineSpec&) { return std::vector<std::string>{"sms"}; },
-            {"dram", "l2", "launch", "power"},
+            {"dram", "host_link", "l2", "launch", "power"},
             &PaidResources});
 
 }  // namespace

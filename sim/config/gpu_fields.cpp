@@ -194,6 +194,21 @@ void VisitLaunch(FieldVisitor& v, GpuLaunchSpec& s) {
   v.EndSection();
 }
 
+void VisitHostLink(FieldVisitor& v, GpuHostLinkSpec& s) {
+  if (!v.BeginSection("host_link", kOptional, "copies from and to the host's memory")) return;
+  v.Real("bandwidth", s.bytes_per_s, Dimension::kBandwidth, {1, 1e13}, kRequired,
+         "each way, on the wire");
+  v.Bytes("payload", s.payload_bytes, {16, 4096}, kOptional, "data of a packet");
+  v.Bytes("overhead", s.overhead_bytes, {0, 256}, kOptional,
+          "header, sequence number and checksum of a packet");
+  v.Real("latency", s.latency_s, Dimension::kTime, kTime, kOptional, "there and back");
+  v.Real("setup", s.setup_s, Dimension::kTime, kTime, kOptional, "of a copy engine, once a copy");
+  v.Bytes("outstanding", s.outstanding_bytes, kSize, kOptional,
+          "of a copy, asked for and not yet there");
+  v.Integer("copy_engines", s.copy_engines, {1, 64}, kOptional, "copies that run at a time");
+  v.EndSection();
+}
+
 void VisitPower(FieldVisitor& v, GpuPowerSpec& s) {
   if (!v.BeginSection("power", kOptional, "energy of events, for the clock at the power limit")) {
     return;
@@ -249,6 +264,7 @@ void VisitGpu(FieldVisitor& v, GpuSpec& s) {
   VisitTensorCore(v, s.tensor_core);
   VisitL2(v, s.l2);
   VisitLaunch(v, s.launch);
+  VisitHostLink(v, s.host_link);
   VisitPower(v, s.power);
   VisitLibrary(v, s.library);
 }

@@ -27,7 +27,8 @@ struct WorkloadRequest {
   std::string dtype;
   std::map<std::string, std::int64_t> dimensions;  ///< symbolic dimensions
   std::string launch;      ///< of GPU kernels: graph, kernel or stream; "" = graph
-  ProgramTrials trials{};  ///< none: kernels are chosen by estimate alone
+  bool host_copies = false;  ///< inputs come from the host's memory, outputs go there (GPUs)
+  ProgramTrials trials{};    ///< none: kernels are chosen by estimate alone
 };
 
 /// One operator alone: a row of an operator list.

@@ -182,8 +182,12 @@ struct MbarrierRing {
   std::int64_t void_arrivals = 0;  ///< a warp's first arrivals that come before a stage was used
 };
 
+/// A launch that is no kernel: an engine copies its first stream's tensor over the host link.
+enum class HostCopy : std::uint8_t { kNone, kToChip, kFromChip };
+
 struct GpuKernel {
   std::string name;  ///< as a profiler shows it, with its tile
+  HostCopy host_copy = HostCopy::kNone;
   std::int64_t warps = 0;
   std::int64_t registers_per_thread = 32;
   std::int64_t shared_bytes = 0;

@@ -132,6 +132,17 @@ struct L2Spec {
   }
 };
 
+/// The way to the host's memory. 0 bytes a second = without limit.
+struct GpuHostLinkSpec {
+  double bytes_per_s = 0;             ///< each way, on the wire
+  std::int64_t payload_bytes = 256;   ///< of a packet
+  std::int64_t overhead_bytes = 28;   ///< header, sequence number and checksum of a packet
+  double latency_s = 1e-6;            ///< there and back
+  double setup_s = 1e-6;              ///< of an engine, once a copy
+  std::int64_t outstanding_bytes = 65536;  ///< of a copy, requested and not yet there
+  std::int64_t copy_engines = 2;
+};
+
 struct GpuLaunchSpec {
   double graph_s = 1.3e-6;   ///< from the end of a kernel to the start of the next in a graph
   double stream_s = 2.6e-6;  ///< the same for launches back to back in a stream
@@ -168,6 +179,7 @@ struct GpuSpec {
   TensorCoreSpec tensor_core;
   L2Spec l2;
   GpuLaunchSpec launch;
+  GpuHostLinkSpec host_link;
   GpuPowerSpec power;
   KernelLibrarySpec library;
   double base_clock_hz = 0;

@@ -188,6 +188,12 @@ void BranchBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->inputs = {Input(graph, "x", {op->Int("ctas", 1) * op->Int("threads", 1)}, Role::kActivation)};
 }
 
+void HostCopyOperator(ShapeKeys& keys, Graph* graph, Operator* op) {
+  op->kind = "host_copy";
+  op->attributes["to"] = keys.Text("to", "chip", {"chip", "host"});
+  op->inputs = {Input(graph, "x", {(keys.Int("bytes") + 1) / 2}, Role::kActivation)};
+}
+
 void Chase(ShapeKeys& keys, Graph* graph, Operator* op) {
   const std::int64_t bytes = keys.Int("bytes");
   op->kind = "pointer_chase";
@@ -203,7 +209,7 @@ struct ListedOperator {
   void (*make)(ShapeKeys& keys, Graph* graph, Operator* op);
 };
 
-constexpr std::array<ListedOperator, 11> kOperators = {
+constexpr std::array<ListedOperator, 12> kOperators = {
     {ListedOperator{"attention",
                     "attention: heads, head_dim, seq_q, seq_kv [, batch, kv_heads, phase, causal]",
                     &Attention},
@@ -217,6 +223,7 @@ constexpr std::array<ListedOperator, 11> kOperators = {
      ListedOperator{"elementwise", "elementwise: rows, cols [, fn, tensors]", &Elementwise},
      ListedOperator{"embedding", "gather: rows, cols, indices", &Embedding},
      ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb, sparsity=2:4]", &Gemm},
+     ListedOperator{"host_copy", "host_copy: bytes [, to=chip|host]", &HostCopyOperator},
      ListedOperator{
          "layernorm", "layer_norm: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "layer_norm"); }},

@@ -3,6 +3,7 @@
 // stream_benchmark: a loop over vectors; attributes: function, ctas, threads.
 // branch_benchmark: lanes part and do so much work each way; attributes: paths (equal shares of a
 // warp) or taken (per cent of lanes, by chance), work (instructions a path), loads, ctas, threads.
+// host_copy: over the host link; attribute: to (chip or host).
 // pointer_chase: loads that each wait for the one before; attributes: bytes (walked), loads.
 #include "workloads/ir/operator_kind.h"
 
@@ -21,6 +22,8 @@ bool RegisterAll() {
                                     &InferStream, nullptr, nullptr, nullptr});
   registry.Add("branch_benchmark", {"a branch at which lanes part, microbenchmark of divergence",
                                     &InferStream, nullptr, nullptr, nullptr});
+  registry.Add("host_copy", {"a copy between the host's memory and the chip's (x)", &InferStream,
+                             nullptr, nullptr, nullptr});
   registry.Add("pointer_chase", {"dependent loads from a buffer, microbenchmark of latency",
                                  &InferChase, nullptr, nullptr, nullptr});
   return true;

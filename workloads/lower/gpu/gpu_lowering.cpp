@@ -166,7 +166,7 @@ void GpuLowering::Launch(std::uint32_t op, GpuKernel kernel) {
   program_.gpu.launches.push_back(launch);
 }
 
-Program GpuLowering::Run(std::int64_t invocations) {
+Program GpuLowering::Run(std::int64_t invocations, bool host_copies) {
   const auto bytes = [this](TensorId t) { return TensorBytes(t); };
   program_.operators = OperatorInfosOf(graph_, bytes);
   std::vector<std::string> missing;
@@ -184,6 +184,7 @@ Program GpuLowering::Run(std::int64_t invocations) {
   for (std::uint32_t i = 0; i < graph_.operators.size(); ++i) {
     GpuLowerRegistry::Instance().Get("operator for a GPU", graph_.operators[i].kind)(*this, i);
   }
+  if (host_copies) CopyInputsAndOutputs();
   program_.compulsory_bytes = CompulsoryBytesOf(graph_, bytes, invocations);
   const std::int64_t capacity = machine_.memory.capacity_bytes;
   if (capacity > 0 && program_.memory_bytes > capacity) {

@@ -23,7 +23,8 @@ class GpuLowering {
   /// With `trials`, the best few by estimate are run, and the fastest of them is taken.
   GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype,
               const std::string& kernel, ProgramTrials trials);
-  Program Run(std::int64_t invocations);
+  /// With `host_copies`, inputs come from the host's memory and outputs go there.
+  Program Run(std::int64_t invocations, bool host_copies);
 
   const Graph& graph() const { return graph_; }
   const MachineSpec& machine() const { return machine_; }
@@ -55,6 +56,7 @@ class GpuLowering {
 
  private:
   void ChooseLayouts();
+  void CopyInputsAndOutputs();
 
   const Graph& graph_;
   const MachineSpec& machine_;
