@@ -158,6 +158,13 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m, const 
                       Grouped(m.samples_per_s));
   text += fmt::format("  compute      {:.3g} TOPS of {:.4g}  {:.0f}%   {}\n", m.nominal_tops,
                       m.peak_tops, m.compute_util_pct, CauseList(m, result.machine.kind));
+  if (const double ran = result.record.clock_hz; ran > 0 && ran < 0.995 * result.machine.clock_hz) {
+    text += fmt::format("  clock        {:.0f} of {:.0f} MHz: {}\n", ran / 1e6,
+                        result.machine.clock_hz / 1e6,
+                        result.machine.gpu.lock_clock_hz > 0
+                            ? std::string("locked")
+                            : fmt::format("the power limit of {:.0f} W", result.machine.tdp_w));
+  }
   text += MemoryLine(result, m);
   int rank = 0;
   for (const std::size_t i : OperatorsByTime(result.record)) {

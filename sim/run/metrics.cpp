@@ -170,6 +170,8 @@ nlohmann::ordered_json SummaryJson(const SimulationResult& result, const Metrics
   json["ridge_macs_per_byte"] = m.ridge_macs_per_byte;
   json["roofline_us"] = m.roofline_us;
   json["tdp_w"] = result.machine.tdp_w;
+  const double ran = result.record.clock_hz;  // a chip whose clock never sags doesn't say
+  json["clock_mhz"] = (ran > 0 ? ran : result.machine.clock_hz) / 1e6;
   json["events"] = result.record.events;
   json["notes"] = program.notes;
   return json;

@@ -7,6 +7,7 @@
 // side by side on the diagonal of a tile, or run depthwise on the vector unit where that is faster.
 #include <algorithm>
 
+#include "sim/core/error.h"
 #include "workloads/lower/npu/gemm_lowering.h"
 #include "workloads/lower/npu/vector_lowering.h"
 
@@ -48,6 +49,10 @@ void LowerMatmul(NpuLowering& lowering, std::uint32_t index) {
   const Tensor& a = graph.tensor(op.inputs[0]);
   const Tensor& b = graph.tensor(op.inputs[1]);
   const Tensor& y = graph.tensor(op.outputs[0]);
+  if (!op.Text("sparsity", "").empty()) {
+    throw UserError(lowering.machine().name + ": its arrays don't skip zeros, sparsity=" +
+                    op.Text("sparsity", "") + " has no meaning");
+  }
   GemmTask task;
   task.op = index;
   const bool ta = op.Int("transpose_a", 0) != 0, tb = op.Int("transpose_b", 0) != 0;
