@@ -156,9 +156,16 @@ void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->attributes["function"] = function;
   op->attributes["ctas"] = keys.Int("ctas", 0);
   op->attributes["threads"] = keys.Int("threads", 128);
-  if (op->Int("threads", 0) > 1024) {
-    throw UserError("stream: threads=" + std::to_string(op->Int("threads", 0)) + " is above 1024");
-  }
+  op->attributes["unroll"] = keys.Int("unroll", 1);
+  op->attributes["rounds"] = keys.Int("rounds", 0);
+  const auto within = [&](const char* key, std::int64_t most) {
+    if (op->Int(key, 0) <= most) return;
+    throw UserError("stream: " + std::string(key) + "=" + std::to_string(op->Int(key, 0)) +
+                    " is above " + std::to_string(most));
+  };
+  within("threads", 1024);
+  within("unroll", 32);
+  within("rounds", 1 << 20);
   for (const char* name : {"b", "c"}) {
     if (*name == 'c' && function != "triad") continue;
     op->inputs.push_back(Input(graph, name, shape, Role::kActivation));
@@ -233,7 +240,7 @@ constexpr std::array<ListedOperator, 12> kOperators = {
      ListedOperator{
          "softmax", "softmax: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "softmax"); }},
-     ListedOperator{"stream", "stream_benchmark: elements [, fn, ctas, threads]", &Stream}}};
+     ListedOperator{"stream", "stream_benchmark: elements [, fn, ctas, threads, unroll, rounds]", &Stream}}};
 
 }  // namespace
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Microbenchmarks of a memory system, as operators: what they compute is of no interest.
-// stream_benchmark: a loop over vectors; attributes: function, ctas, threads.
+// stream_benchmark: a loop over vectors; attributes: function, ctas, threads, unroll (independent
+// elements of a thread in a step), rounds (0: each element once; n: every CTA walks all of them n
+// times, which measures caches).
 // branch_benchmark: lanes part and do so much work each way; attributes: paths (equal shares of a
 // warp) or taken (per cent of lanes, by chance), work (instructions a path), loads, ctas, threads.
 // host_copy: over the host link; attribute: to (chip or host).

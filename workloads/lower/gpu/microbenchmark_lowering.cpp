@@ -22,34 +22,53 @@ OperandStream Stretch(std::uint32_t tensor, std::int64_t stretch, std::int64_t c
   return s;
 }
 
-/// Each thread takes one element a step; CTAs go on behind each other until the vectors end.
+/// The whole vector, of `bytes`, again and again.
+OperandStream Round(std::uint32_t tensor, std::int64_t stretch, std::int64_t bytes) {
+  OperandStream s;
+  s.tensor = tensor;
+  s.rows = 1;
+  s.row_bytes = stretch;
+  for (std::int64_t at = 0; at < bytes; at += stretch) s.step_offsets.emplace_back(0, at);
+  return s;
+}
+
+/// Each thread takes `unroll` elements a step; CTAs go on behind each other until the vectors end,
+/// or each goes round them.
 void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
   const std::string function = op.Text("function", "scale");
   const std::int64_t threads = op.Int("threads", 128);
   const std::int64_t elements = lowering.graph().tensor(op.inputs.front()).elements();
-  const std::int64_t all = (elements + threads - 1) / threads;
-  const std::int64_t ctas = std::min(all, op.Int("ctas", 0) == 0 ? all : op.Int("ctas", 0));
+  const std::int64_t unroll = op.Int("unroll", 1), rounds = op.Int("rounds", 0);
+  const std::int64_t per_step = threads * unroll;
+  const std::int64_t all = (elements + per_step - 1) / per_step;
+  const std::int64_t asked = op.Int("ctas", 0) == 0 ? all : op.Int("ctas", 0);
+  const std::int64_t ctas = rounds > 0 ? asked : std::min(all, asked);
   const auto element = static_cast<std::int64_t>(lowering.ActivationBytes());
   GpuKernel k;
   k.name = "stream_" + function;
   k.dtype = lowering.dtype();
   k.warps = (threads + 31) / 32;
-  k.tile = fmt::format("{} elements a step", threads);
+  k.tile = fmt::format("{} elements a step", per_step);
   k.cycle_zoom = true;
   k.grid.rows = ctas;
   KernelPass pass;
-  pass.steps = (all + ctas - 1) / ctas;
+  pass.steps = rounds > 0 ? all * rounds : (all + ctas - 1) / ctas;
   pass.through_l1 = true;
+  const auto stream_of = [&](TensorId t) {
+    const std::uint32_t tensor = lowering.TensorOf(t);
+    return rounds > 0 ? Round(tensor, per_step * element, elements * element)
+                      : Stretch(tensor, per_step * element, ctas);
+  };
   std::vector<TensorId> loads = op.inputs;
   if (function == "init") loads.clear();
   for (const TensorId t : loads) {
     pass.loads.push_back(static_cast<std::uint16_t>(k.streams.size()));
-    k.streams.push_back(Stretch(lowering.TensorOf(t), threads * element, ctas));
+    k.streams.push_back(stream_of(t));
   }
   if (function != "read") {
     pass.stores = {static_cast<std::uint16_t>(k.streams.size())};
-    k.streams.push_back(Stretch(lowering.TensorOf(op.outputs.front()), threads * element, ctas));
+    k.streams.push_back(stream_of(op.outputs.front()));
   }
   k.passes = {pass};
   WarpProgramBuilder b;
@@ -59,20 +78,32 @@ void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
     access.stream = static_cast<std::uint16_t>(s);
     access.bytes_per_lane = static_cast<std::uint8_t>(element);
     access.warp_bytes = 32 * element;
-    accesses.push_back(b.Access(access));
+    for (std::int64_t u = 0; u < unroll; ++u) {
+      access.offset = u * threads * element;
+      accesses.push_back(b.Access(access));
+    }
   }
   b.Prologue(30);
   b.Phase(0);
   const std::int32_t loop = b.Here();
-  for (std::size_t i = 0; i < loads.size(); ++i) {
-    b.Memory(WarpOpcode::kLoadGlobal, accesses[i], 16 + 4 * static_cast<int>(i), 2);
+  const auto access_of = [&](std::size_t stream, int u) {
+    return accesses[stream * static_cast<std::size_t>(unroll) + static_cast<std::size_t>(u)];
+  };
+  const int elements_a_thread = static_cast<int>(unroll);
+  for (int u = 0; u < elements_a_thread; ++u) {
+    for (std::size_t i = 0; i < loads.size(); ++i) {
+      b.Memory(WarpOpcode::kLoadGlobal, access_of(i, u), 64 + 4 * u + 2 * static_cast<int>(i), 2);
+    }
   }
   const auto arithmetic = element == 8 ? WarpOpcode::kFp64 : WarpOpcode::kFp32;
-  if (!loads.empty()) b.Add(arithmetic, 32, 16, loads.size() > 1 ? 20 : 16, 32);
-  if (function != "read") b.Memory(WarpOpcode::kStoreGlobal, accesses.back(), 32, 2);
+  for (int u = 0; u < elements_a_thread; ++u) {
+    const int value = 64 + 4 * u;
+    if (!loads.empty()) b.Add(arithmetic, 32, value, loads.size() > 1 ? value + 2 : value, 32);
+    if (function != "read") b.Memory(WarpOpcode::kStoreGlobal, access_of(loads.size(), u), 32, 2);
+  }
   b.Overhead(4, 4);  // indices, addresses, the end of the loop
   b.LoopPass(loop, 0);
-  k.fp32_per_cta = static_cast<double>(threads * pass.steps);
+  k.fp32_per_cta = static_cast<double>(per_step * pass.steps);
   k.roles = {{"main", k.warps, b.Finish()}};
   lowering.Launch(index, std::move(k));
 }
