@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.figures import attribution, issue_slots, roofline, timeline, wavefront
+from analysis.figures import attribution, gantt, issue_slots, memory_levels, roofline, timeline, wavefront
 from analysis.style import (CAUSES, FigureError, duration, fault, legend_below, note_below, plt, save,
                             settings)
 
@@ -37,7 +37,7 @@ def simulate(run, folder):
     program = os.environ.get("SILISCOPE_PROGRAM", os.path.join(ROOT, "build", "siliscope"))
     words = [program, "run", "--system", run["system"], "--workload", run["workload"], "--no-advice",
              "--trace", run.get("trace", "none"), "--out", folder]
-    for option in ("batch", "dtype", "seq"):
+    for option in ("batch", "dtype", "seq", "launch", "kernel", "zoom"):
         if option in run:
             words += [f"--{option}", str(run[option])]
     words += settings(run.get("set", {}))
@@ -49,7 +49,7 @@ def simulate(run, folder):
     with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
         summary = json.load(file)
     summary.update(label=str(run["label"]), folder=folder, x=run.get("x"),
-                   series=run.get("series", ""), expected=run.get("expected"))
+                   series=run.get("series", ""), expected=run.get("expected"), bytes=run.get("bytes"))
     return summary
 
 
@@ -81,9 +81,23 @@ def table_of(summaries):
         row.update({f"{c}_pct": s["array_time_pct"][c] for c in CAUSES})
         kernels = os.path.join(s["folder"], "kernels.csv")
         if os.path.exists(kernels):
-            row["cycles_per_step"] = pd.read_csv(kernels).cycles_per_step.max()
+            row.update(pd.read_csv(kernels)[["cycles_per_step", "register_bytes_per_mac",
+                                             "shared_bytes_per_mac"]].max())
+            levels = pd.read_csv(os.path.join(s["folder"], "memory.csv")).set_index("level")
+            for level in ("l2", "dram"):
+                moved = levels.read_bytes[level] + levels.write_bytes[level]
+                row[f"{level}_bytes_per_mac"] = moved / max(1, s["nominal_flops"] / 2)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def add_gain(table, suffix):
+    """How many times faster a series is than the one named so with a suffix, which is left out."""
+    base = table.series.str.endswith(" " + suffix)
+    times = {(r.series.removesuffix(" " + suffix), r.x): r.time_us for r in table[base].itertuples()}
+    rest = table[~base].copy()
+    rest["gain"] = [times[r.series, r.x] / r.time_us for r in rest.itertuples()]
+    return rest
 
 
 def draw_bars(experiment, table, _summaries):
@@ -126,6 +140,9 @@ def draw_lines(experiment, table, _summaries):
                       color=line.get_color(), label=f"measured: {series}")
         if experiment.get("arithmetic") == "roofline":
             axes.plot(x, part.roofline_us, "--", label=f"arithmetic: roofline, {series}")
+    if "arithmetic_line" in experiment:
+        axes.axhline(experiment["arithmetic_line"]["value"], linestyle="--", color="#718096",
+                     label=experiment["arithmetic_line"]["label"])
     if experiment.get("arithmetic") == "peak":
         axes.axhline(table.peak_tops.max(), linestyle="--", color="#718096",
                      label=f"arithmetic: MACs x clock, {table.peak_tops.max():.3g} TOPS")
@@ -202,7 +219,40 @@ def draw_issue_slots(_experiment, _table, summaries):
     return figure, figure.axes[0], rows
 
 
-KINDS = {"issue_slots": draw_issue_slots, "bars": draw_bars, "lines": draw_lines,
+def draw_memory_levels(experiment, _table, summaries):
+    """Bandwidth and latency of each level, beside the course's."""
+    rows = memory_levels.table(summaries, experiment)
+    figure = memory_levels.draw(rows)
+    return figure, figure.axes[0], rows
+
+
+def draw_traffic(_experiment, table, _summaries):
+    """Bytes of each level for a multiply-accumulate, over the runs; the time beside."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), width_ratios=[2, 1])
+    for level, name in (("register", "registers"), ("shared", "shared memory"), ("l2", "L2"),
+                        ("dram", "off-chip memory")):
+        left.plot(table.label, table[f"{level}_bytes_per_mac"], marker="o", label=name)
+    left.set_yscale("log")
+    left.set_ylabel("bytes a multiply-accumulate")
+    left.set_xlabel("tile of a CTA")
+    left.legend(fontsize=8)
+    right.bar(table.label, table.time_us, width=0.6)
+    right.bar_label(right.containers[0], fmt="%.0f", fontsize=8)
+    right.set_ylabel("microseconds")
+    right.grid(axis="x", visible=False)
+    for axes in (left, right):
+        axes.tick_params(axis="x", labelsize=7.5)
+    return figure, left
+
+
+def draw_gantt(experiment, _table, summaries):
+    """Instructions over time, on tracks of warps or of pipes."""
+    rows = gantt.table(summaries, experiment["kind"], experiment)
+    figure = gantt.draw(rows, [s["label"] for s in summaries])
+    return figure, figure.axes[0], rows
+
+
+KINDS = {"traffic": draw_traffic, "warps": draw_gantt, "pipes": draw_gantt, "memory_levels": draw_memory_levels, "issue_slots": draw_issue_slots, "bars": draw_bars, "lines": draw_lines,
          "network_roofline": draw_roofline, "attribution": draw_attribution,
          "timeline": draw_timeline, "roofline": draw_operators}
 
@@ -218,9 +268,15 @@ def draw_one(name, path, out):
         runs = expand(experiment)
         summaries = [simulate(run, os.path.join(folder, str(i))) for i, run in enumerate(runs)]
         table = table_of(summaries)
+        if "gain_over" in experiment:
+            table = add_gain(table, experiment["gain_over"])
         figure, axes, *drawn = KINDS[experiment["kind"]](experiment, table, summaries)
         table = drawn[0] if drawn else table  # what the figure was drawn from
-        axes.set_title(textwrap.fill(f"{name}  {experiment['title']}", 90), loc="left")
+        title = textwrap.fill(f"{name}  {experiment['title']}", 90)
+        if len(figure.axes) > 1:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        else:
+            axes.set_title(title, loc="left")
         if "note" in experiment:
             note_below(figure, experiment["note"])
         return save(figure, out, name, table)

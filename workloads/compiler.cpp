@@ -38,8 +38,8 @@ class NetworkCompiler : public Compiler {
     }
     const Graph graph = Load(part);
     const bool whole = most > 0 && request.batch > most && invocations == 1;
-    Program program = Lower(graph, machine, cost, request.dtype, invocations, request.trials, "",
-                            request.host_copies);
+    Program program = Lower(graph, machine, cost, request.dtype, invocations, request.trials,
+                            request.kernel, request.host_copies);
     program.workload = request.workload;
     program.gpu.mode = LaunchModeOf(request.launch);
     program.network_hash = ContentHash(PrintGraph(graph));

@@ -76,6 +76,9 @@ SmCycle::SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel&
       if (in.op == WarpOpcode::kLoop) ++loops;
     }
     loop_ids_.push_back(std::move(ids));
+    std::vector<Operands> operands;
+    for (const WarpInstruction& in : role.program.instructions) operands.push_back(OperandsOf(in));
+    operands_.push_back(std::move(operands));
     loops_.push_back(loops);
     std::vector<std::int64_t> passes;
     for (const WarpAccess& access : role.program.accesses) {
@@ -255,7 +258,12 @@ void SmCycle::Issue(std::uint32_t index) {
   Warp& w = warps_[index];
   const WarpInstruction& in = Next(w);
   ++counters_.instructions;
-  counters_.lanes += Lanes(w, in);
+  const std::uint8_t lanes = Lanes(w, in);
+  counters_.lanes += lanes;
+  const Operands& operands = operands_[w.role][w.pc];
+  const double share = lanes / 32.0;
+  counters_.register_bytes += static_cast<double>(operands.register_bytes) * share;
+  counters_.macs += static_cast<double>(operands.macs) * share;
   w.issue_after = now_ + 1;
   switch (in.op) {
     case WarpOpcode::kFp32:

@@ -50,6 +50,8 @@ struct SmCounters {
   std::uint64_t bank_conflicts = 0;  ///< further passes over shared memory
   std::uint64_t shared_bytes = 0;
   std::uint64_t l1_hits = 0, l1_misses = 0;  ///< sectors
+  double register_bytes = 0;                 ///< read
+  double macs = 0;                           ///< a lane of an arithmetic instruction is one
 
   void Add(const SmCounters& other) {
     for (std::size_t s = 0; s < kIssueSlots; ++s) slots[s] += other.slots[s];
@@ -62,6 +64,8 @@ struct SmCounters {
     shared_bytes += other.shared_bytes;
     l1_hits += other.l1_hits;
     l1_misses += other.l1_misses;
+    register_bytes += other.register_bytes;
+    macs += other.macs;
   }
 };
 
@@ -255,6 +259,11 @@ class SmCycle {
   void TouchedLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines);
   void BulkLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines) const;
   std::int64_t BankConflict(const WarpInstruction& in) const;
+  /// What an instruction of 32 lanes reads from the registers, and multiplies.
+  struct Operands {
+    float register_bytes = 0, macs = 0;
+  };
+  Operands OperandsOf(const WarpInstruction& in) const;
 
   const GpuSpec& gpu_;
   const SmSpec& sm_;
@@ -267,6 +276,7 @@ class SmCycle {
   std::vector<std::size_t> role_offset_;
   std::vector<std::vector<std::uint32_t>> loop_ids_;  ///< by role and instruction
   std::vector<std::uint32_t> loops_;
+  std::vector<std::vector<Operands>> operands_;  ///< by role and instruction
   std::vector<std::vector<std::int64_t>> wavefronts_;  ///< by role and access, shared memory
   double tensor_rate_;  ///< multiply-accumulates of a sub-core in a cycle
   std::uint64_t now_ = 0;

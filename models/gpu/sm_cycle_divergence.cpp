@@ -217,15 +217,17 @@ void SmCycle::GatherAtBranch(std::uint32_t index, const WarpInstruction&, std::u
 }
 
 /// As few warps as can be take a path: each lane keeps its place, so the fullest place decides. The
-/// first warps go on, the last take the other path.
+/// first warps go on, the last take the other path; which is the first differs from CTA to CTA, so
+/// that what is spared is spared on all sub-cores.
 void SmCycle::SendGathered(Cta* cta) {
   const Gathering gathered = std::exchange(cta->gathering, {});
   const auto lanes = [](const std::array<std::uint16_t, 32>& places, std::size_t n) {
     return std::count_if(places.begin(), places.end(), [n](std::uint16_t of) { return of > n; });
   };
   const std::size_t count = gathered.waiting.size();
+  const std::uint64_t turn = (static_cast<std::uint64_t>(cta->place.i) * 0x9e3779b97f4a7c15ULL) >> 48;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t index = gathered.waiting[i];
+    const std::uint32_t index = gathered.waiting[(i + turn) % count];
     const std::int64_t on = lanes(gathered.on, i), off = lanes(gathered.off, count - 1 - i);
     const auto else_pc = static_cast<std::uint32_t>(Next(warps_[index]).operand);
     Warp& w = warps_[index];

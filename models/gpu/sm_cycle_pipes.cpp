@@ -3,8 +3,17 @@
 #include <algorithm>
 
 #include "models/gpu/sm_cycle.h"
+#include "sim/contract/data_type.h"
 
 namespace siliscope {
+namespace {
+
+double OperandBytes(const std::string& dtype) {
+  DataType type{};
+  return ParseDataType(dtype, &type) ? BitsPerElement(type) / 8.0 : 4;
+}
+
+}  // namespace
 
 void SmCycle::Write(Warp* w, const WarpInstruction& in, std::uint64_t when, IssueSlot reason) {
   if (in.destination == kNoRegister) return;
@@ -29,6 +38,40 @@ std::int64_t SmCycle::BankConflict(const WarpInstruction& in) const {
         most, ++reads[static_cast<std::size_t>(r) % static_cast<std::size_t>(sm_.registers.banks)]);
   }
   return (most + sm_.registers.reads_per_bank - 1) / sm_.registers.reads_per_bank;
+}
+
+SmCycle::Operands SmCycle::OperandsOf(const WarpInstruction& in) const {
+  const TensorCoreSpec& core = gpu_.tensor_core;
+  const double bytes = OperandBytes(kernel_.dtype);
+  Operands o;
+  o.macs = in.macs;
+  switch (in.op) {
+    case WarpOpcode::kMma: {  // operands of as many products as share them; sums in 32 bits
+      const auto rows = static_cast<double>(core.shared_m > 0 ? core.shared_m : core.m);
+      const auto columns = static_cast<double>(core.shared_n > 0 ? core.shared_n : core.n);
+      const double k = static_cast<double>(in.macs) / static_cast<double>(core.m * core.n);
+      o.register_bytes =
+          static_cast<float>(static_cast<double>(in.macs) * (bytes / rows + bytes / columns + 4 / k));
+      return o;
+    }
+    case WarpOpcode::kGroupMma:  // operands come from shared memory, sums stay at the multipliers
+      return o;
+    case WarpOpcode::kFp32:
+    case WarpOpcode::kFp16:
+    case WarpOpcode::kFp64:
+      o.macs = in.op == WarpOpcode::kFp16 ? 64 : 32;
+      break;
+    default:
+      break;
+  }
+  const float width = in.op == WarpOpcode::kFp64 ? 8 : 4;
+  const bool many = in.op == WarpOpcode::kStoreGlobal || in.op == WarpOpcode::kStoreShared;
+  for (std::size_t i = 0; i < in.sources.size(); ++i) {
+    const bool kept = sm_.registers.reuse_cache && ((in.reuse >> i) & 1) != 0;
+    if (in.sources[i] == kNoRegister || kept) continue;
+    o.register_bytes += 32 * width * (many && i == 0 ? static_cast<float>(in.destinations) : 1);
+  }
+  return o;
 }
 
 void SmCycle::Arithmetic(Warp* w, const WarpInstruction& in, Pipe pipe, const GpuPipeSpec& spec,

@@ -94,6 +94,10 @@ void GpuChip::AddKernels(Record* record) const {
     const auto zoomed = zoomed_counters_.find(r.launch);
     const SmCounters& counters =
         zoomed == zoomed_counters_.end() ? costs_[index].counters : zoomed->second;
+    if (counters.macs > 0) {
+      r.register_bytes_per_mac = counters.register_bytes / counters.macs;
+      r.shared_bytes_per_mac = static_cast<double>(counters.shared_bytes) / counters.macs;
+    }
     r.active_lanes_pct = counters.instructions == 0
                              ? 0
                              : 100 * static_cast<double>(counters.lanes) /

@@ -143,6 +143,10 @@ void VisitTensorCore(FieldVisitor& v, TensorCoreSpec& s) {
   v.Integer("k", s.k, {1, 1024}, kOptional, "contraction of a warp's instruction, 16-bit operands");
   v.Integer("latency", s.latency_cycles, kCycles, kRequired,
             "cycles from an instruction to one that needs its result");
+  v.Integer("shared_m", s.shared_m, {0, 1024}, kOptional,
+            "rows that share an operand read from the registers, 0 = all of an instruction");
+  v.Integer("shared_n", s.shared_n, {0, 1024}, kOptional,
+            "columns that share an operand read from the registers, 0 = all of an instruction");
   v.Table("macs_per_cycle", s.macs_per_cycle, Dimension::kPlain, kRequired,
           "dense multiply-accumulates of an SM in a cycle, by data type");
   v.Flag("sparse", s.sparse, kOptional,

@@ -79,6 +79,8 @@ struct TensorCoreSpec {
   std::int64_t generation = 0;         ///< 0 = none, 1 Volta, 2 Turing, 3 Ampere, 4 Hopper
   std::int64_t m = 16, n = 8, k = 16;  ///< of a warp's instruction, two-byte operands
   std::int64_t latency_cycles = 24;    ///< to a dependent instruction
+  /// Rows and columns that share an operand read from the registers; 0 = all of the instruction.
+  std::int64_t shared_m = 0, shared_n = 0;
   /// Multiply-accumulates an SM does in a cycle, dense, by data type.
   std::map<std::string, double> macs_per_cycle;
   bool sparse = false;                  ///< 2:4 structured sparsity

@@ -23,7 +23,8 @@ std::string KernelsCsv(const SimulationResult& result) {
       "launch",    "operator",  "name",         "kernel",        "tile",
       "grid",      "cluster",   "ctas",         "waves",         "ctas_per_sm",
       "warps",     "registers", "shared_bytes", "occupancy_pct", "limiter",
-      "queued_us", "begin_us",  "end_us",       "steps",         "cycles_per_step", "active_lanes_pct"};
+      "queued_us", "begin_us",  "end_us",       "steps",         "cycles_per_step",
+      "register_bytes_per_mac", "shared_bytes_per_mac", "active_lanes_pct"};
   for (const std::string& slot : result.record.issue_slot_names) {
     columns.push_back(slot + "_pct");
   }
@@ -53,6 +54,8 @@ std::string KernelsCsv(const SimulationResult& result) {
                                     NumberText(ToMicroseconds(r.end)),
                                     count(r.steps),
                                     NumberText(CyclesPerStep(r, result.record.clock_hz)),
+                                    NumberText(r.register_bytes_per_mac),
+                                    NumberText(r.shared_bytes_per_mac),
                                     NumberText(r.active_lanes_pct)};
     for (const double share : r.issue_slots) row.push_back(NumberText(100 * share));
     text += CsvLine(row);

@@ -150,7 +150,7 @@ void Embedding(ShapeKeys& keys, Graph* graph, Operator* op) {
 }
 
 void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
-  const std::string function = keys.Text("fn", "scale", {"init", "read", "scale", "triad"});
+  const std::string function = keys.Text("fn", "scale", {"add", "init", "read", "scale", "triad"});
   const Shape shape = {keys.Int("elements")};
   op->kind = "stream_benchmark";
   op->attributes["function"] = function;
@@ -167,7 +167,7 @@ void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
   within("unroll", 32);
   within("rounds", 1 << 20);
   for (const char* name : {"b", "c"}) {
-    if (*name == 'c' && function != "triad") continue;
+    if (*name == 'c' && function != "triad" && function != "add") continue;
     op->inputs.push_back(Input(graph, name, shape, Role::kActivation));
   }
 }

@@ -131,6 +131,8 @@ GemmTile ChooseTile(GpuLowering& lowering, std::uint32_t op, const GemmProblem& 
   if (tiles.empty()) throw UserError(p.dtype + " has no matrix kernel on " + machine.name);
   if (!lowering.kernel_name().empty()) {
     if (const auto named = TileOfName(lowering.kernel_name(), p, tiles)) return *named;
+    lowering.Note(fmt::format("{}: no tile of {} is named so for {} x {} x {}; our own choice",
+                              lowering.kernel_name(), machine.name, p.m, p.n, p.k));
   }
   std::optional<GemmTile> best = SettledTile(machine, p, tiles);
   if (!best) best = FastestTile(machine, p, tiles, [](const GemmTile&) { return true; });

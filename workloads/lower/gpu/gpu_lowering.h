@@ -51,6 +51,7 @@ class GpuLowering {
   /// `id` is another name for the bytes of `of`.
   void Alias(TensorId id, TensorId of);
   void Launch(std::uint32_t op, GpuKernel kernel);
+  void Note(const std::string& text) { program_.notes.push_back(text); }
   /// "  kernel ampere_..., tile ..., 64 CTAs, ..." of the operator's longest text.
   void Describe(std::uint32_t op, const GpuKernel& kernel);
 
