@@ -231,6 +231,8 @@ def draw_traffic(_experiment, table, _summaries):
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), width_ratios=[2, 1])
     for level, name in (("register", "registers"), ("shared", "shared memory"), ("l2", "L2"),
                         ("dram", "off-chip memory")):
+        if table[f"{level}_bytes_per_mac"].max() == 0:
+            continue  # all of it stays in the L2
         left.plot(table.label, table[f"{level}_bytes_per_mac"], marker="o", label=name)
     left.set_yscale("log")
     left.set_ylabel("bytes a multiply-accumulate")

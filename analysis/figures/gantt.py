@@ -48,12 +48,13 @@ def draw(rows, labels):
             mine = part[part.instruction == name]
             colour = COLOURS.get(name, spare[seen.index(name) % 20])
             panel.barh([tracks[label].index(t) for t in mine.track], mine.length_ns, left=mine.begin_ns,
-                       height=0.8, color=colour, label=name, linewidth=0)
+                       height=0.8, color=colour, edgecolor="white", linewidth=0.2)
         panel.set_yticks(range(len(tracks[label])), tracks[label], fontsize=6)
         panel.set_ylim(max(2, len(tracks[label])) - 0.4, -0.6)
         panel.set_title(label, fontsize=8, loc="left", fontweight="normal")
         panel.grid(axis="y", visible=False)
     panels[-1, 0].set_xlabel("nanoseconds")
-    handles, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncol=6, fontsize=8)
+    patches = [matplotlib.patches.Patch(color=COLOURS.get(n, spare[seen.index(n) % 20]), label=n)
+               for n in seen]
+    figure.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncol=6, fontsize=8)
     return figure

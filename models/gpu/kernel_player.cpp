@@ -39,7 +39,11 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
         occupancy.ctas * (kernel_.shared_bytes + gpu.sm.shared_memory.reserved_per_cta_bytes));
   }
   groups_in_grid_ = tiles_;
-  if (kernel_.persistent) {
+  if (StreamK()) sums_stored_.assign(static_cast<std::size_t>(tiles_), 0);
+  if (StreamK()) {
+    groups_in_grid_ = std::min<std::int64_t>(kernel_.stream_k_ctas,
+                                             tiles_ * kernel_.passes.front().steps);
+  } else if (kernel_.persistent) {
     groups_in_grid_ =
         std::min<std::int64_t>(tiles_, static_cast<std::int64_t>(slots_.size()) * occupancy.ctas);
   }
@@ -53,8 +57,16 @@ CtaPlace KernelPlayer::PlaceIn(std::int64_t tile, std::size_t member) const {
   return place;
 }
 
-StepRange KernelPlayer::RangeOf(std::size_t pass, std::int64_t tile) const {
+StepRange KernelPlayer::RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const {
+  if (StreamK()) return pass == 0 ? ShareOf(g, tile) : StepRange{0, StreamKSteps(g, pass, tile)};
   return StepsOf(kernel_, kernel_.passes[pass], PlaceIn(tile, 0));
+}
+
+/// The tile that a CTA goes on with; -1 = none.
+std::int64_t KernelPlayer::NextTile(const Group& g, std::int64_t tile) const {
+  if (StreamK()) return ShareOf(g, tile + 1).count > 0 ? tile + 1 : -1;
+  const std::int64_t next = tile + groups_in_grid_;
+  return kernel_.persistent && next < tiles_ ? next : -1;
 }
 
 void KernelPlayer::Start(Tick now) {
@@ -104,8 +116,10 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
   g.active = true;
   for (const std::uint32_t s : sms) g.lanes.push_back(sms_[s]->Take(share_));
   g.begin = now;
-  g.first_tile = g.tile = started_;
-  g.rings[0].load.tile = started_;
+  g.number = started_;
+  g.first_tile = g.tile =
+      StreamK() ? FirstStepOf(started_) / kernel_.passes.front().steps : started_;
+  g.rings[0].load.tile = g.tile;
   ++started_;
   ++running_;
   // The CTA scheduler places so many a cycle; then the CTA is set up and runs to its first pass.
@@ -126,7 +140,7 @@ void KernelPlayer::Begin(std::uint32_t group) {
 
 void KernelPlayer::BeginPass(std::uint32_t group) {
   Group& g = groups_[group];
-  const StepRange range = RangeOf(g.pass, g.tile);
+  const StepRange range = RangeOf(g, g.pass, g.tile);
   g.step = 0;
   g.steps = range.count;
   g.floor = events_.now() + clock_.Cycles(cost_.passes[g.pass].fill_cycles);
@@ -134,7 +148,7 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
     Finish(group);
     return;
   }
-  if (!kernel_.persistent || g.pass != 0) {
+  if (!kernel_.persistent || StreamK() || g.pass != 0) {
     g.ring().load = {g.tile, 0};
     g.ring().arrivals.clear();
   }
@@ -148,11 +162,11 @@ bool KernelPlayer::MoreLoads(Group* g) const {
   Ring& ring = g->ring();
   if (static_cast<std::int64_t>(ring.arrivals.size()) >= pass.ring) return false;
   const std::int64_t steps =
-      ring.load.tile == g->tile ? g->steps : RangeOf(0, ring.load.tile).count;
+      ring.load.tile == g->tile ? g->steps : RangeOf(*g, 0, ring.load.tile).count;
   if (ring.load.step < steps) return true;
   // A producer warp runs ahead into the next tile.
-  const std::int64_t next = ring.load.tile + groups_in_grid_;
-  if (!kernel_.persistent || g->pass != 0 || next >= tiles_) return false;
+  const std::int64_t next = NextTile(*g, ring.load.tile);
+  if (StreamK() || g->pass != 0 || next < 0) return false;
   ring.load = {next, 0};
   return true;
 }
@@ -186,7 +200,7 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
                                              std::int64_t step) {
   const Tick now = events_.now();
   Arrival arrival{kNever, now, 0};
-  const std::int64_t first = RangeOf(pass, tile).first;
+  const std::int64_t first = RangeOf(*g, pass, tile).first;
   if (kernel_.passes[pass].through_l1) {
     // Lines are still in L1 if less than its size has come in since they did.
     const std::int64_t loaded = sms_[g->sms.front()]->loaded_bytes();
@@ -211,7 +225,9 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
       const bool copy = (stream.shared_by_cluster_rows && row > 0) ||
                         (stream.shared_by_cluster_columns && column > 0);
       if (copy) continue;
-      const Rectangle r = RectangleOf(stream, tensor, PlaceIn(tile, m), first + step);
+      CtaPlace place = PlaceIn(tile, m);
+      if (StreamK()) place.split = SlotOf(*g, pass, step);
+      const Rectangle r = RectangleOf(stream, tensor, place, first + step);
       const L2Response response = sms_[g->sms[m]]->Load(now, now, stream.tensor, tensor, r);
       Tick end = response.end;
       arrival.first = std::min(arrival.first, response.first_data);
@@ -283,12 +299,14 @@ void KernelPlayer::StoreStep(Group* g) {
   const KernelPass& pass = kernel_.passes[g->pass];
   if (pass.stores.empty()) return;
   const Tick now = events_.now();
-  const std::int64_t first = RangeOf(g->pass, g->tile).first;
+  const std::int64_t first = RangeOf(*g, g->pass, g->tile).first;
   for (const std::uint16_t id : pass.stores) {
     const OperandStream& stream = kernel_.streams[id];
     for (std::size_t m = 0; m < g->sms.size(); ++m) {
-      const Rectangle r = RectangleOf(stream, program_.tensors[stream.tensor], PlaceIn(g->tile, m),
-                                      first + g->step);
+      CtaPlace place = PlaceIn(g->tile, m);
+      if (StreamK()) place.split = SlotOf(*g, g->pass, g->step);
+      const Rectangle r =
+          RectangleOf(stream, program_.tensors[stream.tensor], place, first + g->step);
       g->stored = std::max(g->stored, sms_[g->sms[m]]->Store(now, now, stream.tensor, r));
     }
   }
@@ -331,15 +349,24 @@ void KernelPlayer::Drain(std::uint32_t group) {
 void KernelPlayer::Finish(std::uint32_t group) {
   Group& g = groups_[group];
   g.waiting_since = events_.now();
+  if (StreamK() && g.pass == 0) {
+    AfterShare(group);
+    return;
+  }
+  if (StreamK() && g.pass == kStoreSums) {
+    SumsStored(g.tile);
+    g.pass = kResults;  // which the tile's owner writes
+  }
   if (++g.pass < kernel_.passes.size()) {
     BeginPass(group);
     return;
   }
   for (const std::uint32_t s : g.sms) {
-    sms_[s]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share);
+    if (!StreamK()) sms_[s]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share);
   }
-  if (kernel_.persistent && g.tile + groups_in_grid_ < tiles_) {
-    g.tile += groups_in_grid_;
+  const std::int64_t next = NextTile(g, g.tile);
+  if (next >= 0) {
+    g.tile = next;
     g.pass = 0;
     BeginPass(group);
     return;

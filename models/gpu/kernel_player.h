@@ -73,7 +73,9 @@ class KernelPlayer : public LaunchPlayer {
   struct Group {
     std::vector<std::uint32_t> sms, lanes;
     Tick begin = 0;
+    std::int64_t number = 0;  ///< in the order of starting
     std::int64_t first_tile = 0, tile = 0;
+    bool waits_for_sums = false;  ///< of other CTAs (stream-K)
     std::size_t pass = 0;
     std::int64_t step = 0, steps = 0;
     /// Of the first pass, whose loads run ahead into the next tile where a kernel is persistent,
@@ -105,7 +107,18 @@ class KernelPlayer : public LaunchPlayer {
   void Retire(std::uint32_t group);
   void WatchWindows();
   CtaPlace PlaceIn(std::int64_t tile, std::size_t member) const;
-  StepRange RangeOf(std::size_t pass, std::int64_t tile) const;
+  StepRange RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const;
+  std::int64_t NextTile(const Group& g, std::int64_t tile) const;
+  // Stream-K (kernel_player_stream_k.cpp)
+  bool StreamK() const { return kernel_.stream_k_ctas > 0; }
+  std::int64_t FirstStepOf(std::int64_t number) const;
+  std::int64_t LastOf(std::int64_t tile) const;
+  std::int64_t StreamKSteps(const Group& g, std::size_t pass, std::int64_t tile) const;
+  StepRange ShareOf(const Group& g, std::int64_t tile) const;
+  std::int64_t SlotOf(const Group& g, std::size_t pass, std::int64_t step) const;
+  void AfterShare(std::uint32_t group);
+  void SumsStored(std::int64_t tile);
+  static constexpr std::size_t kStoreSums = 1, kAddSums = 2, kResults = 3;
   bool StartGroup(const std::vector<std::uint32_t>& sms, Tick now);
 
   template <void (KernelPlayer::*Method)(std::uint32_t)>
@@ -136,6 +149,7 @@ class KernelPlayer : public LaunchPlayer {
   Tick window_begin_ = 0, window_length_ = 0;
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
+  std::vector<std::int64_t> sums_stored_;  ///< by tile
 };
 
 }  // namespace siliscope

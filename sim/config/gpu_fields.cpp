@@ -248,6 +248,8 @@ void VisitLibrary(FieldVisitor& v, KernelLibrarySpec& s) {
             "and of a shorter contraction, which is not worth splitting");
   v.Integer("split_from_k", s.split_from_k, {0, 1 << 30}, kOptional,
             "shorter contractions are never split over CTAs");
+  v.Flag("stream_k", s.stream_k, kOptional,
+         "kernels of single warps' Tensor Core instructions may share out steps instead of tiles");
   v.EndSection();
 }
 

@@ -193,6 +193,10 @@ struct GpuKernel {
   std::int64_t shared_bytes = 0;
   std::int64_t cluster_rows = 1, cluster_columns = 1;
   bool persistent = false;  ///< one CTA a slot walks the tiles of the grid
+  /// Stream-K (Osama et al., PPoPP 2023): so many CTAs share the steps of all tiles evenly. Its
+  /// passes are the product, partial sums stored, partial sums of others added, and the results. Who
+  /// has a tile's first step waits for the others' sums and writes the results. 0 = whole tiles.
+  std::int64_t stream_k_ctas = 0;
   bool cycle_zoom = false;  ///< always: its time depends on what single loads find in L1
   GridMap grid;
   std::vector<OperandStream> streams;

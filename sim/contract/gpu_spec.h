@@ -171,6 +171,7 @@ struct KernelLibrarySpec {
   std::int64_t large_tile_from_ctas = 0;
   std::int64_t large_tile_below_k = 0;
   std::int64_t split_from_k = 0;  ///< shorter contractions are never split over CTAs
+  bool stream_k = false;          ///< products may be shared out by steps instead of tiles
 };
 
 struct GpuSpec {

@@ -56,19 +56,20 @@ class Trial {
     problem_.c = Keep(problem.c);
     for (std::uint32_t& operand : problem_.epilogue_operands) operand = Keep(operand);
     const MachineSpec& machine = lowering.machine();
-    if (tile.split == 1) {
+    if (tile.split == 1 && !tile.stream_k) {
       Launch(MakeGemmKernel(machine, problem_, tile, 0));
       return;
     }
     GpuTensor sums = program_.gpu.tensors[problem_.c];
     sums.name = "partial_sums";
     sums.address = free_;
-    sums.rows = problem.m * tile.split;
-    sums.row_bytes = problem.n * 4;
+    sums.rows = tile.stream_k ? machine.gpu.sms * tile.bm : problem.m * tile.split;
+    sums.row_bytes = 4 * (tile.stream_k ? tile.bn : problem.n);
     sums.granule_rows = GranuleRows(sums.row_bytes);
     const auto at = static_cast<std::uint32_t>(program_.gpu.tensors.size());
     program_.gpu.tensors.push_back(sums);
     Launch(MakeGemmKernel(machine, problem_, tile, at));
+    if (tile.stream_k) return;
     Launch(
         MakeReductionKernel(machine, sums, at, problem_.c, tile.split, problem.m, problem.c_bytes));
   }

@@ -119,6 +119,11 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   const double waves = std::ceil(ctas / slots);
   cycles += group ? prologue + waves * epilogue
                   : (prologue + epilogue) * (resident > 1 ? std::max(1.0, waves * 0.7) : waves);
+  if (t.stream_k) {  // no partial wave, but sums of tiles that end in the middle go through L2
+    const double shares = std::ceil(ctas * steps / sms);
+    cycles = prologue + shares * step_of(1) + epilogue + 2 * bm * bn * 4 / 40 +
+             2 * static_cast<double>(gpu.l2.far_latency_cycles);
+  }
   const double activations = m * k * p.a_bytes * batch + m * n * p.c_bytes * batch;
   const double l2_size = static_cast<double>(gpu.l2.size_bytes);
   double bytes = p.weights_cold || weights > l2_size ? weights : 0;

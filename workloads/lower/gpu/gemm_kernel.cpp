@@ -30,6 +30,7 @@ std::string NameOf(const GemmProblem& p, const GemmTile& t) {
   if (t.cluster_rows * t.cluster_columns > 1) {
     name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
   }
+  if (t.stream_k) name += "_streamk";
   if (t.split > 1) name += fmt::format("_splitk{}", t.split);
   return name;
 }
@@ -178,6 +179,8 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
                      : 2;
     if (static_cast<double>(t.stages) * stage + 1024 > room) continue;
     AddSplits(machine, p, t, tiles);
+    t.stream_k = machine.gpu.library.stream_k && p.batch == 1 && p.a_steps.empty();
+    if (t.stream_k) tiles->push_back(t);
   }
 }
 
@@ -257,6 +260,31 @@ std::vector<GemmTile> GemmTiles(const MachineSpec& machine, const GemmProblem& p
   return tiles;
 }
 
+namespace {
+
+/// Between the product and its results: partial sums that go to the workspace or come from there,
+/// a tile of 32-bit sums for each CTA.
+void AddStreamK(const MachineSpec& machine, const GemmTile& t, std::uint32_t workspace,
+                GpuKernel* k) {
+  k->persistent = true;
+  k->stream_k_ctas = machine.gpu.sms;
+  const KernelPass results = k->passes.back();
+  OperandStream sums;
+  sums.tensor = workspace;
+  sums.rows = sums.row_step = std::max<std::int64_t>(1, t.bm / results.steps);
+  sums.row_bytes = 4 * t.bn;
+  sums.row_split = t.bm;
+  const auto stream = static_cast<std::uint16_t>(k->streams.size());
+  k->streams.push_back(sums);
+  KernelPass store, add;
+  store.steps = add.steps = results.steps;
+  store.stores = {stream};
+  add.loads = {stream};
+  k->passes = {k->passes.front(), store, add, results};
+}
+
+}  // namespace
+
 GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
                          const GemmTile& tile, std::uint32_t workspace) {
   if (tile.kind == GemmTile::Kind::kGemv) return MakeGemvKernel(machine, problem, tile);
@@ -270,6 +298,7 @@ GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
     // Splits follow each other in the workspace as batches do.
     kernel.streams[2].row_split = p.m;
   }
+  if (tile.stream_k) AddStreamK(machine, tile, workspace, &kernel);
   switch (tile.kind) {
     case GemmTile::Kind::kSimt:
       WriteSimtGemm(machine, p, tile, &kernel);

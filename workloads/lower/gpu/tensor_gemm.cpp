@@ -60,6 +60,7 @@ class TensorGemmWriter {
     for (std::int64_t kk = 0; kk < s_.k_instructions; ++kk) Products(kk);
     EndStep();
     b_.LoopPass(loop, 0);
+    if (t_.stream_k) PartialSums();
     Epilogue();
     kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
     const int scratch = async_ ? 0 : static_cast<int>(4 * (a_copies_ + b_copies_));
@@ -114,7 +115,7 @@ class TensorGemmWriter {
   }
   /// Of a warp, in a step of the epilogue.
   int Values() const {
-    return std::max(1, accumulators_ / static_cast<int>(kernel_->passes[1].steps));
+    return std::max(1, accumulators_ / static_cast<int>(kernel_->passes.back().steps));
   }
   int Stores() const {
     return std::max(1, static_cast<int>(Values() * 32 * p_.c_bytes / 512 + 0.99));
@@ -213,9 +214,39 @@ class TensorGemmWriter {
     move_up_to(moves);
   }
 
+  /// Sums as they lie in the registers, to the workspace or added from it, a band a step.
+  void PartialSums() {
+    WarpAccess sums;
+    sums.stream = static_cast<std::uint16_t>(kernel_->streams.size() - 1);
+    sums.bytes_per_lane = 16;
+    sums.warp_bytes = 512;
+    const std::uint16_t access = b_.Access(sums);
+    const int moves = std::max(1, Values() / 4);
+    b_.Phase(1);
+    std::int32_t loop = b_.Here();
+    for (int i = 0; i < moves; ++i) {
+      b_.Memory(WarpOpcode::kStoreGlobal, access, std::min(250, acc_ + 4 * i), 4);
+    }
+    b_.Overhead(4, 8);
+    b_.LoopPass(loop, 1);
+    b_.Phase(2);
+    loop = b_.Here();
+    for (int i = 0; i < moves; ++i) {
+      b_.Memory(WarpOpcode::kLoadGlobal, access, kFragments + 4 * (i % 4), 4);
+    }
+    for (int i = 0; i < 4 * moves; ++i) {
+      const int sum = std::min(254, acc_ + i);
+      b_.Add(WarpOpcode::kFp32, sum, kFragments + i % 16, sum);
+    }
+    b_.Overhead(4, 8);
+    b_.LoopPass(loop, 2);
+  }
+
+  int last_pass() const { return static_cast<int>(kernel_->passes.size()) - 1; }
+
   /// A band of each warp's rows a step: convert, through shared memory to whole rows, store.
   void Epilogue() {
-    b_.Phase(1);
+    b_.Phase(last_pass());
     const std::int32_t loop = b_.Here();
     const int values = Values();
     for (int i = 0; i < std::max(1, values / 2); ++i) {
@@ -238,7 +269,7 @@ class TensorGemmWriter {
                 kFragments + 4 * (i % 8), 4);
     }
     b_.Overhead(4, 8);
-    b_.LoopPass(loop, 1);
+    b_.LoopPass(loop, last_pass());
   }
 
   const MachineSpec& machine_;
