@@ -85,10 +85,11 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     for (const double drain : one.drains) drains += drain;
   }
   cost.start_cycles = one.start;
-  const auto latency = static_cast<double>(gpu.sm.l1.latency_cycles);
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
     const KernelPass& pass = kernel.passes[p];
-    const bool loads = !pass.loads.empty();
+    const auto latency = static_cast<double>(pass.peer_bytes > 0 ? gpu.sm.peer_latency_cycles
+                                                                 : gpu.sm.l1.latency_cycles);
+    const bool loads = !pass.loads.empty() || pass.peer_bytes > 0;
     PassCost c;
     c.interval_cycles = std::min(together[p] / static_cast<double>(co_resident), alone[p]);
     // The latency of the memory is the chip's: a ring of one exposes it in every step where warps

@@ -26,11 +26,12 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
       clock_(clock),
       owner_(owner),
       clusters_(kernel_.grid),
-      members_(kernel_.cluster_rows * kernel_.cluster_columns),
+      members_(kernel_.cluster_rows * kernel_.cluster_columns * kernel_.cluster_splits),
       share_(1.0 / static_cast<double>(std::max<std::int64_t>(1, occupancy.ctas))),
       slots_(MakeClusterSlots(gpu, members_)) {
   clusters_.rows = CeilDivide(kernel_.grid.rows, kernel_.cluster_rows);
   clusters_.columns = CeilDivide(kernel_.grid.columns, kernel_.cluster_columns);
+  clusters_.splits = CeilDivide(kernel_.grid.splits, kernel_.cluster_splits);
   tiles_ = clusters_.Ctas();
   l1_bytes_ = gpu.sm.l1.size_bytes;
   if (gpu.sm.l1.unified) {
@@ -51,7 +52,10 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
 
 CtaPlace KernelPlayer::PlaceIn(std::int64_t tile, std::size_t member) const {
   CtaPlace place = PlaceOf(clusters_, tile);
-  const auto m = static_cast<std::int64_t>(member);
+  const std::int64_t tile_members = kernel_.cluster_rows * kernel_.cluster_columns;
+  const std::int64_t m = static_cast<std::int64_t>(member) % tile_members;
+  place.split = place.split * kernel_.cluster_splits +
+                static_cast<std::int64_t>(member) / tile_members;
   place.i = place.i * kernel_.cluster_rows + m / kernel_.cluster_columns;
   place.j = place.j * kernel_.cluster_columns + m % kernel_.cluster_columns;
   return place;
@@ -175,7 +179,7 @@ bool KernelPlayer::MoreLoads(Group* g) const {
 void KernelPlayer::IssueLoads(std::uint32_t group) {
   Group& g = groups_[group];
   const KernelPass& pass = kernel_.passes[g.pass];
-  if (pass.loads.empty() || g.issuing || !MoreLoads(&g)) return;
+  if (!pass.Loads() || g.issuing || !MoreLoads(&g)) return;
   Ring& ring = g.ring();
   const std::int64_t before = sms_[g.sms.front()]->loaded_bytes();
   ring.arrivals.push_back(LoadStep(&g, g.pass, ring.load.tile, ring.load.step));
@@ -227,7 +231,10 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
       if (copy) continue;
       CtaPlace place = PlaceIn(tile, m);
       if (StreamK()) place.split = SlotOf(*g, pass, step);
-      const Rectangle r = RectangleOf(stream, tensor, place, first + step);
+      const std::int64_t own = kernel_.cluster_splits > 1
+                                   ? StepsOf(kernel_, kernel_.passes[pass], place).first
+                                   : first;
+      const Rectangle r = RectangleOf(stream, tensor, place, own + step);
       const L2Response response = sms_[g->sms[m]]->Load(now, now, stream.tensor, tensor, r);
       Tick end = response.end;
       arrival.first = std::min(arrival.first, response.first_data);
@@ -244,6 +251,18 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
       if (end > arrival.ready) {
         arrival.ready = end;
         queued = response.queued + (end - response.end);
+      }
+    }
+  }
+  if (kernel_.passes[pass].peer_bytes > 0) {  // an equal part from each of the others
+    const auto others = static_cast<std::int64_t>(g->sms.size()) - 1;
+    for (std::size_t m = 0; m < g->sms.size(); ++m) {
+      for (std::size_t o = 0; o < g->sms.size(); ++o) {
+        if (o == m) continue;
+        const Tick end = sms_[g->sms[m]]->LoadFrom(*sms_[g->sms[o]], now,
+                                                   kernel_.passes[pass].peer_bytes / others);
+        arrival.ready = std::max(arrival.ready, end);
+        arrival.first = std::min(arrival.first, end);
       }
     }
   }
@@ -270,7 +289,7 @@ Tick KernelPlayer::WhenReady(Group& g) const {
 void KernelPlayer::TryCompute(std::uint32_t group) {
   Group& g = groups_[group];
   const KernelPass& pass = kernel_.passes[g.pass];
-  const bool loads = !pass.loads.empty();
+  const bool loads = pass.Loads();
   Tick ready = g.floor;
   if (loads) ready = std::max(ready, WhenReady(g));
   const Tick now = events_.now();
@@ -320,7 +339,7 @@ void KernelPlayer::StepDone(std::uint32_t group) {
   ++g.step;
   IssueLoads(group);
   if (g.step < g.steps) {
-    g.starved = !kernel_.passes[g.pass].loads.empty() && g.ring().arrivals.empty();
+    g.starved = kernel_.passes[g.pass].Loads() && g.ring().arrivals.empty();
     if (!g.starved) TryCompute(group);
   } else {
     Drain(group);

@@ -60,6 +60,19 @@ L2Response Sm::Receive(const L2Response& fetched, const Rectangle& rectangle) {
   return response;
 }
 
+Tick Sm::LoadFrom(Sm& peer, Tick now, std::int64_t bytes) {
+  const Tick half = clock_.Cycles(static_cast<std::uint64_t>(spec_.peer_latency_cycles / 2));
+  const auto crossing = [&](std::int64_t width) {
+    return clock_.Cycles(static_cast<double>(bytes) / static_cast<double>(width));
+  };
+  const Tick out = crossing(spec_.l1.store_bytes_per_cycle);
+  const Tick sent = peer.drain_.ReserveTurn(now, now + half, out) + out;
+  const Tick in = crossing(spec_.l1.fill_bytes_per_cycle);
+  const Tick start = fill_.ReserveTurn(now, now + half, in);
+  loaded_bytes_ += bytes;
+  return std::max(sent, start + in) + half;
+}
+
 Tick Sm::Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
   if (rectangle.rows <= 0) return when;
   const Tick duration = clock_.Cycles(static_cast<double>(Sectors(rectangle)) /

@@ -46,6 +46,9 @@ class Sm : public sc_core::sc_module {
                   const Rectangle& rectangle);
   /// The same data, fetched by another SM of the cluster: only this SM's port is taken.
   L2Response Receive(const L2Response& fetched, const Rectangle& rectangle);
+  /// `bytes` from the shared memory of another SM of the cluster, which sends them as they come;
+  /// returns when the last is there.
+  Tick LoadFrom(Sm& peer, Tick now, std::int64_t bytes);
   /// Returns when the data is in L2.
   Tick Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle);
 

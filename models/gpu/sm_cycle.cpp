@@ -216,6 +216,7 @@ void SmCycle::Prepare(std::uint32_t index) {
     case WarpOpcode::kLoadGlobal:
     case WarpOpcode::kStoreGlobal:
     case WarpOpcode::kAtomic:
+    case WarpOpcode::kLoadPeer:
     case WarpOpcode::kLoadShared:
     case WarpOpcode::kStoreShared:
     case WarpOpcode::kAsyncCopy:
@@ -300,6 +301,9 @@ void SmCycle::Issue(std::uint32_t index) {
     case WarpOpcode::kAtomic:
     case WarpOpcode::kAsyncCopy:
       GlobalAccess(&w, in);
+      break;
+    case WarpOpcode::kLoadPeer:
+      PeerAccess(&w, in);
       break;
     case WarpOpcode::kLoadConstant:
       if (constants_ready_ == kBlocked) {  // the first touch misses

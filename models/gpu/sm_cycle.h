@@ -225,6 +225,7 @@ class SmCycle {
   void GroupMma(Warp* w, const WarpInstruction& in);
   void SharedAccess(Warp* w, const WarpInstruction& in);
   void GlobalAccess(Warp* w, const WarpInstruction& in);
+  void PeerAccess(Warp* w, const WarpInstruction& in);
   std::uint64_t MovePastL1(const std::vector<TouchedLine>& lines, std::uint64_t cycle);
   void BulkCopy(Warp* w, const WarpInstruction& in);
   void AtBarrier(std::uint32_t warp, const WarpInstruction& in);
@@ -280,7 +281,7 @@ class SmCycle {
   std::vector<std::vector<std::int64_t>> wavefronts_;  ///< by role and access, shared memory
   double tensor_rate_;  ///< multiply-accumulates of a sub-core in a cycle
   std::uint64_t now_ = 0;
-  std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, constants_ready_ = kBlocked;
+  std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, peers_free_ = 0, constants_ready_ = kBlocked;
   std::vector<Warp> warps_;
   std::vector<std::uint32_t> free_warps_;
   std::vector<Team> teams_;

@@ -39,6 +39,19 @@ void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
         IssueSlot::kShortScoreboard);
 }
 
+/// Over the network between the SMs of a cluster, past the L1. The other SM is taken to be free.
+void SmCycle::PeerAccess(Warp* w, const WarpInstruction& in) {
+  const WarpAccess& access = ProgramOf(*w).accesses[in.access];
+  const std::uint64_t bytes = std::uint64_t{Lanes(*w, in)} * access.bytes_per_lane;
+  const auto width = static_cast<std::uint64_t>(sm_.l1.fill_bytes_per_cycle);
+  const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
+  counters_.shared_bytes += bytes;
+  const std::uint64_t start = TakeMemoryPipe(w, 1);
+  peers_free_ = std::max(peers_free_, start) + passes;
+  Write(w, in, peers_free_ + static_cast<std::uint64_t>(sm_.peer_latency_cycles),
+        IssueSlot::kLongScoreboard);
+}
+
 void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
                            std::vector<TouchedLine>* lines) {
   const WarpAccess& access = ProgramOf(w).accesses[in.access];

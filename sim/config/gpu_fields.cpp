@@ -132,6 +132,8 @@ void VisitSm(FieldVisitor& v, SmSpec& s) {
   v.Integer("bulk_issue", s.bulk_issue_cycles, kCycles, kOptional, "cycles to issue one bulk copy");
   v.Integer("mbarrier", s.mbarrier_cycles, kCycles, kOptional,
             "cycles from the last arrival to the waiting warp");
+  v.Integer("peer_latency", s.peer_latency_cycles, kCycles, kOptional,
+            "cycles of a load from the shared memory of another SM of the cluster");
 }
 
 void VisitTensorCore(FieldVisitor& v, TensorCoreSpec& s) {
@@ -248,6 +250,8 @@ void VisitLibrary(FieldVisitor& v, KernelLibrarySpec& s) {
             "and of a shorter contraction, which is not worth splitting");
   v.Integer("split_from_k", s.split_from_k, {0, 1 << 30}, kOptional,
             "shorter contractions are never split over CTAs");
+  v.Flag("cluster_split", s.cluster_split, kOptional,
+         "warp-group kernels may split k over a cluster and add up through its shared memories");
   v.Flag("stream_k", s.stream_k, kOptional,
          "kernels of single warps' Tensor Core instructions may share out steps instead of tiles");
   v.EndSection();

@@ -29,6 +29,7 @@ enum class WarpOpcode : std::uint8_t {
   kAtomic,
   kLoadShared,
   kStoreShared,
+  kLoadPeer,  ///< shared memory of another CTA of the cluster (distributed shared memory)
   kLoadConstant,
   kAsyncCopy,  ///< cp.async: global to shared memory, past the registers
   kAsyncCommit,
@@ -62,6 +63,7 @@ inline const char* WarpOpcodeName(WarpOpcode op) {
                                            "atomic",
                                            "load shared",
                                            "store shared",
+                                           "load peer",
                                            "load constant",
                                            "cp.async",
                                            "cp.async commit",
@@ -164,6 +166,8 @@ struct KernelPass {
   bool through_l1 = false;   ///< plain loads, which leave their lines in L1
   bool rereads = false;      ///< loads what an earlier pass has loaded
   std::int32_t touches = 0;  ///< with `through_l1`: number of the step's lines among the CTA's
+  std::int64_t peer_bytes = 0;  ///< that a CTA loads in a step from others of its cluster
+  bool Loads() const { return !loads.empty() || peer_bytes > 0; }
 };
 
 /// CTAs of a grid: tiles of i x j, batches and splits, and the order in which they start.
@@ -192,6 +196,7 @@ struct GpuKernel {
   std::int64_t registers_per_thread = 32;
   std::int64_t shared_bytes = 0;
   std::int64_t cluster_rows = 1, cluster_columns = 1;
+  std::int64_t cluster_splits = 1;  ///< splits of one tile that make a cluster
   bool persistent = false;  ///< one CTA a slot walks the tiles of the grid
   /// Stream-K (Osama et al., PPoPP 2023): so many CTAs share the steps of all tiles evenly. Its
   /// passes are the product, partial sums stored, partial sums of others added, and the results. Who

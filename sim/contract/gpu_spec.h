@@ -111,6 +111,7 @@ struct SmSpec {
   bool tensor_memory_access = false;    ///< TMA, mbarriers and clusters
   std::int64_t bulk_issue_cycles = 32;  ///< of one TMA instruction
   std::int64_t mbarrier_cycles = 30;    ///< from the last arrival to the waiting warp
+  std::int64_t peer_latency_cycles = 180;  ///< of a load from another SM's shared memory
 };
 
 struct L2Spec {
@@ -172,6 +173,7 @@ struct KernelLibrarySpec {
   std::int64_t large_tile_below_k = 0;
   std::int64_t split_from_k = 0;  ///< shorter contractions are never split over CTAs
   bool stream_k = false;          ///< products may be shared out by steps instead of tiles
+  bool cluster_split = false;     ///< splits may be added up inside of a cluster
 };
 
 struct GpuSpec {

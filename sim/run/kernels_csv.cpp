@@ -40,7 +40,8 @@ std::string KernelsCsv(const SimulationResult& result) {
                                     k.tile,
                                     count(k.grid.rows) + "x" + count(k.grid.columns) + "x" +
                                         count(k.grid.batch * k.grid.splits),
-                                    count(k.cluster_rows) + "x" + count(k.cluster_columns),
+                                    count(k.cluster_rows) + "x" + count(k.cluster_columns) +
+                                        (k.cluster_splits > 1 ? "x" + count(k.cluster_splits) : ""),
                                     count(r.ctas),
                                     NumberText(r.waves),
                                     count(r.ctas_per_sm),

@@ -56,7 +56,7 @@ class Trial {
     problem_.c = Keep(problem.c);
     for (std::uint32_t& operand : problem_.epilogue_operands) operand = Keep(operand);
     const MachineSpec& machine = lowering.machine();
-    if (tile.split == 1 && !tile.stream_k) {
+    if ((tile.split == 1 || tile.cluster_split) && !tile.stream_k) {
       Launch(MakeGemmKernel(machine, problem_, tile, 0));
       return;
     }

@@ -53,7 +53,8 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   const bool simt = t.kind == GemmTile::Kind::kSimt;
   const bool group = t.kind == GemmTile::Kind::kGroup;
   const double ctas = CeilDivide(m, bm) * CeilDivide(n, bn) * batch * split;
-  const double cluster = static_cast<double>(t.cluster_rows * t.cluster_columns);
+  const double cluster =
+      static_cast<double>(t.cluster_rows * t.cluster_columns * (t.cluster_split ? t.split : 1));
   const double resident = group ? 1 : ResidentCtas(gpu.sm, t, p);
   double macs_per_cycle = 4.0 * 32.0 / static_cast<double>(gpu.sm.fp32.interval_cycles) *
                           static_cast<double>(gpu.sm.subcores) / 4;
@@ -133,6 +134,10 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
       std::min(ctas, groups * resident) * static_cast<double>(t.stages) * step_bytes;
   const double reached = std::min(dram, in_flight / (1.9 * dram_latency));
   double seconds = std::max(cycles / clock, bytes / reached + (prologue + epilogue) / clock);
+  if (t.cluster_split) {  // sums pass between the SMs of a cluster
+    return std::max(seconds, weights / dram) +
+           (2 * static_cast<double>(gpu.sm.peer_latency_cycles) + bm * bn * 4 / 32) / clock;
+  }
   if (split > 1) {
     seconds += gpu.launch.graph_s + 1.5e-6 + split * m * n * 4 / (l2_total * clock * 0.5);
   }

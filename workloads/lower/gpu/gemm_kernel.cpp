@@ -31,6 +31,7 @@ std::string NameOf(const GemmProblem& p, const GemmTile& t) {
     name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
   }
   if (t.stream_k) name += "_streamk";
+  if (t.cluster_split) name += "_cluster";
   if (t.split > 1) name += fmt::format("_splitk{}", t.split);
   return name;
 }
@@ -203,6 +204,14 @@ void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p, std::vector
       t.cluster_rows = rows, t.cluster_columns = columns;
       AddSplits(machine, p, t, tiles);
     }
+    t.cluster_rows = t.cluster_columns = 1;
+    for (const std::int64_t z : {2, 4, 8}) {
+      if (!machine.gpu.library.cluster_split || p.batch > 1 || !p.a_steps.empty()) break;
+      if (p.k / z < 256 || bm % (16 * z) != 0) continue;
+      t.split = z;
+      t.cluster_split = true;
+      tiles->push_back(t);
+    }
   }
 }
 
@@ -283,12 +292,28 @@ void AddStreamK(const MachineSpec& machine, const GemmTile& t, std::uint32_t wor
   k->passes = {k->passes.front(), store, add, results};
 }
 
+/// Between the product and its results: each CTA of the cluster adds up its part of the tile from
+/// the sums of all, and writes that part.
+void AddClusterSplit(const GemmTile& t, GpuKernel* k) {
+  k->cluster_splits = t.split;
+  KernelPass& results = k->passes.back();
+  const std::int64_t steps = std::max<std::int64_t>(1, results.steps / t.split);
+  OperandStream& c = k->streams[results.stores.front()];
+  c.rows = c.row_step = std::max<std::int64_t>(1, t.bm / t.split / steps);
+  c.row_split = t.bm / t.split;
+  results.steps = steps;
+  KernelPass add;
+  add.steps = 1;
+  add.peer_bytes = t.bm * t.bn * 4 / t.split * (t.split - 1);
+  k->passes = {k->passes.front(), add, results};
+}
+
 }  // namespace
 
 GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
                          const GemmTile& tile, std::uint32_t workspace) {
   if (tile.kind == GemmTile::Kind::kGemv) return MakeGemvKernel(machine, problem, tile);
-  const bool split = tile.split > 1;
+  const bool split = tile.split > 1 && !tile.cluster_split;
   GemmProblem p = problem;
   if (split) p.c_bytes = 4, p.epilogue_operations = 0;
   const bool through_registers =
@@ -298,6 +323,7 @@ GpuKernel MakeGemmKernel(const MachineSpec& machine, const GemmProblem& problem,
     // Splits follow each other in the workspace as batches do.
     kernel.streams[2].row_split = p.m;
   }
+  if (tile.cluster_split) AddClusterSplit(tile, &kernel);
   if (tile.stream_k) AddStreamK(machine, tile, workspace, &kernel);
   switch (tile.kind) {
     case GemmTile::Kind::kSimt:

@@ -56,6 +56,26 @@ WarpProgram Producer(const GemmProblem& p, const GemmTile& tile) {
   return b.Finish();
 }
 
+/// Sums go to shared memory; when all CTAs of the cluster have got there, each loads its part of
+/// the others' and adds it.
+void AddSumsOfCluster(WarpProgramBuilder& b, const GroupShape& s, const GpuKernel& kernel,
+                      std::uint16_t shared) {
+  const auto all = static_cast<int>(s.accumulators / 4);  // stores of 16 bytes a thread
+  const auto splits = static_cast<int>(kernel.cluster_splits);
+  for (int i = 0; i < all; ++i) b.Memory(WarpOpcode::kStoreShared, shared, 64 + i % 128, 4);
+  WarpInstruction& barrier = b.WithOperand(WarpOpcode::kBarrier, 2);
+  barrier.trips = static_cast<std::int32_t>(s.groups * 4);
+  const std::int32_t loop = b.Here();
+  const int part = std::max(1, all / splits);
+  for (int peer = 1; peer < splits; ++peer) {
+    for (int i = 0; i < part; ++i) b.Memory(WarpOpcode::kLoadPeer, shared, 24 + 4 * (i % 8), 4);
+    for (int i = 0; i < 4 * part; ++i) {
+      b.Add(WarpOpcode::kFp32, 64 + i % 128, 24 + i % 32, 64 + i % 128);
+    }
+  }
+  b.LoopPass(loop, 1);
+}
+
 WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel& kernel) {
   WarpProgramBuilder b;
   WarpAccess operands;
@@ -83,10 +103,13 @@ WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel&
   b.WithOperand(WarpOpcode::kArrive, kEmpty);
   b.Overhead(2, 8);
   b.LoopPass(loop, 0);
+  const int last = static_cast<int>(kernel.passes.size()) - 1;
   b.Phase(1);
   b.WithOperand(WarpOpcode::kGroupMmaWait, 0);
+  if (kernel.cluster_splits > 1) AddSumsOfCluster(b, s, kernel, shared);
+  if (last > 1) b.Phase(last);
   const std::int32_t epilogue = b.Here();
-  const auto steps = static_cast<int>(kernel.passes[1].steps);
+  const auto steps = static_cast<int>(kernel.passes.back().steps * kernel.cluster_splits);
   const int values = std::max(2, static_cast<int>(s.accumulators) / steps);
   for (int i = 0; i < values / 2; ++i) b.Add(WarpOpcode::kFp32, 24 + i % 16, 64 + i % 128);
   for (int i = 0; i < p.epilogue_operations * values; ++i) {
@@ -100,7 +123,7 @@ WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel&
   barrier.trips = static_cast<std::int32_t>(s.groups * 4);
   b.Add(WarpOpcode::kUniform, 8);  // one thread starts the bulk store
   b.Overhead(2, 8);
-  b.LoopPass(epilogue, 1);
+  b.LoopPass(epilogue, last);
   return b.Finish();
 }
 

@@ -33,7 +33,7 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
     lowering.Launch(index, MakeGemmKernel(machine, p, tile, sums));
     return;
   }
-  if (tile.split == 1) {
+  if (tile.split == 1 || tile.cluster_split) {
     lowering.Launch(index, MakeGemmKernel(machine, p, tile, 0));
     return;
   }
