@@ -185,6 +185,12 @@ void DramChannel::KeepGap(Tick begin, Tick end) {
   s.last_gap_end = std::max(s.last_gap_end, end);
 }
 
+/// Each row begins with another bank, so that vectors that lie a multiple of all banks apart don't
+/// meet in one (after Zhang et al., "A Permutation-based Page Interleaving Scheme", MICRO 2000).
+std::int64_t DramChannel::BankTurn(std::int64_t row) {
+  return static_cast<std::int64_t>((static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >> 48);
+}
+
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
   DramChannelState& s = state_;
   if (bank_refresh_ > 0) {
@@ -198,8 +204,9 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     const std::int64_t in_groups = bank_groups_.Quotient(span);
     const std::int64_t in_rows = grains_per_row_.Quotient(in_groups);
     row = banks_per_group_.Quotient(in_rows);
-    bank_index = (in_rows - row * banks_per_group_.value()) * bank_groups_.value() + span -
-                 in_groups * bank_groups_.value();
+    std::int64_t in_group = in_rows - row * banks_per_group_.value();
+    if (mapping_.hashed) in_group = banks_per_group_.Remainder(in_group + BankTurn(row));
+    bank_index = in_group * bank_groups_.value() + span - in_groups * bank_groups_.value();
   } else {
     row = banks_per_group_.Quotient(span);
     bank_index = span - row * banks_per_group_.value();

@@ -70,6 +70,7 @@ class DramChannel {
   Tick Perform(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
   void DrainWrites(Tick ready);
   void CloseRows(Tick when);
+  static std::int64_t BankTurn(std::int64_t row);
   Tick Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
   void RefreshBefore(Tick when);
   void RefreshBanksBefore(Tick when);
