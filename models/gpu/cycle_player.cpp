@@ -72,6 +72,15 @@ std::uint64_t ChipSmMemory::Write(std::uint64_t cycle, const TouchedLine& line) 
   return CycleOf(end);
 }
 
+std::uint64_t ChipSmMemory::Atomic(std::uint64_t cycle, const TouchedLine& line,
+                                   std::int64_t on_one_address) {
+  const std::uint32_t tensor = TensorAt(line.address);
+  const Tick end = sm_.Atomic(events_.now(), origin_ + clock_.Cycles(cycle), tensor,
+                              RectangleAt(tensor, line), on_one_address);
+  stored_ = std::max(stored_, end);
+  return CycleOf(end);
+}
+
 std::string CyclePlayer::Refusal(const GpuKernel& kernel) {
   if (kernel.persistent) return kernel.name + " walks several tiles a CTA";
   if (kernel.cluster_rows * kernel.cluster_columns * kernel.cluster_splits > 1) return kernel.name + " runs in clusters";

@@ -24,6 +24,8 @@ class ChipSmMemory : public SmMemory {
 
   std::uint64_t Read(std::uint64_t cycle, const TouchedLine& line) override;
   std::uint64_t Write(std::uint64_t cycle, const TouchedLine& line) override;
+  std::uint64_t Atomic(std::uint64_t cycle, const TouchedLine& line,
+                       std::int64_t on_one_address) override;
   /// When the last store is in L2.
   Tick stored() const { return stored_; }
 

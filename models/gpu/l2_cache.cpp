@@ -50,6 +50,8 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
     }
   }
   for (std::size_t p = 0; p < partitions_; ++p) {
+    state_[p].atomic_units.assign(
+        static_cast<std::size_t>(std::max<std::int64_t>(1, spec.slices / spec.partitions)), 0);
     state_[p].slices.assign(
         static_cast<std::size_t>(std::max<std::int64_t>(1, spec.slices / spec.partitions)), 0);
   }
@@ -155,7 +157,23 @@ L2Response L2Cache::Access(const L2Request& request) {
   if (request.write) {
     response.first = response.end = request.when + 2 * half_near_;
   }
+  if (request.atomics_on_one_address > 0) {
+    const GpuTensor& tensor = tensors_[request.tensor];
+    const std::int64_t address = tensor.address + r.row * tensor.row_bytes + r.byte;
+    response.end = PassAtomicUnit(request, address, at_cache) + half_near_;
+  }
   return response;
+}
+
+/// The slice's unit reads, operates and writes, one operation on an address after the other.
+Tick L2Cache::PassAtomicUnit(const L2Request& request, std::int64_t address, Tick at_cache) {
+  std::vector<Tick>& units = state_[request.partition % partitions_].atomic_units;
+  const std::uint64_t line = static_cast<std::uint64_t>(address / line_bytes_);
+  Tick& unit = units[(line * 0x9e3779b97f4a7c15ULL >> 32) % units.size()];
+  unit = std::max(unit, at_cache) +
+         clock_.Cycles(static_cast<std::uint64_t>(request.atomics_on_one_address *
+                                                  spec_.atomic_interval_cycles));
+  return unit;
 }
 
 void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::uint64_t lines,

@@ -27,6 +27,7 @@ struct L2Request {
   Rectangle rectangle;
   std::size_t partition = 0;  ///< of the SM
   bool write = false;
+  std::int64_t atomics_on_one_address = 0;  ///< operations that follow each other; 0 = plain
 };
 
 struct L2Response {
@@ -102,6 +103,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   };
   struct Partition {
     std::vector<Tick> slices;              ///< when each is free
+    std::vector<Tick> atomic_units;        ///< of each slice, when it is free
     Timeline link;                         ///< inward
     std::vector<std::uint32_t> residents;  ///< granules with lines here
     std::uint32_t uses = 0;
@@ -111,6 +113,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   /// The slices deliver or take lines of a granule; returns when the last has passed.
   Tick PassSlices(std::size_t partition, std::uint32_t granule, std::uint64_t lines,
                   std::int64_t bytes_per_line, Tick asked, Tick at_cache);
+  Tick PassAtomicUnit(const L2Request& request, std::int64_t address, Tick at_cache);
   std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                       std::int64_t granule_column) const;
   static std::uint64_t HomeOf(std::uint32_t granule, std::int64_t lines_per_row);

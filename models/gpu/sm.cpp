@@ -81,6 +81,17 @@ Tick Sm::Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rec
   return l2->Access({asked, sent, tensor, rectangle, partition_, true}).end;
 }
 
+Tick Sm::Atomic(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle,
+                std::int64_t on_one_address) {
+  if (rectangle.rows <= 0) return when;
+  const Tick duration = clock_.Cycles(static_cast<double>(Sectors(rectangle)) /
+                                      static_cast<double>(spec_.l1.store_bytes_per_cycle));
+  const Tick sent = drain_.ReserveTurn(asked, when, duration) + duration;
+  L2Request request{asked, sent, tensor, rectangle, partition_, true};
+  request.atomics_on_one_address = on_one_address;
+  return l2->Access(request).end;
+}
+
 void Sm::Charge(Tick until, Cause cause, std::uint32_t op, bool busy) {
   if (until <= accounted_) return;
   const Tick span = until - accounted_;

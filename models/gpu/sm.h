@@ -52,6 +52,10 @@ class Sm : public sc_core::sc_module {
   /// Returns when the data is in L2.
   Tick Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle);
 
+  /// The same for operations that the L2 does; returns when the old values are back.
+  Tick Atomic(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle,
+              std::int64_t on_one_address);
+
   /// What a CTA waited for before a step.
   struct Wait {
     Tick since = 0;

@@ -137,8 +137,9 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
     }
     case WarpOpcode::kAtomic: {
       std::uint64_t ready = start;
+      const std::int64_t on_one_address = access.lane_stride < 0 ? Lanes(*w, in) : 1;
       for (const TouchedLine& line : touched_) {
-        ready = std::max(ready, memory_.Read(memory_.Write(start++, line), line));
+        ready = std::max(ready, memory_.Atomic(start++, line, on_one_address));
       }
       Write(w, in, ready, IssueSlot::kLongScoreboard);
       break;

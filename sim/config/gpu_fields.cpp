@@ -171,6 +171,8 @@ void VisitL2(FieldVisitor& v, L2Spec& s) {
   v.Integer("slice_width", s.slice_bytes_per_cycle, {1, 1024}, kRequired,
             "bytes a slice delivers in a cycle");
   v.Bytes("fetch", s.fetch_bytes, {32, 4096}, kOptional, "bytes that a miss fetches from memory");
+  v.Integer("atomic_interval", s.atomic_interval_cycles, {1, 1000}, kOptional,
+            "cycles between two atomic operations on one address; assumed 1, as on Maxwell and later");
   v.Integer("replacement_candidates", s.candidates, {1, 64}, kOptional,
             "lines a replacement looks at, of which the longest unused goes; assumed: none is "
             "published, 1 is random, many are least recently used");

@@ -120,6 +120,7 @@ struct L2Spec {
   std::int64_t slices = 1;  ///< of all partitions
   std::int64_t slice_bytes_per_cycle = 64;
   std::int64_t fetch_bytes = 128;  ///< that a miss fetches from memory
+  std::int64_t atomic_interval_cycles = 1;  ///< between two operations on one address
   std::int64_t candidates = 8;  ///< lines that a replacement looks at, to take the longest unused
   double clock_hz = 0;          ///< 0 = the chip's clock
   std::int64_t near_latency_cycles = 200;  ///< of a load that hits, unloaded, L1 passed

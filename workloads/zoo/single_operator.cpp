@@ -195,6 +195,19 @@ void BranchBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->inputs = {Input(graph, "x", {op->Int("ctas", 1) * op->Int("threads", 1)}, Role::kActivation)};
 }
 
+void AtomicBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
+  op->kind = "atomic_benchmark";
+  op->attributes["same"] = std::int64_t{keys.Text("addresses", "own", {"own", "one"}) == "one"};
+  op->attributes["rounds"] = keys.Int("rounds", 16);
+  op->attributes["ctas"] = keys.Int("ctas", 1);
+  op->attributes["threads"] = keys.Int("threads", 128);
+  if (op->Int("threads", 0) > 1024 || op->Int("ctas", 0) > 65536 || op->Int("rounds", 0) > 65536) {
+    throw UserError("atomic: threads is above 1024, or ctas or rounds above 65536");
+  }
+  op->inputs = {Input(graph, "x", {2 * op->Int("ctas", 1) * op->Int("threads", 1)},
+                      Role::kActivation)};
+}
+
 void HostCopyOperator(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->kind = "host_copy";
   op->attributes["to"] = keys.Text("to", "chip", {"chip", "host"});
@@ -216,8 +229,10 @@ struct ListedOperator {
   void (*make)(ShapeKeys& keys, Graph* graph, Operator* op);
 };
 
-constexpr std::array<ListedOperator, 12> kOperators = {
-    {ListedOperator{"attention",
+constexpr std::array<ListedOperator, 13> kOperators = {
+    {ListedOperator{"atomic", "atomic_benchmark: addresses=own|one [, rounds, ctas, threads]",
+                    &AtomicBenchmark},
+     ListedOperator{"attention",
                     "attention: heads, head_dim, seq_q, seq_kv [, batch, kv_heads, phase, causal]",
                     &Attention},
      ListedOperator{"branch",

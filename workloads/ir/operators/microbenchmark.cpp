@@ -3,6 +3,8 @@
 // stream_benchmark: a loop over vectors; attributes: function, ctas, threads, unroll (independent
 // elements of a thread in a step), rounds (0: each element once; n: every CTA walks all of them n
 // times, which measures caches).
+// atomic_benchmark: each thread adds; attributes: addresses (1 = all on one, else a thread its
+// own), rounds, ctas, threads.
 // branch_benchmark: lanes part and do so much work each way; attributes: paths (equal shares of a
 // warp) or taken (per cent of lanes, by chance), work (instructions a path), loads, ctas, threads.
 // host_copy: over the host link; attribute: to (chip or host).
@@ -22,6 +24,8 @@ bool RegisterAll() {
   OperatorRegistry& registry = OperatorRegistry::Instance();
   registry.Add("stream_benchmark", {"a loop over vectors (b, c), microbenchmark of bandwidth",
                                     &InferStream, nullptr, nullptr, nullptr});
+  registry.Add("atomic_benchmark", {"atomic additions, microbenchmark of contention", &InferChase,
+                                    nullptr, nullptr, nullptr});
   registry.Add("branch_benchmark", {"a branch at which lanes part, microbenchmark of divergence",
                                     &InferStream, nullptr, nullptr, nullptr});
   registry.Add("host_copy", {"a copy between the host's memory and the chip's (x)", &InferStream,

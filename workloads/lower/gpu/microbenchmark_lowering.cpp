@@ -108,6 +108,46 @@ void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
   lowering.Launch(index, std::move(k));
 }
 
+/// Each thread adds to an address and waits for the old value, again and again.
+void LowerAtomicBenchmark(GpuLowering& lowering, std::uint32_t index) {
+  const Operator& op = lowering.op(index);
+  const std::int64_t threads = op.Int("threads", 128);
+  const bool same = op.Int("same", 0) != 0;
+  GpuKernel k;
+  k.name = "atomic_add";
+  k.dtype = lowering.dtype();
+  k.warps = (threads + 31) / 32;
+  k.tile = fmt::format("{} threads", threads);
+  k.cycle_zoom = true;
+  k.grid.rows = op.Int("ctas", 1);
+  OperandStream sums;
+  sums.tensor = lowering.TensorOf(op.inputs.front());
+  sums.rows = 1;
+  sums.row_bytes = same ? 4 : threads * 4;
+  sums.byte_i = same ? 0 : threads * 4;
+  k.streams = {sums};
+  KernelPass pass;
+  pass.steps = op.Int("rounds", 1);
+  pass.stores = {0};
+  k.passes = {pass};
+  WarpProgramBuilder b;
+  WarpAccess access;
+  access.stream = 0;
+  if (same) {
+    access.lane_stride = -1;
+  } else {
+    access.warp_bytes = 128;
+  }
+  const std::uint16_t at = b.Access(access);
+  b.Prologue(10);
+  b.Phase(0);
+  const std::int32_t loop = b.Here();
+  b.Memory(WarpOpcode::kAtomic, at, 16).sources[0] = 16;
+  b.LoopPass(loop, 0);
+  k.roles = {{"main", k.warps, b.Finish()}};
+  lowering.Launch(index, std::move(k));
+}
+
 /// One path of a branch: loads that wait for each other, then a chain of arithmetic.
 void WritePath(WarpProgramBuilder& b, const Operator& op, std::uint16_t access) {
   for (std::int64_t i = 0; i < op.Int("loads", 0); ++i) {
@@ -215,6 +255,7 @@ void LowerPointerChase(GpuLowering& lowering, std::uint32_t index) {
 
 bool RegisterAll() {
   GpuLowerRegistry::Instance().Add("stream_benchmark", &LowerStreamBenchmark);
+  GpuLowerRegistry::Instance().Add("atomic_benchmark", &LowerAtomicBenchmark);
   GpuLowerRegistry::Instance().Add("branch_benchmark", &LowerBranchBenchmark);
   GpuLowerRegistry::Instance().Add("pointer_chase", &LowerPointerChase);
   return true;
