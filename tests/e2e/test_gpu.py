@@ -272,6 +272,72 @@ def test_an_sm_does_no_more_than_its_peak_where_windows_are_skipped(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_chase_shows_the_reach_of_both_translation_caches(tmp_path):
+    """65,536 lines stay in L2, but lie on more pages of 2 MiB than the SM's 16 entries reach, then
+    than the chip's: here 256 of them, so that every second load of 1 GiB walks the page table."""
+    def chase(mib, *options):
+        return cycles_per_step("a100-sxm-80gb", f"chase:bytes={mib << 20};loads=65536",
+                               tmp_path / "c", "--launch", "kernel", *options)
+    near = chase(16)
+    assert near == pytest.approx(205, abs=2)
+    assert chase(1024) == pytest.approx(near + 8, abs=2)
+    few = ("--set", "sm.tlb.l2_entries=256", "--set", "sm.tlb.walk=1000")
+    assert chase(256, *few) == pytest.approx(chase(256), abs=2)
+    assert chase(1024, *few) == pytest.approx(near + 8 + 0.5 * 1000, rel=0.05)
+
+
+def test_lanes_that_part_are_counted_and_cost_what_they_should(tmp_path):
+    def active(system, work, *options):
+        done = siliscope("run", "--system", system, "--workload", work, "--no-advice", "--trace", "none",
+                         *options, "--out", str(tmp_path / "b"))
+        assert done.returncode == 0, done.stderr
+        return float(rows_of(tmp_path / "b" / "kernels.csv")[0]["active_lanes_pct"])
+    assert active("v100-sxm2-16gb", "branch:paths=1;work=512") == 100
+    assert active("v100-sxm2-16gb", "branch:paths=32;work=512") < 4
+    assert active("v100-sxm2-16gb", "branch:taken=50;work=512;threads=256") == pytest.approx(52, abs=3)
+    assert active("v100-sxm2-16gb", "branch:taken=20;work=512;threads=256;ctas=80", "--set",
+                  "sm.divergence=compaction") > 60
+
+
+def test_inputs_and_outputs_go_over_the_host_link(tmp_path):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "resnet18", "--batch", "8",
+                     "--host-copies", "--no-advice", "--out", str(tmp_path / "h"))
+    assert done.returncode == 0, done.stderr
+    kernels = rows_of(tmp_path / "h" / "kernels.csv")
+    assert kernels[0]["kernel"] == "copy_host_to_chip" and kernels[-1]["kernel"] == "copy_chip_to_host"
+    copied_us = float(kernels[0]["end_us"]) - float(kernels[0]["begin_us"])
+    assert 8 * 3 * 224 * 224 * 2 / copied_us / 1e3 == pytest.approx(25, rel=0.15)  # GB/s
+    refused = siliscope("run", "--system", "tpu-v4", "--workload", "resnet18", "--host-copies")
+    assert refused.returncode == 2 and "has no copy engines" in refused.stderr
+
+
+def test_a_kernel_can_be_asked_for(tmp_path):
+    def run(kernel):
+        done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=2048;n=2048;k=1024",
+                         "--kernel", kernel, "--no-advice", "--out", str(tmp_path / "k"))
+        assert done.returncode == 0, done.stderr
+        return done.stdout, rows_of(tmp_path / "k" / "kernels.csv")[0]["tile"]
+    assert run("gemm_64x64")[1].startswith("64x64x")
+    assert "no tile of a100-sxm-80gb is named so" in run("gemm_7x9")[0]
+
+
+@pytest.mark.parametrize("name", ["bert_base_layer", "gpt3_layer", "llama2_7b_layer", "llama3_8b_layer"])
+def test_transformer_layers_by_name(tmp_path, name):
+    """Prefill multiplies more than decode, which is bound by its weights."""
+    def run(*options):
+        done = siliscope("run", "--system", "h100-sxm-80gb", "--workload", name, *options, "--no-advice",
+                         "--trace", "none", "--out", str(tmp_path / "t"))
+        assert done.returncode == 0, done.stderr
+        with open(tmp_path / "t" / "summary.json", encoding="utf-8") as file:
+            return json.load(file)
+    prefill, decode = run("--seq", "128"), run("--seq", "1", "--dim", "past=127")
+    assert prefill["nominal_flops"] > 100 * decode["nominal_flops"]
+    assert decode["time_us"] > decode["weight_bytes"] / 3.35e6 * 0.5
+    assert prefill["time_us"] > decode["time_us"]
+    wrong = siliscope("run", "--system", "h100-sxm-80gb", "--workload", name, "--dim", "pats=3")
+    assert wrong.returncode == 2 and "past" in wrong.stderr
+
+
 def test_figures_of_gpus_are_drawn(tmp_path):
     """Copies that pass the registers by beat those that don't (E33), on the same A100."""
     done = siliscope("figures", "E29", "E33", "--out", str(tmp_path / "f"))
@@ -281,3 +347,17 @@ def test_figures_of_gpus_are_drawn(tmp_path):
     for x in ("4096^3", "512x4096x4096"):
         assert used["A100, cp.async", x] > used["A100, registers", x]
     assert (tmp_path / "f" / "E29.png").stat().st_size > 10000
+
+
+def test_register_traffic_falls_with_each_generation(tmp_path):
+    """E30: 12 bytes a product on CUDA cores less what is reused; V100 to A100 a factor of 2.9 by the
+    A100 whitepaper; E32: L2 traffic halves with the tile."""
+    done = siliscope("figures", "E22", "E30", "E31", "E32", "--out", str(tmp_path / "f"))
+    assert done.returncode == 0, done.stderr
+    read = {r["label"]: float(r["register_bytes_per_mac"]) for r in rows_of(tmp_path / "f" / "E30.csv")}
+    assert read["A100 CUDA"] > 5 * read["V100 TC"] > 10 * read["A100 TC"] > 50 * read["H100 TC"]
+    level = {r["label"]: float(r["l2_bytes_per_mac"]) for r in rows_of(tmp_path / "f" / "E32.csv")}
+    assert level["64x64"] == pytest.approx(2 * level["128x128"], rel=0.1)
+    pipes = {r["track"] for r in rows_of(tmp_path / "f" / "E31.csv")}
+    assert "sub-core 0 tensor" in pipes
+    assert len({r["track"] for r in rows_of(tmp_path / "f" / "E22.csv")}) == 16

@@ -246,6 +246,72 @@ TEST(Gpu, SparseOperandsHalveTheWorkNotTheWaiting) {
       UserError);
 }
 
+TEST(Gpu, WalkingTilesInBandsSparesTheMemory) {
+  // CTAs that run at a time should share rows and columns of the operands (CUTLASS, "threadblock
+  // rasterization"): bands of 8 tile rows against whole columns of them.
+  const SimulationRequest request = Request(kA100, Gemm(16384, 8192, 2048));
+  const MachineSpec machine = MachineOf(request);
+  Program program = CompileRequest(request, machine);
+  const auto read = [&] {
+    return InChild([&] {
+      const auto model =
+          SystemModelRegistry::Instance().Get("kind", machine.kind).make_model(machine);
+      return static_cast<double>(model->Run(program, {}).levels.front().read_bytes);
+    });
+  };
+  const double bands = read();
+  program.gpu.kernels.front().grid.swizzle = 1;
+  EXPECT_GT(read(), 1.5 * bands);
+}
+
+TEST(Gpu, StreamKHasNoPartialWave) {
+  // Osama et al., PPoPP 2023, Figure 2: 64 tiles on 108 SMs leave 44 idle; shared out by steps, all
+  // work. Where waves are whole there is nothing to gain, and the same products are made.
+  const auto time = [](int m, int n, int k, const char* stream_k) {
+    return Microseconds(Request(kA100, Gemm(m, n, k),
+                                {{"kernel_library.stream_k", stream_k},
+                                 {"kernel_library.large_tile_rows", "0"},
+                                 {"lock_clock", "1410 MHz"}}));
+  };
+  EXPECT_LT(time(2048, 2048, 4096, "true"), 0.85 * time(2048, 2048, 4096, "false"));
+  EXPECT_NEAR(time(13824, 256, 8192, "true") / time(13824, 256, 8192, "false"), 1, 0.01);
+  const SimulationResult result =
+      Simulate(Request(kA100, Gemm(2048, 2048, 4096), {{"kernel_library.stream_k", "true"},
+                                                       {"kernel_library.large_tile_rows", "0"}}));
+  CheckRecord(result);
+  ASSERT_NE(result.program.gpu.kernels.front().name.find("streamk"), std::string::npos);
+  double flops = 0;
+  for (const UnitRecord& unit : result.record.units) flops += unit.flops;
+  EXPECT_NEAR(flops / (2.0 * 2048 * 2048 * 4096), 1, 1e-9);
+}
+
+TEST(Gpu, SumsOfAClusterNeedNoRoundTripThroughMemory) {
+  // Hopper whitepaper, "Distributed shared memory": CTAs of a cluster read each other's shared
+  // memory. A split product is added up there instead of by a second kernel; the network's latency
+  // is seen, but only once.
+  const auto time = [](std::vector<Override> overrides) {
+    return Microseconds(Request(kH100, Gemm(256, 256, 8192), std::move(overrides)));
+  };
+  const Override cluster = {"kernel_library.cluster_split", "true"};
+  const double with = time({cluster});
+  EXPECT_LT(with, time({}));
+  const double slow = time({cluster, {"sm.peer_latency", "1180"}});
+  EXPECT_GT(slow - with, 0.5 * 1000 / 1755.0);
+  EXPECT_LT(slow - with, 3 * 1000 / 1755.0);
+}
+
+TEST(Gpu, AtomicsOnOneAddressFollowEachOther) {
+  // One operation a cycle on an address, whoever asks; on addresses of their own threads wait for
+  // the latency alone.
+  const auto time = [](const char* addresses, int ctas) {
+    return Microseconds(Request("v100-pcie-32gb", std::string("atomic:rounds=64;threads=256;ctas=") +
+                                                      std::to_string(ctas) + ";addresses=" +
+                                                      addresses));
+  };
+  EXPECT_NEAR(time("own", 80), time("own", 1), 1);
+  EXPECT_NEAR(time("one", 80) * 1380 / (80 * 256 * 64), 1, 0.05);
+}
+
 TEST(Gpu, TheClockSagsAtThePowerLimit) {
   // The A100 PCIe's 250 W hold large products well below 1410 MHz; a locked clock does not sag.
   const SimulationRequest request = Request("a100-pcie-40gb", Gemm(8192, 8192, 4096));

@@ -15,6 +15,9 @@ class SlowingMemory : public SmMemory {
     return cycle + 1000 * ++reads_;
   }
   std::uint64_t Write(std::uint64_t cycle, const TouchedLine&) override { return cycle + 1; }
+  std::uint64_t Atomic(std::uint64_t cycle, const TouchedLine& line, std::int64_t) override {
+    return Read(cycle, line);
+  }
 
  private:
   std::uint64_t reads_ = 0;

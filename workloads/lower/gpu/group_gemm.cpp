@@ -66,11 +66,14 @@ void AddSumsOfCluster(WarpProgramBuilder& b, const GroupShape& s, const GpuKerne
   WarpInstruction& barrier = b.WithOperand(WarpOpcode::kBarrier, 2);
   barrier.trips = static_cast<std::int32_t>(s.groups * 4);
   const std::int32_t loop = b.Here();
-  const int part = std::max(1, all / splits);
-  for (int peer = 1; peer < splits; ++peer) {
-    for (int i = 0; i < part; ++i) b.Memory(WarpOpcode::kLoadPeer, shared, 24 + 4 * (i % 8), 4);
-    for (int i = 0; i < 4 * part; ++i) {
-      b.Add(WarpOpcode::kFp32, 64 + i % 128, 24 + i % 32, 64 + i % 128);
+  constexpr int kUnderWay = 10;  // loads of 16 bytes that registers are free for
+  const int part = std::max(1, all / splits), loads = part * (splits - 1);
+  for (int done = 0; done < loads; done += kUnderWay) {
+    const int now = std::min(kUnderWay, loads - done);
+    for (int i = 0; i < now; ++i) b.Memory(WarpOpcode::kLoadPeer, shared, 24 + 4 * i, 4);
+    for (int i = 0; i < 4 * now; ++i) {
+      const int sum = 64 + (4 * done + i) % (4 * part) % 128;
+      b.Add(WarpOpcode::kFp32, sum, 24 + i, sum);
     }
   }
   b.LoopPass(loop, 1);
