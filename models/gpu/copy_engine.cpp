@@ -62,7 +62,8 @@ void CopyPlayer::Next() {
   r.row = row_;
   r.byte = byte_;
   if (tensor_.row_bytes < kRequestBytes) {
-    r.rows = std::min(tensor_.rows - row_, std::max<std::int64_t>(1, kRequestBytes / tensor_.row_bytes));
+    r.rows =
+        std::min(tensor_.rows - row_, std::max<std::int64_t>(1, kRequestBytes / tensor_.row_bytes));
     r.bytes = tensor_.row_bytes;
     row_ += r.rows;
   } else {

@@ -83,7 +83,8 @@ std::uint64_t ChipSmMemory::Atomic(std::uint64_t cycle, const TouchedLine& line,
 
 std::string CyclePlayer::Refusal(const GpuKernel& kernel) {
   if (kernel.persistent) return kernel.name + " walks several tiles a CTA";
-  if (kernel.cluster_rows * kernel.cluster_columns * kernel.cluster_splits > 1) return kernel.name + " runs in clusters";
+  if (kernel.cluster_rows * kernel.cluster_columns * kernel.cluster_splits > 1)
+    return kernel.name + " runs in clusters";
   return "";
 }
 

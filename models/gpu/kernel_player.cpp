@@ -42,8 +42,8 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
   groups_in_grid_ = tiles_;
   if (StreamK()) sums_stored_.assign(static_cast<std::size_t>(tiles_), 0);
   if (StreamK()) {
-    groups_in_grid_ = std::min<std::int64_t>(kernel_.stream_k_ctas,
-                                             tiles_ * kernel_.passes.front().steps);
+    groups_in_grid_ =
+        std::min<std::int64_t>(kernel_.stream_k_ctas, tiles_ * kernel_.passes.front().steps);
   } else if (kernel_.persistent) {
     groups_in_grid_ =
         std::min<std::int64_t>(tiles_, static_cast<std::int64_t>(slots_.size()) * occupancy.ctas);
@@ -54,8 +54,8 @@ CtaPlace KernelPlayer::PlaceIn(std::int64_t tile, std::size_t member) const {
   CtaPlace place = PlaceOf(clusters_, tile);
   const std::int64_t tile_members = kernel_.cluster_rows * kernel_.cluster_columns;
   const std::int64_t m = static_cast<std::int64_t>(member) % tile_members;
-  place.split = place.split * kernel_.cluster_splits +
-                static_cast<std::int64_t>(member) / tile_members;
+  place.split =
+      place.split * kernel_.cluster_splits + static_cast<std::int64_t>(member) / tile_members;
   place.i = place.i * kernel_.cluster_rows + m / kernel_.cluster_columns;
   place.j = place.j * kernel_.cluster_columns + m % kernel_.cluster_columns;
   return place;
@@ -231,9 +231,8 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
       if (copy) continue;
       CtaPlace place = PlaceIn(tile, m);
       if (StreamK()) place.split = SlotOf(*g, pass, step);
-      const std::int64_t own = kernel_.cluster_splits > 1
-                                   ? StepsOf(kernel_, kernel_.passes[pass], place).first
-                                   : first;
+      const std::int64_t own =
+          kernel_.cluster_splits > 1 ? StepsOf(kernel_, kernel_.passes[pass], place).first : first;
       const Rectangle r = RectangleOf(stream, tensor, place, own + step);
       const L2Response response = sms_[g->sms[m]]->Load(now, now, stream.tensor, tensor, r);
       Tick end = response.end;

@@ -73,8 +73,8 @@ void KernelPlayer::SumsStored(std::int64_t tile) {
     if (!g.active || !g.waits_for_sums || g.tile != tile) continue;
     if (stored < LastOf(tile) - g.number) return;
     g.waits_for_sums = false;
-    const Tick seen = events_.now() + clock_.Cycles(
-                                          static_cast<std::uint64_t>(gpu_.l2.far_latency_cycles));
+    const Tick seen =
+        events_.now() + clock_.Cycles(static_cast<std::uint64_t>(gpu_.l2.far_latency_cycles));
     events_.Schedule(seen, &Call<&KernelPlayer::BeginPass>, this, i);
     return;
   }

@@ -90,8 +90,8 @@ Tick L2Cache::PassSlices(std::size_t partition, std::uint32_t granule, std::uint
   return end;
 }
 
-/// A line belongs to the partition of the memory channel that it lies in, so lines of one stretch of
-/// a channel belong together: half of the stretches to each partition.
+/// A line belongs to the partition of the memory channel that it lies in, so lines of one stretch
+/// of a channel belong together: half of the stretches to each partition.
 std::uint64_t L2Cache::HomeOf(std::uint32_t granule, std::int64_t lines_per_row) {
   std::uint64_t hash = std::uint64_t{granule} * 0x9e3779b97f4a7c15ULL;
   hash ^= hash >> 29;

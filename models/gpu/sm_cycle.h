@@ -133,12 +133,12 @@ class SmCycle {
   };
   /// A branch that a warp is inside of.
   struct Branch {
-    std::uint32_t next = 0;   ///< where the paths begin that run after this one
-    std::int32_t left = 0;    ///< of them
-    std::uint8_t lanes = 32;  ///< of each of them
+    std::uint32_t next = 0;    ///< where the paths begin that run after this one
+    std::int32_t left = 0;     ///< of them
+    std::uint8_t lanes = 32;   ///< of each of them
     std::uint8_t before = 32;  ///< lanes that come together again
-    std::int32_t open = 0;    ///< paths that run beside this one
-    bool gathered = false;    ///< of all warps of the CTA
+    std::int32_t open = 0;     ///< paths that run beside this one
+    bool gathered = false;     ///< of all warps of the CTA
   };
   struct Warp {
     std::uint32_t pc = 0;
@@ -277,11 +277,12 @@ class SmCycle {
   std::vector<std::size_t> role_offset_;
   std::vector<std::vector<std::uint32_t>> loop_ids_;  ///< by role and instruction
   std::vector<std::uint32_t> loops_;
-  std::vector<std::vector<Operands>> operands_;  ///< by role and instruction
+  std::vector<std::vector<Operands>> operands_;        ///< by role and instruction
   std::vector<std::vector<std::int64_t>> wavefronts_;  ///< by role and access, shared memory
   double tensor_rate_;  ///< multiply-accumulates of a sub-core in a cycle
   std::uint64_t now_ = 0;
-  std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, peers_free_ = 0, constants_ready_ = kBlocked;
+  std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, peers_free_ = 0,
+                constants_ready_ = kBlocked;
   std::vector<Warp> warps_;
   std::vector<std::uint32_t> free_warps_;
   std::vector<Team> teams_;

@@ -137,8 +137,8 @@ void SmCycle::Elect(std::uint32_t team) {
   if (t.running != kNone32) {
     const Warp& running = warps_[t.running];
     when = running.ready_at;
-    const bool waits = when == kBlocked ||
-                       (when > now_ + 1 && running.reason == IssueSlot::kLongScoreboard);
+    const bool waits =
+        when == kBlocked || (when > now_ + 1 && running.reason == IssueSlot::kLongScoreboard);
     if (!waits) return;
   }
   std::uint32_t first = t.running;
@@ -225,7 +225,8 @@ void SmCycle::SendGathered(Cta* cta) {
     return std::count_if(places.begin(), places.end(), [n](std::uint16_t of) { return of > n; });
   };
   const std::size_t count = gathered.waiting.size();
-  const std::uint64_t turn = (static_cast<std::uint64_t>(cta->place.i) * 0x9e3779b97f4a7c15ULL) >> 48;
+  const std::uint64_t turn =
+      (static_cast<std::uint64_t>(cta->place.i) * 0x9e3779b97f4a7c15ULL) >> 48;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t index = gathered.waiting[(i + turn) % count];
     const std::int64_t on = lanes(gathered.on, i), off = lanes(gathered.off, count - 1 - i);

@@ -25,9 +25,9 @@ std::uint64_t SmCycle::TakeMemoryPipe(Warp* w, std::uint64_t passes) {
 void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
   const std::uint8_t lanes = Lanes(*w, in);
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
-  const auto passes = static_cast<std::uint64_t>(
-      lanes == 32 ? wavefronts_[w->role][in.access]
-                  : SharedWavefronts(sm_.shared_memory, access, lanes));
+  const auto passes =
+      static_cast<std::uint64_t>(lanes == 32 ? wavefronts_[w->role][in.access]
+                                             : SharedWavefronts(sm_.shared_memory, access, lanes));
   const std::uint64_t bytes = std::uint64_t{lanes} * access.bytes_per_lane;
   const auto width =
       static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);

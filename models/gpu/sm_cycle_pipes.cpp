@@ -50,8 +50,8 @@ SmCycle::Operands SmCycle::OperandsOf(const WarpInstruction& in) const {
       const auto rows = static_cast<double>(core.shared_m > 0 ? core.shared_m : core.m);
       const auto columns = static_cast<double>(core.shared_n > 0 ? core.shared_n : core.n);
       const double k = static_cast<double>(in.macs) / static_cast<double>(core.m * core.n);
-      o.register_bytes =
-          static_cast<float>(static_cast<double>(in.macs) * (bytes / rows + bytes / columns + 4 / k));
+      o.register_bytes = static_cast<float>(static_cast<double>(in.macs) *
+                                            (bytes / rows + bytes / columns + 4 / k));
       return o;
     }
     case WarpOpcode::kGroupMma:  // operands come from shared memory, sums stay at the multipliers

@@ -85,7 +85,8 @@ Tick DramChannel::Perform(Tick ready, std::int64_t address, std::int64_t bytes, 
   Tick end = ready;
   first_data_ = 0;
   while (bytes > 0) {
-    const std::int64_t in_span = std::min(bytes, span_bytes_.value() - span_bytes_.Remainder(address));
+    const std::int64_t in_span =
+        std::min(bytes, span_bytes_.value() - span_bytes_.Remainder(address));
     end = Stretch(ready, address, in_span, write);
     address += in_span;
     bytes -= in_span;
@@ -233,7 +234,9 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   }
   // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
   const Tick per_burst =
-      bursts > groups ? std::max(burst_, groups == 1 ? ccd_long_ : ccd_long_ / static_cast<Tick>(groups)) : burst_;
+      bursts > groups
+          ? std::max(burst_, groups == 1 ? ccd_long_ : ccd_long_ / static_cast<Tick>(groups))
+          : burst_;
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;

@@ -13,8 +13,8 @@
 namespace siliscope {
 namespace {
 
-constexpr std::int64_t kWarmingL2Sizes = 4;   // traffic after which caches are as in a repeated run
-constexpr std::size_t kMostCtas = 50'000;  // that a trace shows
+constexpr std::int64_t kWarmingL2Sizes = 4;  // traffic after which caches are as in a repeated run
+constexpr std::size_t kMostCtas = 50'000;    // that a trace shows
 constexpr std::size_t kMostIssues = 20'000;
 
 L2Spec L2Of(const MachineSpec& machine) {

@@ -37,7 +37,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   /// Launches that run in order.
   struct Stream {
     std::vector<std::uint32_t> launches;
-    std::size_t next = 0;   ///< the first that hasn't ended
+    std::size_t next = 0;    ///< the first that hasn't ended
     bool under_way = false;  ///< it has been started
   };
 

@@ -135,8 +135,9 @@ void AddRunCommand(CLI::App& app, int* /*exit_code*/) {
                   "operators whose tiles the arrays run at cycle zoom, a,b,c");
   run->add_option("--host", o->host,
                   "framework that launches the kernels of a GPU: one of `siliscope list hosts`");
-  run->add_option("--kernel", o->workload.request.kernel,
-                  "kernel that matrix products take on a GPU, by a name with its tile: gemm_128x64");
+  run->add_option(
+      "--kernel", o->workload.request.kernel,
+      "kernel that matrix products take on a GPU, by a name with its tile: gemm_128x64");
   run->add_flag("--host-copies", o->workload.request.host_copies,
                 "inputs come from the host's memory and outputs go there, by a GPU's copy engines");
   run->add_option("--launch", o->workload.request.launch,

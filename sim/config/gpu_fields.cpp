@@ -152,7 +152,7 @@ void VisitTensorCore(FieldVisitor& v, TensorCoreSpec& s) {
   v.Table("macs_per_cycle", s.macs_per_cycle, Dimension::kPlain, kRequired,
           "dense multiply-accumulates of an SM in a cycle, by data type");
   v.Flag("sparse", s.sparse, kOptional,
-            "multiplies operands of which two of each four elements are zero in half of the time");
+         "multiplies operands of which two of each four elements are zero in half of the time");
   v.Real("warp_level_rate", s.warp_level_rate, Dimension::kPlain, {0.01, 1}, kOptional,
          "share of the rate that instructions of single warps reach");
   v.Integer("group_tail", s.group_tail_cycles, kCycles, kOptional,
@@ -171,8 +171,9 @@ void VisitL2(FieldVisitor& v, L2Spec& s) {
   v.Integer("slice_width", s.slice_bytes_per_cycle, {1, 1024}, kRequired,
             "bytes a slice delivers in a cycle");
   v.Bytes("fetch", s.fetch_bytes, {32, 4096}, kOptional, "bytes that a miss fetches from memory");
-  v.Integer("atomic_interval", s.atomic_interval_cycles, {1, 1000}, kOptional,
-            "cycles between two atomic operations on one address; assumed 1, as on Maxwell and later");
+  v.Integer(
+      "atomic_interval", s.atomic_interval_cycles, {1, 1000}, kOptional,
+      "cycles between two atomic operations on one address; assumed 1, as on Maxwell and later");
   v.Integer("replacement_candidates", s.candidates, {1, 64}, kOptional,
             "lines a replacement looks at, of which the longest unused goes; assumed: none is "
             "published, 1 is random, many are least recently used");

@@ -26,7 +26,7 @@ struct WorkloadRequest {
   std::int64_t sequence = 0;
   std::string dtype;
   std::map<std::string, std::int64_t> dimensions;  ///< symbolic dimensions
-  std::string launch;      ///< of GPU kernels: graph, kernel or stream; "" = graph
+  std::string launch;        ///< of GPU kernels: graph, kernel or stream; "" = graph
   std::string kernel;        ///< that products take, as a profiler names it; "" = our own choice
   bool host_copies = false;  ///< inputs come from the host's memory, outputs go there (GPUs)
   ProgramTrials trials{};    ///< none: kernels are chosen by estimate alone

@@ -162,10 +162,10 @@ struct KernelPass {
   /// Loads go through registers, which are free for the next step's once a step begins; else a
   /// stage of the ring is free once its step has ended.
   bool through_registers = false;
-  bool split_steps = false;  ///< steps are divided over the grid's splits
-  bool through_l1 = false;   ///< plain loads, which leave their lines in L1
-  bool rereads = false;      ///< loads what an earlier pass has loaded
-  std::int32_t touches = 0;  ///< with `through_l1`: number of the step's lines among the CTA's
+  bool split_steps = false;     ///< steps are divided over the grid's splits
+  bool through_l1 = false;      ///< plain loads, which leave their lines in L1
+  bool rereads = false;         ///< loads what an earlier pass has loaded
+  std::int32_t touches = 0;     ///< with `through_l1`: number of the step's lines among the CTA's
   std::int64_t peer_bytes = 0;  ///< that a CTA loads in a step from others of its cluster
   bool Loads() const { return !loads.empty() || peer_bytes > 0; }
 };
@@ -197,10 +197,11 @@ struct GpuKernel {
   std::int64_t shared_bytes = 0;
   std::int64_t cluster_rows = 1, cluster_columns = 1;
   std::int64_t cluster_splits = 1;  ///< splits of one tile that make a cluster
-  bool persistent = false;  ///< one CTA a slot walks the tiles of the grid
+  bool persistent = false;          ///< one CTA a slot walks the tiles of the grid
   /// Stream-K (Osama et al., PPoPP 2023): so many CTAs share the steps of all tiles evenly. Its
-  /// passes are the product, partial sums stored, partial sums of others added, and the results. Who
-  /// has a tile's first step waits for the others' sums and writes the results. 0 = whole tiles.
+  /// passes are the product, partial sums stored, partial sums of others added, and the results.
+  /// Who has a tile's first step waits for the others' sums and writes the results. 0 = whole
+  /// tiles.
   std::int64_t stream_k_ctas = 0;
   bool cycle_zoom = false;  ///< always: its time depends on what single loads find in L1
   GridMap grid;
@@ -210,7 +211,7 @@ struct GpuKernel {
   std::vector<MbarrierRing> mbarriers;
   std::string dtype;
   bool tensor_core = false;
-  bool sparse = false;  ///< one operand is 2:4 sparse: half of its elements are multiplied
+  bool sparse = false;      ///< one operand is 2:4 sparse: half of its elements are multiplied
   double macs_per_cta = 0;  ///< executed, padding included
   double fp32_per_cta = 0;  ///< other operations
   double useful_share = 1;  ///< of macs_per_cta: the rest is padding

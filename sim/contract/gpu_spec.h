@@ -107,10 +107,10 @@ struct SmSpec {
   InstructionCacheSpec instruction_cache;
   std::int64_t constant_latency_cycles = 8;
   TlbSpec tlb;
-  bool async_copy = false;              ///< cp.async
-  bool tensor_memory_access = false;    ///< TMA, mbarriers and clusters
-  std::int64_t bulk_issue_cycles = 32;  ///< of one TMA instruction
-  std::int64_t mbarrier_cycles = 30;    ///< from the last arrival to the waiting warp
+  bool async_copy = false;                 ///< cp.async
+  bool tensor_memory_access = false;       ///< TMA, mbarriers and clusters
+  std::int64_t bulk_issue_cycles = 32;     ///< of one TMA instruction
+  std::int64_t mbarrier_cycles = 30;       ///< from the last arrival to the waiting warp
   std::int64_t peer_latency_cycles = 180;  ///< of a load from another SM's shared memory
 };
 
@@ -119,7 +119,7 @@ struct L2Spec {
   std::int64_t partitions = 1;
   std::int64_t slices = 1;  ///< of all partitions
   std::int64_t slice_bytes_per_cycle = 64;
-  std::int64_t fetch_bytes = 128;  ///< that a miss fetches from memory
+  std::int64_t fetch_bytes = 128;           ///< that a miss fetches from memory
   std::int64_t atomic_interval_cycles = 1;  ///< between two operations on one address
   std::int64_t candidates = 8;  ///< lines that a replacement looks at, to take the longest unused
   double clock_hz = 0;          ///< 0 = the chip's clock
@@ -138,11 +138,11 @@ struct L2Spec {
 
 /// The way to the host's memory. 0 bytes a second = without limit.
 struct GpuHostLinkSpec {
-  double bytes_per_s = 0;             ///< each way, on the wire
-  std::int64_t payload_bytes = 256;   ///< of a packet
-  std::int64_t overhead_bytes = 28;   ///< header, sequence number and checksum of a packet
-  double latency_s = 1e-6;            ///< there and back
-  double setup_s = 1e-6;              ///< of an engine, once a copy
+  double bytes_per_s = 0;                  ///< each way, on the wire
+  std::int64_t payload_bytes = 256;        ///< of a packet
+  std::int64_t overhead_bytes = 28;        ///< header, sequence number and checksum of a packet
+  double latency_s = 1e-6;                 ///< there and back
+  double setup_s = 1e-6;                   ///< of an engine, once a copy
   std::int64_t outstanding_bytes = 65536;  ///< of a copy, requested and not yet there
   std::int64_t copy_engines = 2;
 };

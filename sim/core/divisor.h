@@ -22,8 +22,7 @@ class Divisor {
     if (x >> 32 != 0) return static_cast<std::int64_t>(x / value_);
     // floor(x (floor((2^64 - 1) / d) + 1) / 2^64): the excess is below x d / 2^64, less than 1 / d.
     __extension__ using Wide = unsigned __int128;
-    return static_cast<std::int64_t>(
-        static_cast<std::uint64_t>((Wide{x} * reciprocal_ + x) >> 64));
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>((Wide{x} * reciprocal_ + x) >> 64));
   }
 
   std::int64_t Remainder(std::int64_t dividend) const {

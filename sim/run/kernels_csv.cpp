@@ -19,12 +19,29 @@ double CyclesPerStep(const KernelRecord& r, double clock_hz) {
 
 std::string KernelsCsv(const SimulationResult& result) {
   const GpuProgram& gpu = result.program.gpu;
-  std::vector<std::string> columns = {
-      "launch",    "operator",  "name",         "kernel",        "tile",
-      "grid",      "cluster",   "ctas",         "waves",         "ctas_per_sm",
-      "warps",     "registers", "shared_bytes", "occupancy_pct", "limiter",
-      "queued_us", "begin_us",  "end_us",       "steps",         "cycles_per_step",
-      "register_bytes_per_mac", "shared_bytes_per_mac", "active_lanes_pct"};
+  std::vector<std::string> columns = {"launch",
+                                      "operator",
+                                      "name",
+                                      "kernel",
+                                      "tile",
+                                      "grid",
+                                      "cluster",
+                                      "ctas",
+                                      "waves",
+                                      "ctas_per_sm",
+                                      "warps",
+                                      "registers",
+                                      "shared_bytes",
+                                      "occupancy_pct",
+                                      "limiter",
+                                      "queued_us",
+                                      "begin_us",
+                                      "end_us",
+                                      "steps",
+                                      "cycles_per_step",
+                                      "register_bytes_per_mac",
+                                      "shared_bytes_per_mac",
+                                      "active_lanes_pct"};
   for (const std::string& slot : result.record.issue_slot_names) {
     columns.push_back(slot + "_pct");
   }

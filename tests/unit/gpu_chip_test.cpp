@@ -210,8 +210,8 @@ TEST(Gpu, CopiesRunAtWhatPacketsLeaveOfTheLink) {
   const double small = Microseconds(Request(kA100, "host_copy:bytes=4096"));
   EXPECT_GT(small, 2);
   EXPECT_LT(small, 6);
-  const double given = GivenBack(Request(kA100, "host_copy:bytes=16777216"), "host_link",
-                                 {Cause::kCommunication});
+  const double given =
+      GivenBack(Request(kA100, "host_copy:bytes=16777216"), "host_link", {Cause::kCommunication});
   EXPECT_GT(given, 0.5);
   EXPECT_LT(given, 1.1);
 }
@@ -240,10 +240,9 @@ TEST(Gpu, SparseOperandsHalveTheWorkNotTheWaiting) {
   EXPECT_NEAR(gain("gemm:m=4096;n=4096;k=8192", "gemm:m=4096;n=4096;k=8192;sparsity=2:4"), 1.8,
               0.15);
   EXPECT_LT(gain("gemm:m=256;n=256;k=256", "gemm:m=256;n=256;k=256;sparsity=2:4"), 1.2);
-  EXPECT_THROW(
-      CompileRequest(Request("v100-sxm2-16gb", "gemm:m=256;n=256;k=256;sparsity=2:4"),
-                     LoadMachine("v100-sxm2-16gb", {})),
-      UserError);
+  EXPECT_THROW(CompileRequest(Request("v100-sxm2-16gb", "gemm:m=256;n=256;k=256;sparsity=2:4"),
+                              LoadMachine("v100-sxm2-16gb", {})),
+               UserError);
 }
 
 TEST(Gpu, WalkingTilesInBandsSparesTheMemory) {
@@ -275,9 +274,9 @@ TEST(Gpu, StreamKHasNoPartialWave) {
   };
   EXPECT_LT(time(2048, 2048, 4096, "true"), 0.85 * time(2048, 2048, 4096, "false"));
   EXPECT_NEAR(time(13824, 256, 8192, "true") / time(13824, 256, 8192, "false"), 1, 0.01);
-  const SimulationResult result =
-      Simulate(Request(kA100, Gemm(2048, 2048, 4096), {{"kernel_library.stream_k", "true"},
-                                                       {"kernel_library.large_tile_rows", "0"}}));
+  const SimulationResult result = Simulate(
+      Request(kA100, Gemm(2048, 2048, 4096),
+              {{"kernel_library.stream_k", "true"}, {"kernel_library.large_tile_rows", "0"}}));
   CheckRecord(result);
   ASSERT_NE(result.program.gpu.kernels.front().name.find("streamk"), std::string::npos);
   double flops = 0;
@@ -304,9 +303,9 @@ TEST(Gpu, AtomicsOnOneAddressFollowEachOther) {
   // One operation a cycle on an address, whoever asks; on addresses of their own threads wait for
   // the latency alone.
   const auto time = [](const char* addresses, int ctas) {
-    return Microseconds(Request("v100-pcie-32gb", std::string("atomic:rounds=64;threads=256;ctas=") +
-                                                      std::to_string(ctas) + ";addresses=" +
-                                                      addresses));
+    return Microseconds(
+        Request("v100-pcie-32gb", std::string("atomic:rounds=64;threads=256;ctas=") +
+                                      std::to_string(ctas) + ";addresses=" + addresses));
   };
   EXPECT_NEAR(time("own", 80), time("own", 1), 1);
   EXPECT_NEAR(time("one", 80) * 1380 / (80 * 256 * 64), 1, 0.05);

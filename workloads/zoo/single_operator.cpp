@@ -204,8 +204,8 @@ void AtomicBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
   if (op->Int("threads", 0) > 1024 || op->Int("ctas", 0) > 65536 || op->Int("rounds", 0) > 65536) {
     throw UserError("atomic: threads is above 1024, or ctas or rounds above 65536");
   }
-  op->inputs = {Input(graph, "x", {2 * op->Int("ctas", 1) * op->Int("threads", 1)},
-                      Role::kActivation)};
+  op->inputs = {
+      Input(graph, "x", {2 * op->Int("ctas", 1) * op->Int("threads", 1)}, Role::kActivation)};
 }
 
 void HostCopyOperator(ShapeKeys& keys, Graph* graph, Operator* op) {
@@ -255,7 +255,8 @@ constexpr std::array<ListedOperator, 13> kOperators = {
      ListedOperator{
          "softmax", "softmax: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "softmax"); }},
-     ListedOperator{"stream", "stream_benchmark: elements [, fn, ctas, threads, unroll, rounds]", &Stream}}};
+     ListedOperator{"stream", "stream_benchmark: elements [, fn, ctas, threads, unroll, rounds]",
+                    &Stream}}};
 
 }  // namespace
 

@@ -3,8 +3,9 @@
 // `--dim past=N` more stand in the key-value cache (prefill: none; decode: --seq 1 --dim past=N).
 //   bert_base_layer  Devlin et al., NAACL 2019, section 3: hidden 768, 12 heads, inner 3072.
 //   gpt3_layer       Brown et al., NeurIPS 2020, Table 2.1 (175B): hidden 12288, 96 heads.
-//   llama2_7b_layer  Touvron et al., 2023, and the model's card: hidden 4096, 32 heads, inner 11008.
-//   llama3_8b_layer  Grattafiori et al., 2024, Table 3: hidden 4096, 32 heads, 8 for keys and values,
+//   llama2_7b_layer  Touvron et al., 2023, and the model's card: hidden 4096, 32 heads, inner
+//   11008. llama3_8b_layer  Grattafiori et al., 2024, Table 3: hidden 4096, 32 heads, 8 for keys
+//   and values,
 //                    inner 14336.
 #include <cmath>
 
@@ -43,8 +44,7 @@ class TransformerLayer {
     const TensorId x = net_.Input("x", {batch_, length_, shape_.hidden});
     const TensorId y =
         net_.Function("residual1", "add", {x, Attention(net_.LayerNorm("norm1", x), false)});
-    return net_.Finish(
-        net_.Function("residual2", "add", {y, GeluMlp(net_.LayerNorm("norm2", y))}));
+    return net_.Finish(net_.Function("residual2", "add", {y, GeluMlp(net_.LayerNorm("norm2", y))}));
   }
 
   /// RMS norms, rotary positions, a gated inner product.
@@ -56,8 +56,8 @@ class TransformerLayer {
     const TensorId gate = net_.FullyConnected("gate_proj", h, shape_.inner, "silu");
     const TensorId up = net_.FullyConnected("up_proj", h, shape_.inner, "");
     const TensorId z = net_.Function("gated", "mul", {gate, up});
-    return net_.Finish(net_.Function(
-        "residual2", "add", {y, net_.FullyConnected("down_proj", z, shape_.hidden, "")}));
+    return net_.Finish(net_.Function("residual2", "add",
+                                     {y, net_.FullyConnected("down_proj", z, shape_.hidden, "")}));
   }
 
  private:
@@ -83,8 +83,7 @@ class TransformerLayer {
   /// What the cache holds before the new keys or values.
   TensorId WithPast(const std::string& name, TensorId x) {
     if (past_ == 0) return x;
-    const TensorId cached =
-        net_.Input(name + "_cache", {batch_, shape_.kv_heads, past_, depth_});
+    const TensorId cached = net_.Input(name + "_cache", {batch_, shape_.kv_heads, past_, depth_});
     return net_.Concat(name + ".cached", {cached, x}, 2);
   }
 
@@ -139,11 +138,15 @@ const bool kBertBaseLayer = registry.Add(
 const bool kGpt3Layer =
     registry.Add("gpt3_layer", {"one layer of GPT-3 175B, --seq 2048", &Gpt3, true, {"past"}});
 const bool kLlama2Layer = registry.Add(
-    "llama2_7b_layer",
-    {"one layer of Llama 2 7B, --seq 2048 (decode: --seq 1 --dim past=N)", &Llama2, true, {"past"}});
+    "llama2_7b_layer", {"one layer of Llama 2 7B, --seq 2048 (decode: --seq 1 --dim past=N)",
+                        &Llama2,
+                        true,
+                        {"past"}});
 const bool kLlama3Layer = registry.Add(
-    "llama3_8b_layer",
-    {"one layer of Llama 3 8B, --seq 2048 (decode: --seq 1 --dim past=N)", &Llama3, true, {"past"}});
+    "llama3_8b_layer", {"one layer of Llama 3 8B, --seq 2048 (decode: --seq 1 --dim past=N)",
+                        &Llama3,
+                        true,
+                        {"past"}});
 
 }  // namespace
 }  // namespace siliscope

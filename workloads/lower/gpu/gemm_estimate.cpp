@@ -25,10 +25,9 @@ double ResidentCtas(const SmSpec& sm, const GemmTile& t, const GemmProblem& p) {
   const double registers = t.kind == GemmTile::Kind::kSimt
                                ? static_cast<double>(t.thread_m * t.thread_n + 56)
                                : std::min(255.0, static_cast<double>(t.bm * t.bn) / threads + 90);
-  const double shared =
-      static_cast<double>(t.stages) *
-          StageBytes(p, t.bm, t.bn, t.kind == GemmTile::Kind::kSimt ? 8 : t.bk) +
-      2048;
+  const double shared = static_cast<double>(t.stages) *
+                            StageBytes(p, t.bm, t.bn, t.kind == GemmTile::Kind::kSimt ? 8 : t.bk) +
+                        2048;
   return std::max(
       1.0, std::floor(std::min({static_cast<double>(sm.registers.registers) / (threads * registers),
                                 static_cast<double>(sm.shared_memory.size_bytes) / shared,
@@ -89,9 +88,8 @@ double EstimateGemmSeconds(const MachineSpec& machine, const GemmProblem& p, con
   const double l2_bytes = a_bytes * bm / static_cast<double>(t.cluster_columns) +
                           b_bytes * bn / static_cast<double>(t.cluster_rows);
   const double step_bytes = a_bytes * bm + b_bytes * bn;
-  const double l2 =
-      std::max(l2_bytes / (l2_total / active),
-               step_bytes / static_cast<double>(gpu.sm.l1.fill_bytes_per_cycle));
+  const double l2 = std::max(l2_bytes / (l2_total / active),
+                             step_bytes / static_cast<double>(gpu.sm.l1.fill_bytes_per_cycle));
   // Operands that come from memory are waited for as long as it takes, over the stages ahead.
   const bool from_memory = p.weights_cold || weights > static_cast<double>(gpu.l2.size_bytes) ||
                            m * k * p.a_bytes > static_cast<double>(gpu.l2.size_bytes);

@@ -24,9 +24,9 @@ std::string NameOf(const GemmProblem& p, const GemmTile& t) {
   const char* kind = t.kind == GemmTile::Kind::kSimt    ? "sgemm"
                      : t.kind == GemmTile::Kind::kGroup ? "gmma_gemm"
                                                         : "mma_gemm";
-  std::string name =
-      fmt::format("{}_{}{}_{}x{}x{}_stages{}_{}{}", p.dtype, p.b_sparse ? "sparse_" : "", kind, t.bm, t.bn, t.bk, t.stages,
-                  p.a_k_contiguous ? "t" : "n", p.b_k_contiguous ? "n" : "t");
+  std::string name = fmt::format("{}_{}{}_{}x{}x{}_stages{}_{}{}", p.dtype,
+                                 p.b_sparse ? "sparse_" : "", kind, t.bm, t.bn, t.bk, t.stages,
+                                 p.a_k_contiguous ? "t" : "n", p.b_k_contiguous ? "n" : "t");
   if (t.cluster_rows * t.cluster_columns > 1) {
     name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
   }
@@ -132,8 +132,7 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
                            static_cast<double>(t.split) * MultipliedShare(p);
   k.macs_per_cta = tile_macs;
   k.useful_share = static_cast<double>(p.m * p.n) * static_cast<double>(p.k * p.batch) *
-                   MultipliedShare(p) /
-                   (tile_macs * static_cast<double>(k.grid.Ctas()));
+                   MultipliedShare(p) / (tile_macs * static_cast<double>(k.grid.Ctas()));
   k.fp32_per_cta = static_cast<double>(t.bm * t.bn) * (1 + p.epilogue_operations);
   return k;
 }

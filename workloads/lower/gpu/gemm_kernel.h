@@ -40,7 +40,7 @@ struct GemmTile {
   std::int64_t warps_m = 1, warps_n = 1;
   std::int64_t split = 1;
   bool cluster_split = false;  ///< the splits are a cluster, which adds them up
-  bool stream_k = false;  ///< one CTA an SM, steps shared out evenly
+  bool stream_k = false;       ///< one CTA an SM, steps shared out evenly
   std::int64_t cluster_rows = 1, cluster_columns = 1;
   std::int64_t thread_m = 8, thread_n = 8;  ///< SIMT: of a thread
   std::int64_t slices = 1;                  ///< SIMT: of k inside of a CTA

@@ -28,8 +28,8 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
   const GemmTile tile = ChooseTile(lowering, index, p);
   if (tile.stream_k) {
     const std::int64_t row = 4 * tile.bn;
-    const std::uint32_t sums = lowering.AddTensor("partial_tiles", machine.gpu.sms * tile.bm, row,
-                                                  GranuleRows(row));
+    const std::uint32_t sums =
+        lowering.AddTensor("partial_tiles", machine.gpu.sms * tile.bm, row, GranuleRows(row));
     lowering.Launch(index, MakeGemmKernel(machine, p, tile, sums));
     return;
   }

@@ -206,7 +206,8 @@ class TensorGemmWriter {
         const std::int64_t b = j * s_.b_loads / s_.n_instructions;
         WarpInstruction& in =
             b_.Add(WarpOpcode::kMma, acc, FragmentA(set, a), FragmentB(set, b), acc);
-        in.macs = static_cast<float>(static_cast<double>(core.m * core.n * s_.k) * MultipliedShare(p_));
+        in.macs =
+            static_cast<float>(static_cast<double>(core.m * core.n * s_.k) * MultipliedShare(p_));
         ++multiplied;
         move_up_to((multiplied * moves + products - 1) / products);
       }
