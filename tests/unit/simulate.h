@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/run/metrics.h"
 #include "sim/run/simulation.h"
 
 namespace siliscope {
@@ -47,6 +48,21 @@ double InChild(Measure measure) {
 
 inline double Microseconds(const SimulationRequest& request) {
   return InChild([&] { return ToMicroseconds(Simulate(request).record.total); });
+}
+
+/// What goes away when a resource is ideal, over what was charged to some causes.
+inline double GivenBack(const SimulationRequest& request, const std::string& resource,
+                        const std::vector<Cause>& causes) {
+  SimulationRequest ideal = request;
+  ideal.ideal = {resource};
+  const double whole = Microseconds(request);
+  const double charged = InChild([&] {
+    const Metrics m = ComputeMetrics(Simulate(request));
+    double percent = 0;
+    for (const Cause c : causes) percent += m.cause_pct[static_cast<std::size_t>(c)];
+    return m.time_us * percent / 100;
+  });
+  return (whole - Microseconds(ideal)) / charged;
 }
 
 }  // namespace siliscope

@@ -55,9 +55,12 @@ Graph LoadWorkload(const WorkloadRequest& request) {
     for (const auto& [dimension, value] : request.dimensions) {
       const auto& known = network->dimensions;
       if (std::find(known.begin(), known.end(), dimension) != known.end()) continue;
-      throw UserError(known.empty() ? name + ": has no symbolic dimensions, --dim is for ONNX files"
-                                    : name + ": has no dimension " + dimension +
-                                          Suggestion(dimension, known));
+      if (known.empty()) {
+        throw UserError(name + ": has no symbolic dimensions, --dim is for ONNX files");
+      }
+      std::string message = name;
+      message += ": has no dimension " + dimension + Suggestion(dimension, known);
+      throw UserError(message);
     }
     if (request.sequence > 0 && !network->sequence) {
       throw UserError(name + ": has no sequence, --seq does not apply");
