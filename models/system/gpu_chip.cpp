@@ -126,6 +126,7 @@ void GpuChip::BeginPass() {
   skipped_ = 0;
   ctas_.clear();
   issues_.clear();
+  zoomed_instructions_ = checked_products_ = 0;
   states_.assign(gpu_.launches.size(), {});
   if (gpu_.launches.empty()) {
     pass_end_ = pass_begin_;
@@ -191,12 +192,12 @@ void GpuChip::StartReady() {
   }
 }
 
-/// The pass that is recorded runs at cycle zoom where that is asked for.
+/// The pass that warms up runs at cycle zoom too: it leaves the caches as the recorded one does.
 bool GpuChip::Zoomed(std::uint32_t launch) const {
   if (gpu_.kernels[gpu_.launches[launch].kernel].host_copy != HostCopy::kNone) return false;
   if (gpu_.kernels[gpu_.launches[launch].kernel].cycle_zoom) return true;
   const std::uint32_t op = gpu_.launches[launch].op;
-  if (zoom_.units.empty() || pass_ == 0) return false;
+  if (zoom_.units.empty()) return false;
   return zoom_.operators.empty() || zoom_.operators[op] != 0;
 }
 

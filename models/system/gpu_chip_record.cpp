@@ -98,10 +98,9 @@ void GpuChip::AddKernels(Record* record) const {
       r.register_bytes_per_mac = counters.register_bytes / counters.macs;
       r.shared_bytes_per_mac = static_cast<double>(counters.shared_bytes) / counters.macs;
     }
-    r.active_lanes_pct = counters.instructions == 0
-                             ? 0
-                             : 100 * static_cast<double>(counters.lanes) /
-                                   (32 * static_cast<double>(counters.instructions));
+    r.active_lanes = counters.instructions == 0 ? 0
+                                                : static_cast<double>(counters.lanes) /
+                                                      static_cast<double>(counters.instructions);
     double sum = 0;
     for (const std::uint64_t slot : counters.slots) sum += static_cast<double>(slot);
     for (const std::uint64_t slot : counters.slots) {

@@ -126,7 +126,7 @@ struct KernelRecord {
   double waves = 0;              ///< CTAs / CTAs that are resident at a time
   std::int64_t steps = 0;        ///< of a CTA, of all its passes
   double register_bytes_per_mac = 0, shared_bytes_per_mac = 0;
-  double active_lanes_pct = 0;  ///< of the lanes of the warp instructions that were issued
+  double active_lanes = 0;  ///< of 32, on average of the warp instructions that were issued
   /// Where the issue slots of an SM went while the kernel's CTAs computed, at cycle zoom; sums
   /// to 1. Names beside them.
   std::vector<double> issue_slots;

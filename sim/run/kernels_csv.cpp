@@ -41,7 +41,7 @@ std::string KernelsCsv(const SimulationResult& result) {
                                       "cycles_per_step",
                                       "register_bytes_per_mac",
                                       "shared_bytes_per_mac",
-                                      "active_lanes_pct"};
+                                      "active_lanes"};
   for (const std::string& slot : result.record.issue_slot_names) {
     columns.push_back(slot + "_pct");
   }
@@ -74,7 +74,7 @@ std::string KernelsCsv(const SimulationResult& result) {
                                     NumberText(CyclesPerStep(r, result.record.clock_hz)),
                                     NumberText(r.register_bytes_per_mac),
                                     NumberText(r.shared_bytes_per_mac),
-                                    NumberText(r.active_lanes_pct)};
+                                    NumberText(r.active_lanes)};
     for (const double share : r.issue_slots) row.push_back(NumberText(100 * share));
     text += CsvLine(row);
   }

@@ -115,16 +115,19 @@ def kernel_us(system, workload, out, *options):
     return [float(k["end_us"]) - float(k["begin_us"]) for k in rows_of(out / "kernels.csv")]
 
 
-@pytest.mark.parametrize("workload,tolerance", [
-    ("gemm:m=2048;n=2048;k=1024", 0.03),
-    ("softmax:rows=8192;cols=2048", 0.03),
-    ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", 0.04),
-    ("gemm:m=1;n=4096;k=4096", 0.04),
+@pytest.mark.parametrize("workload,tolerance,options", [
+    ("gemm:m=2048;n=2048;k=1024", 0.03, ()),
+    ("softmax:rows=1024;cols=2048", 0.03, ()),
+    ("softmax:rows=8192;cols=2048", 0.01, ("--ideal", "dram")),
+    # Loads of single warps come to the memory's banks in another order than those of whole steps.
+    ("softmax:rows=8192;cols=2048", 0.035, ()),
+    ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", 0.01, ()),
+    ("gemm:m=1;n=4096;k=4096", 0.03, ()),
 ])
-def test_whole_chip_at_cycle_zoom_takes_the_time_of_tiles(tmp_path, workload, tolerance):
+def test_whole_chip_at_cycle_zoom_takes_the_time_of_tiles(tmp_path, workload, tolerance, options):
     """Every warp instruction of 108 SMs against CTAs played from measured phases."""
-    tiles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "t"))
-    cycles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "c", "--zoom", "sms"))
+    tiles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "t", *options))
+    cycles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "c", "--zoom", "sms", *options))
     assert tiles == pytest.approx(cycles, rel=tolerance)
 
 
@@ -291,12 +294,12 @@ def test_lanes_that_part_are_counted_and_cost_what_they_should(tmp_path):
         done = siliscope("run", "--system", system, "--workload", work, "--no-advice", "--trace", "none",
                          *options, "--out", str(tmp_path / "b"))
         assert done.returncode == 0, done.stderr
-        return float(rows_of(tmp_path / "b" / "kernels.csv")[0]["active_lanes_pct"])
-    assert active("v100-sxm2-16gb", "branch:paths=1;work=512") == 100
-    assert active("v100-sxm2-16gb", "branch:paths=32;work=512") < 4
-    assert active("v100-sxm2-16gb", "branch:taken=50;work=512;threads=256") == pytest.approx(52, abs=3)
+        return float(rows_of(tmp_path / "b" / "kernels.csv")[0]["active_lanes"])
+    assert active("v100-sxm2-16gb", "branch:paths=1;work=512") == 32
+    assert active("v100-sxm2-16gb", "branch:paths=32;work=512") < 1.5
+    assert active("v100-sxm2-16gb", "branch:taken=50;work=512;threads=256") == pytest.approx(16.5, abs=1)
     assert active("v100-sxm2-16gb", "branch:taken=20;work=512;threads=256;ctas=80", "--set",
-                  "sm.divergence=compaction") > 60
+                  "sm.divergence=compaction") > 19
 
 
 def test_inputs_and_outputs_go_over_the_host_link(tmp_path):
