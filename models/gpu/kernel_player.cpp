@@ -306,10 +306,13 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   }
   if (loads) g.ring().arrivals.pop_front();
   if (pass.through_registers) IssueLoads(group);
-  Tick end = now;
-  for (const std::uint32_t s : g.sms) {
-    end = std::max(end, sms_[s]->Step(now, cost_.passes[g.pass], wait, op_));
+  PassCost cost = cost_.passes[g.pass];
+  if (g.steps == 1) {  // its warps go on to the end before those of CTAs that came later
+    cost.alone_cycles += cost.drain_cycles;
+    cost.interval_cycles += cost.drain_interval_cycles;
   }
+  Tick end = now;
+  for (const std::uint32_t s : g.sms) end = std::max(end, sms_[s]->Step(now, cost, wait, op_));
   events_.Schedule(end, &Call<&KernelPlayer::StepDone>, this, group);
 }
 
@@ -350,7 +353,7 @@ void KernelPlayer::Drain(std::uint32_t group) {
   Group& g = groups_[group];
   const PassCost& pass = cost_.passes[g.pass];
   const PassCost drain{pass.drain_cycles, pass.drain_interval_cycles};
-  if (drain.alone_cycles <= 0) {
+  if (drain.alone_cycles <= 0 || g.steps == 1) {
     Finish(group);
     return;
   }
