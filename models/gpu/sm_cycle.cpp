@@ -89,6 +89,16 @@ SmCycle::SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel&
   }
 }
 
+std::uint32_t SmCycle::FreeWarp() {
+  if (free_warps_.empty()) {
+    warps_.emplace_back();
+    return static_cast<std::uint32_t>(warps_.size() - 1);
+  }
+  const std::uint32_t index = free_warps_.back();
+  free_warps_.pop_back();
+  return index;
+}
+
 void SmCycle::Launch(const CtaPlace& place, std::uint64_t cycle) {
   std::size_t slot = 0;
   while (slot < ctas_.size() && ctas_[slot].active) ++slot;
@@ -107,14 +117,7 @@ void SmCycle::Launch(const CtaPlace& place, std::uint64_t cycle) {
   ++resident_;
   for (std::size_t r = 0; r < kernel_.roles.size(); ++r) {
     for (std::int64_t i = 0; i < kernel_.roles[r].warps; ++i) {
-      std::uint32_t index = 0;
-      if (free_warps_.empty()) {
-        index = static_cast<std::uint32_t>(warps_.size());
-        warps_.emplace_back();
-      } else {
-        index = free_warps_.back();
-        free_warps_.pop_back();
-      }
+      const std::uint32_t index = FreeWarp();
       Warp& w = warps_[index];
       w = Warp{};
       w.role = static_cast<std::uint16_t>(r);

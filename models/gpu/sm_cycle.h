@@ -209,6 +209,8 @@ class SmCycle {
 
   const WarpProgram& ProgramOf(const Warp& w) const { return kernel_.roles[w.role].program; }
   const WarpInstruction& Next(const Warp& w) const { return ProgramOf(w).instructions[w.pc]; }
+  /// A place for a warp, or for a path of one; places may move.
+  std::uint32_t FreeWarp();
   void Visit(std::size_t subcore);
   std::uint32_t Pick(const Subcore& s, std::uint64_t* next, IssueSlot* reason) const;
   bool Eligible(const Subcore& s, std::uint32_t warp, std::uint64_t* when) const;

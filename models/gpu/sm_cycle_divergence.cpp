@@ -81,14 +81,7 @@ void SmCycle::Part(std::uint32_t index, std::int64_t on, std::int64_t off, std::
 
 /// A path of its own beside its warp's: it shares the warp's turn to issue.
 void SmCycle::StartPath(std::uint32_t index, std::uint32_t pc, std::uint8_t lanes) {
-  std::uint32_t path = 0;
-  if (free_warps_.empty()) {
-    path = static_cast<std::uint32_t>(warps_.size());
-    warps_.emplace_back();
-  } else {
-    path = free_warps_.back();
-    free_warps_.pop_back();
-  }
+  const std::uint32_t path = FreeWarp();
   Warp& w = warps_[index];
   if (w.team == kNone32) {
     w.team = static_cast<std::uint32_t>(teams_.size());

@@ -35,6 +35,16 @@ class ShapeKeys {
     return value;
   }
 
+  /// The same, and at most `most`.
+  std::int64_t UpTo(const std::string& key, std::int64_t otherwise, std::int64_t most) {
+    const std::int64_t value = Int(key, otherwise);
+    if (value > most) {
+      throw UserError(request_.op + ": " + key + "=" + std::to_string(value) + " is above " +
+                      std::to_string(most));
+    }
+    return value;
+  }
+
   bool Has(const std::string& key) const { return request_.shape.count(key) > 0; }
 
   std::string Text(const std::string& key, const std::string& otherwise,
@@ -107,9 +117,7 @@ void Conv(ShapeKeys& keys, Graph* graph, Operator* op) {
 
 void Elementwise(ShapeKeys& keys, Graph* graph, Operator* op) {
   const std::string function = keys.Text("fn", "add", FunctionNames());
-  const std::int64_t tensors = keys.Int("tensors", FindFunction(function)->operands);
-  if (tensors > 64)
-    throw UserError("elementwise: tensors=" + std::to_string(tensors) + " is above 64");
+  const std::int64_t tensors = keys.UpTo("tensors", FindFunction(function)->operands, 64);
   const Shape shape = {keys.Int("rows"), keys.Int("cols")};
   op->kind = "elementwise";
   op->attributes["function"] = function;
@@ -155,17 +163,9 @@ void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->kind = "stream_benchmark";
   op->attributes["function"] = function;
   op->attributes["ctas"] = keys.Int("ctas", 0);
-  op->attributes["threads"] = keys.Int("threads", 128);
-  op->attributes["unroll"] = keys.Int("unroll", 1);
-  op->attributes["rounds"] = keys.Int("rounds", 0);
-  const auto within = [&](const char* key, std::int64_t most) {
-    if (op->Int(key, 0) <= most) return;
-    throw UserError("stream: " + std::string(key) + "=" + std::to_string(op->Int(key, 0)) +
-                    " is above " + std::to_string(most));
-  };
-  within("threads", 1024);
-  within("unroll", 32);
-  within("rounds", 1 << 20);
+  op->attributes["threads"] = keys.UpTo("threads", 128, 1024);
+  op->attributes["unroll"] = keys.UpTo("unroll", 1, 32);
+  op->attributes["rounds"] = keys.UpTo("rounds", 0, 1 << 20);
   for (const char* name : {"b", "c"}) {
     if (*name == 'c' && function != "triad" && function != "add") continue;
     op->inputs.push_back(Input(graph, name, shape, Role::kActivation));
@@ -175,35 +175,21 @@ void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
 void BranchBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->kind = "branch_benchmark";
   const bool by_chance = keys.Has("taken");
-  op->attributes["paths"] = keys.Int("paths", by_chance ? 2 : 1);
-  op->attributes["taken"] = by_chance ? keys.Int("taken", 0) : -1;
-  op->attributes["work"] = keys.Int("work", 64);
-  op->attributes["loads"] = keys.Int("loads", 0);
-  op->attributes["ctas"] = keys.Int("ctas", 1);
-  op->attributes["threads"] = keys.Int("threads", 128);
-  const auto within = [&](const char* key, std::int64_t most) {
-    if (op->Int(key, 0) <= most) return;
-    throw UserError("branch: " + std::string(key) + "=" + std::to_string(op->Int(key, 0)) +
-                    " is above " + std::to_string(most));
-  };
-  within("paths", by_chance ? 2 : 32);
-  within("taken", 100);
-  within("work", 4096);
-  within("loads", 16);
-  within("ctas", 65536);
-  within("threads", 1024);
+  op->attributes["paths"] = keys.UpTo("paths", by_chance ? 2 : 1, by_chance ? 2 : 32);
+  op->attributes["taken"] = by_chance ? keys.UpTo("taken", 0, 100) : -1;
+  op->attributes["work"] = keys.UpTo("work", 64, 4096);
+  op->attributes["loads"] = keys.UpTo("loads", 0, 16);
+  op->attributes["ctas"] = keys.UpTo("ctas", 1, 65536);
+  op->attributes["threads"] = keys.UpTo("threads", 128, 1024);
   op->inputs = {Input(graph, "x", {op->Int("ctas", 1) * op->Int("threads", 1)}, Role::kActivation)};
 }
 
 void AtomicBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->kind = "atomic_benchmark";
   op->attributes["same"] = std::int64_t{keys.Text("addresses", "own", {"own", "one"}) == "one"};
-  op->attributes["rounds"] = keys.Int("rounds", 16);
-  op->attributes["ctas"] = keys.Int("ctas", 1);
-  op->attributes["threads"] = keys.Int("threads", 128);
-  if (op->Int("threads", 0) > 1024 || op->Int("ctas", 0) > 65536 || op->Int("rounds", 0) > 65536) {
-    throw UserError("atomic: threads is above 1024, or ctas or rounds above 65536");
-  }
+  op->attributes["rounds"] = keys.UpTo("rounds", 16, 65536);
+  op->attributes["ctas"] = keys.UpTo("ctas", 1, 65536);
+  op->attributes["threads"] = keys.UpTo("threads", 128, 1024);
   op->inputs = {
       Input(graph, "x", {2 * op->Int("ctas", 1) * op->Int("threads", 1)}, Role::kActivation)};
 }
