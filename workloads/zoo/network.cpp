@@ -76,15 +76,12 @@ TensorId NetworkBuilder::Transpose(const std::string& name, TensorId x, const Sh
   return graph_.AddOperator(std::move(op), DataType::kFp32);
 }
 
-TensorId NetworkBuilder::Slice(const std::string& name, TensorId x, std::int64_t axis,
-                               std::int64_t begin, std::int64_t end) {
+TensorId NetworkBuilder::Rotary(const std::string& name, TensorId x, TensorId cosine,
+                                TensorId sine) {
   Operator op;
   op.name = name;
-  op.kind = "slice";
-  op.inputs = {x};
-  op.attributes["starts"] = Shape{begin};
-  op.attributes["ends"] = Shape{end};
-  op.attributes["axes"] = Shape{axis};
+  op.kind = "rotary";
+  op.inputs = {x, cosine, sine};
   return graph_.AddOperator(std::move(op), DataType::kFp32);
 }
 

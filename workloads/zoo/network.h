@@ -37,8 +37,8 @@ class NetworkBuilder {
                     std::vector<TensorId> inputs);
   TensorId Reshape(const std::string& name, TensorId x, const Shape& shape);
   TensorId Transpose(const std::string& name, TensorId x, const Shape& order);
-  TensorId Slice(const std::string& name, TensorId x, std::int64_t axis, std::int64_t begin,
-                 std::int64_t end);
+  /// x: [..., length, depth]; cosine, sine: [length, depth].
+  TensorId Rotary(const std::string& name, TensorId x, TensorId cosine, TensorId sine);
   TensorId Concat(const std::string& name, std::vector<TensorId> inputs, std::int64_t axis);
   TensorId LayerNorm(const std::string& name, TensorId x);
   TensorId RmsNorm(const std::string& name, TensorId x);

@@ -67,17 +67,9 @@ class TransformerLayer {
     return net_.Transpose(name + ".transpose", y, {0, 2, 1, 3});
   }
 
-  /// x cos + (the halves of x exchanged, the first negated) sin.
   TensorId Rotate(const std::string& name, TensorId x) {
-    const TensorId cosine = net_.Weight(name + ".cos", {length_, depth_});
-    const TensorId sine = net_.Weight(name + ".sin", {length_, depth_});
-    const TensorId low = net_.Slice(name + ".low", x, 3, 0, depth_ / 2);
-    const TensorId high = net_.Slice(name + ".high", x, 3, depth_ / 2, depth_);
-    const TensorId turned =
-        net_.Concat(name + ".turned", {net_.Function(name + ".neg", "neg", {high}), low}, 3);
-    return net_.Function(name + ".rotated", "add",
-                         {net_.Function(name + ".by_cos", "mul", {x, cosine}),
-                          net_.Function(name + ".by_sin", "mul", {turned, sine})});
+    return net_.Rotary(name, x, net_.Weight(name + ".cos", {length_, depth_}),
+                       net_.Weight(name + ".sin", {length_, depth_}));
   }
 
   /// What the cache holds before the new keys or values.

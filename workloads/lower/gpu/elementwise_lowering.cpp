@@ -97,10 +97,15 @@ void LowerNormalization(GpuLowering& lowering, std::uint32_t index) {
   LowerStream(lowering, index, lowering.op(index).kind, {4, 0});
 }
 
+void LowerRotary(GpuLowering& lowering, std::uint32_t index) {
+  LowerStream(lowering, index, "rotary", {3, 0});
+}
+
 bool RegisterAll() {
   GpuLowerRegistry& registry = GpuLowerRegistry::Instance();
   registry.Add("elementwise", &LowerElementwise);
   registry.Add("reshape", &LowerView);
+  registry.Add("rotary", &LowerRotary);
   for (const char* kind : {"pool", "reduce"}) registry.Add(kind, &LowerReduction);
   for (const char* kind : {"batch_norm", "instance_norm", "lrn"}) {
     registry.Add(kind, &LowerNormalization);

@@ -64,6 +64,12 @@ void LowerElementwise(NpuLowering& lowering, std::uint32_t index) {
   Lower(lowering, index, task);
 }
 
+void LowerRotary(NpuLowering& lowering, std::uint32_t index) {
+  VectorTask task = TaskOver(lowering, index, InputShape(lowering.graph(), lowering.op(index), 0));
+  task.work.functions.insert(task.work.functions.end(), {{"mul", 2}, {"add", 1}});
+  Lower(lowering, index, task);
+}
+
 /// Rows are what lies before the reduced axis, columns the axis itself.
 void RowExtents(const Shape& shape, std::size_t axis, VectorTask* task) {
   task->columns = shape.empty() ? 1 : shape[axis];
@@ -208,6 +214,7 @@ void LowerSlice(NpuLowering& lowering, std::uint32_t index) {
 
 auto& registry = NpuLowerRegistry::Instance();
 const bool kElementwise = registry.Add("elementwise", &LowerElementwise);
+const bool kRotary = registry.Add("rotary", &LowerRotary);
 const bool kSoftmax = registry.Add("softmax", &LowerSoftmax);
 const bool kLayerNorm = registry.Add("layer_norm", &LowerNormalization);
 const bool kRmsNorm = registry.Add("rms_norm", &LowerNormalization);
