@@ -25,21 +25,18 @@ class HostLink : public sc_core::sc_module {
 
   HostLink(const sc_core::sc_module_name& name, const GpuHostLinkSpec& spec);
 
-  /// An engine is taken as soon as one is free; returns its number.
+  /// Engines that copies may take and give back.
   bool HasEngine() const { return engines_in_use_ < spec_.copy_engines; }
   void TakeEngine() { ++engines_in_use_; }
   void GiveEngine() { --engines_in_use_; }
   /// `bytes` cross the link, from `ready` on; returns when the last packet has.
   Tick Cross(HostCopy way, Tick ready, std::int64_t bytes);
   const GpuHostLinkSpec& spec() const { return spec_; }
-  std::int64_t bytes(HostCopy way) const { return bytes_[way == HostCopy::kToChip ? 0 : 1]; }
-  void ResetCounters() { bytes_ = {}; }
 
  private:
   GpuHostLinkSpec spec_;
   std::int64_t engines_in_use_ = 0;
   std::array<Timeline, 2> ways_;
-  std::array<std::int64_t, 2> bytes_{};
 };
 
 /// Plays one copy.

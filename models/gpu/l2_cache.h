@@ -103,17 +103,21 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   };
   struct Partition {
     std::vector<Tick> slices;              ///< when each is free
-    std::vector<Tick> atomic_units;        ///< of each slice, when it is free
     Timeline link;                         ///< inward
     std::vector<std::uint32_t> residents;  ///< granules with lines here
     std::uint32_t uses = 0;
     std::int64_t lines = 0;
   };
 
+  static std::int64_t CountLines(std::uint64_t lines) { return __builtin_popcountll(lines); }
+  /// The lowest n bits.
+  static std::uint64_t LowBits(std::int64_t n) {
+    return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
+  }
   /// The slices deliver or take lines of a granule; returns when the last has passed.
   Tick PassSlices(std::size_t partition, std::uint32_t granule, std::uint64_t lines,
                   std::int64_t bytes_per_line, Tick asked, Tick at_cache);
-  Tick PassAtomicUnit(const L2Request& request, std::int64_t address, Tick at_cache);
+  Tick PassAtomicUnit(const L2Request& request, Tick at_cache);
   std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                       std::int64_t granule_column) const;
   static std::uint64_t HomeOf(std::uint32_t granule, std::int64_t lines_per_row);
@@ -143,6 +147,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::vector<Layout> layouts_;
   std::vector<Granule> granules_;
   std::array<Partition, 2> state_;
+  std::vector<Tick> atomic_units_;                ///< of each slice, when it is free
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;  ///< of the replacement
   L2Counters counters_;
   Tick response_first_ = 0, response_end_ = 0;

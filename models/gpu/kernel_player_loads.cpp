@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads of a kernel's CTAs at tile zoom: when they are sent, and when a step's data is there.
+#include <algorithm>
+
+#include "models/gpu/kernel_player.h"
+
+namespace siliscope {
+
+/// Whether the ring has room for another step's loads, and there is such a step.
+bool KernelPlayer::MoreLoads(Group* g) const {
+  const KernelPass& pass = kernel_.passes[g->pass];
+  Ring& ring = g->ring();
+  if (static_cast<std::int64_t>(ring.arrivals.size()) >= pass.ring) return false;
+  const std::int64_t steps =
+      ring.load.tile == g->tile ? g->steps : RangeOf(*g, 0, ring.load.tile).count;
+  if (ring.load.step < steps) return true;
+  // A producer warp runs ahead into the next tile.
+  const std::int64_t next = NextTile(*g, ring.load.tile);
+  if (StreamK() || g->pass != 0 || next < 0) return false;
+  ring.load = {next, 0};
+  return true;
+}
+
+/// Loads of a step leave the SM a line a cycle; those of the next step follow them.
+void KernelPlayer::IssueLoads(std::uint32_t group) {
+  Group& g = groups_[group];
+  const KernelPass& pass = kernel_.passes[g.pass];
+  if (!pass.Loads() || g.issuing || !MoreLoads(&g)) return;
+  Ring& ring = g.ring();
+  const std::int64_t before = sms_[g.sms.front()]->loaded_bytes();
+  ring.arrivals.push_back(LoadStep(&g, g.pass, ring.load.tile, ring.load.step));
+  ++ring.load.step;
+  if (!MoreLoads(&g)) return;
+  g.issuing = true;
+  const std::int64_t bytes = sms_[g.sms.front()]->loaded_bytes() - before;
+  events_.Schedule(events_.now() + clock_.Cycles(static_cast<std::uint64_t>(bytes / 128)),
+                   &Call<&KernelPlayer::NextLoads>, this, group);
+}
+
+void KernelPlayer::NextLoads(std::uint32_t group) {
+  Group& g = groups_[group];
+  g.issuing = false;
+  IssueLoads(group);
+  if (!g.starved) return;
+  g.starved = false;
+  TryCompute(group);
+}
+
+KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
+                                             std::int64_t step) {
+  const Tick now = events_.now();
+  Arrival arrival{kNever, now, 0};
+  const std::int64_t first = RangeOf(*g, pass, tile).first;
+  if (kernel_.passes[pass].through_l1) {
+    // Lines are still in L1 if less than its size has come in since they did.
+    const std::int64_t loaded = sms_[g->sms.front()]->loaded_bytes();
+    const auto touch = static_cast<std::size_t>(kernel_.passes[pass].touches + step);
+    if (kernel_.passes[pass].rereads && touch < g->touched.size() &&
+        loaded - g->touched[touch] < l1_bytes_) {
+      arrival.ready = now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
+      return arrival;
+    }
+    if (g->touched.size() <= touch) g->touched.resize(touch + 1);
+    g->touched[touch] = loaded;
+  }
+  Tick queued = 0;
+  for (const std::uint16_t id : kernel_.passes[pass].loads) {
+    const OperandStream& stream = kernel_.streams[id];
+    const GpuTensor& tensor = program_.tensors[stream.tensor];
+    for (std::size_t m = 0; m < g->sms.size(); ++m) {
+      const auto member = static_cast<std::int64_t>(m);
+      const std::int64_t row = member / kernel_.cluster_columns;
+      const std::int64_t column = member % kernel_.cluster_columns;
+      // Of an operand that the cluster shares, one member fetches and all receive.
+      const bool copy = (stream.shared_by_cluster_rows && row > 0) ||
+                        (stream.shared_by_cluster_columns && column > 0);
+      if (copy) continue;
+      CtaPlace place = PlaceIn(tile, m);
+      if (StreamK()) place.split = SlotOf(*g, pass, step);
+      const std::int64_t own =
+          kernel_.cluster_splits > 1 ? StepsOf(kernel_, kernel_.passes[pass], place).first : first;
+      const Rectangle r = RectangleOf(stream, tensor, place, own + step);
+      const L2Response response = sms_[g->sms[m]]->Load(now, now, stream.tensor, tensor, r);
+      Tick end = response.end;
+      arrival.first = std::min(arrival.first, response.first_data);
+      for (std::size_t o = 0; o < g->sms.size(); ++o) {
+        const auto other = static_cast<std::int64_t>(o);
+        const bool same_row = other / kernel_.cluster_columns == row;
+        const bool same_column = other % kernel_.cluster_columns == column;
+        if (o == m || !((stream.shared_by_cluster_rows && same_column) ||
+                        (stream.shared_by_cluster_columns && same_row))) {
+          continue;
+        }
+        end = std::max(end, sms_[g->sms[o]]->Receive(response, r).end);
+      }
+      if (end > arrival.ready) {
+        arrival.ready = end;
+        queued = response.queued + (end - response.end);
+      }
+    }
+  }
+  if (kernel_.passes[pass].peer_bytes > 0) {  // an equal part from each of the others
+    const auto others = static_cast<std::int64_t>(g->sms.size()) - 1;
+    for (std::size_t m = 0; m < g->sms.size(); ++m) {
+      for (std::size_t o = 0; o < g->sms.size(); ++o) {
+        if (o == m) continue;
+        const Tick end = sms_[g->sms[m]]->LoadFrom(*sms_[g->sms[o]], now,
+                                                   kernel_.passes[pass].peer_bytes / others);
+        arrival.ready = std::max(arrival.ready, end);
+        arrival.first = std::min(arrival.first, end);
+      }
+    }
+  }
+  if (arrival.ready > now) {
+    arrival.bandwidth_share =
+        std::min(1.0, static_cast<double>(queued) / static_cast<double>(arrival.ready - now));
+  }
+  return arrival;
+}
+
+/// When the data of the next step is there. Where each warp waits for its own alone, the warps
+/// whose data comes first compute while the rest arrives.
+Tick KernelPlayer::WhenReady(Group& g) const {
+  const KernelPass& pass = kernel_.passes[g.pass];
+  const Arrival& arrival = g.ring().arrivals.front();
+  if (pass.ring > 1 || pass.through_registers || arrival.first >= arrival.ready) {
+    return arrival.ready;
+  }
+  const double others = 1 - 1 / static_cast<double>(kernel_.warps);
+  const Tick computing = clock_.Cycles(cost_.passes[g.pass].alone_cycles * others);
+  return arrival.ready - std::min(arrival.ready - arrival.first, computing);
+}
+
+}  // namespace siliscope

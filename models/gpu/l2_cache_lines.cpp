@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lines that come into the L2, that it drops and writes back, and their way from and to memory.
+#include <algorithm>
+
+#include "models/gpu/l2_cache.h"
+
+namespace siliscope {
+
+void L2Cache::Remove(std::uint32_t granule, std::size_t partition) {
+  Granule& g = granules_[granule];
+  Partition& p = state_[partition];
+  p.lines -= CountLines(g.valid[partition]);
+  g.valid[partition] = 0;
+  const std::uint32_t last = p.residents.back();
+  p.residents[g.place[partition]] = last;
+  granules_[last].place[partition] = g.place[partition];
+  p.residents.pop_back();
+  g.place[partition] = kNowhere;
+}
+
+void L2Cache::Touch(std::uint32_t granule, std::size_t partition) {
+  granules_[granule].used[partition] = ++state_[partition].uses;
+}
+
+void L2Cache::Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when) {
+  Granule& g = granules_[granule];
+  Partition& p = state_[partition];
+  p.lines += CountLines(lines & ~g.valid[partition]);
+  g.valid[partition] |= lines;
+  if (g.place[partition] == kNowhere) {
+    g.place[partition] = static_cast<std::uint32_t>(p.residents.size());
+    p.residents.push_back(granule);
+  }
+  Touch(granule, partition);
+  while (p.lines > capacity_lines_ && p.residents.size() > 1) DropOne(partition, granule, when);
+}
+
+void L2Cache::DropOne(std::size_t partition, std::uint32_t keep, Tick when) {
+  Partition& p = state_[partition];
+  std::uint32_t victim = keep, age = 0;
+  for (std::int64_t i = 0; i < spec_.candidates || victim == keep; ++i) {
+    random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    const std::uint32_t granule = p.residents[((random_ >> 32) * p.residents.size()) >> 32];
+    if (granule == keep || (victim != keep && p.uses - granules_[granule].used[partition] <= age)) {
+      continue;
+    }
+    victim = granule;
+    age = p.uses - granules_[granule].used[partition];
+  }
+  if (granules_[victim].dirty != 0) CleanRows(partition, victim, when);
+  Remove(victim, partition);
+}
+
+/// Writes back a granule and what lies beside it in the same rows of the memory, so that a row that
+/// is opened takes more than one line (Lee et al., DRAM-aware last-level cache writeback, 2010).
+void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when) {
+  constexpr std::int64_t kRowLines = 8;
+  const Layout& layout = layouts_[TensorOf(granule)];
+  const std::int64_t width = std::max<std::int64_t>(1, kRowLines / layout.lines_per_granule_row);
+  const std::int64_t index = granule - layout.first;
+  const std::int64_t column = index % layout.granules_per_row;
+  const std::int64_t first = index - column % width;
+  const std::int64_t last = std::min(first + width, index - column + layout.granules_per_row);
+  for (std::int64_t i = first; i < last; ++i) {
+    const auto g = static_cast<std::uint32_t>(layout.first + i);
+    if (granules_[g].dirty == 0) continue;
+    const std::uint64_t one = granules_[g].home;
+    WriteBack(g, granules_[g].dirty & (partition == 0 ? ~one : one), when);
+  }
+}
+
+void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {
+  if (lines == 0) return;
+  MoveLines(granule, lines, when, true);
+  granules_[granule].dirty &= ~lines;
+}
+
+void L2Cache::Evict(std::uint32_t tensor, Tick when) {
+  const Layout& layout = layouts_[tensor];
+  for (std::int64_t i = 0; i < layout.granules; ++i) {
+    const auto granule = static_cast<std::uint32_t>(layout.first + i);
+    Granule& g = granules_[granule];
+    WriteBack(granule, g.dirty, when);
+    for (std::size_t p = 0; p < partitions_; ++p) {
+      if (g.valid[p] != 0) Remove(granule, p);
+    }
+  }
+}
+
+std::size_t L2Cache::TensorOf(std::uint32_t granule) const {
+  std::size_t low = 0, high = layouts_.size();
+  while (high - low > 1) {
+    const std::size_t middle = (low + high) / 2;
+    (layouts_[middle].first <= granule ? low : high) = middle;
+  }
+  return low;
+}
+
+Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, bool write) {
+  const std::size_t t = TensorOf(granule);
+  const Layout& layout = layouts_[t];
+  const GpuTensor& tensor = tensors_[t];
+  const std::int64_t index = granule - layout.first;
+  const std::int64_t row0 = index / layout.granules_per_row * layout.rows_per_granule;
+  const std::int64_t line0 = index % layout.granules_per_row * layout.lines_per_granule_row;
+  const std::int64_t pitch = tensor.row_bytes;
+  const std::int64_t bytes = CountLines(lines) * line_bytes_;
+  (write ? counters_.dram_write_bytes : counters_.dram_read_bytes) += bytes;
+  response_first_ = kNever;
+  response_end_ = when;
+  while (lines != 0) {
+    const int bit = __builtin_ctzll(lines);
+    // Lines beside each other in a row go as one request.
+    const int in_row = static_cast<int>(layout.lines_per_granule_row);
+    int run = 1;
+    while ((bit + run) % in_row != 0 && ((lines >> (bit + run)) & 1) != 0) ++run;
+    lines &= ~(LowBits(bit + run) & ~LowBits(bit));
+    MemoryRequest request;
+    request.when = when;
+    request.address =
+        tensor.address + (row0 + bit / in_row) * pitch + (line0 + bit % in_row) * line_bytes_;
+    request.bytes = run * line_bytes_;
+    request.write = write;
+    memory->Request(request, *this, 0);
+  }
+  return response_end_;
+}
+
+void L2Cache::Respond(std::uint64_t, const MemoryResponse& response) {
+  response_first_ = std::min(response_first_, response.end);
+  response_end_ = std::max(response_end_, response.end);
+}
+
+}  // namespace siliscope
