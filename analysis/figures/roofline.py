@@ -5,9 +5,9 @@ import numpy as np
 
 from analysis.style import number, plt, shorten
 
-LEVELS = {"dram": "#c53030", "shared_memory": "#dd6b20", "host_link": "#6b46c1",
+LEVELS = {"dram": "#c53030", "l2": "#2b6cb0", "shared_memory": "#dd6b20", "host_link": "#6b46c1",
           "scratchpad": "#718096"}
-WORDS = {"dram": "off-chip memory", "shared_memory": "shared memory", "host_link": "host link",
+WORDS = {"dram": "off-chip memory", "l2": "L2", "shared_memory": "shared memory", "host_link": "host link",
          "scratchpad": "scratchpads"}
 
 
@@ -48,7 +48,7 @@ def draw_roofs(axes, roofs, low, high):
     x = np.logspace(np.log10(low), np.log10(high), 200)
     for height, equal in compute.groupby("roof_flop_per_s"):
         axes.axhline(height, color="#1a202c", linewidth=1)
-        axes.text(high, height * 1.08, f"{', '.join(equal.dtype)}: {height / 1e12:.3g} T/s", ha="right",
+        axes.text(high, height * 1.08, f"{', '.join(equal.dtype)}: {number(height / 1e12)} T/s", ha="right",
                   fontsize=8, zorder=4,
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8})
     for roof in roofs[roofs.level.isin(LEVELS)].itertuples():

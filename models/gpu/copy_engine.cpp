@@ -60,16 +60,16 @@ void CopyPlayer::Next() {
   Rectangle r;
   r.row = row_;
   r.byte = byte_;
-  if (tensor_.row_bytes < kRequestBytes) {
-    r.rows =
-        std::min(tensor_.rows - row_, std::max<std::int64_t>(1, kRequestBytes / tensor_.row_bytes));
-    r.bytes = tensor_.row_bytes;
+  const std::int64_t row_bytes = LineRowBytes(tensor_), rows = LineRows(tensor_);
+  if (row_bytes < kRequestBytes) {
+    r.rows = std::min(rows - row_, std::max<std::int64_t>(1, kRequestBytes / row_bytes));
+    r.bytes = row_bytes;
     row_ += r.rows;
   } else {
     r.rows = 1;
-    r.bytes = std::min(kRequestBytes, tensor_.row_bytes - byte_);
+    r.bytes = std::min(kRequestBytes, row_bytes - byte_);
     byte_ += r.bytes;
-    if (byte_ == tensor_.row_bytes) byte_ = 0, ++row_;
+    if (byte_ == row_bytes) byte_ = 0, ++row_;
   }
   const std::int64_t bytes = r.rows * r.bytes;
   const Tick half = Ticks(link_.spec().latency_s / 2);
@@ -77,15 +77,15 @@ void CopyPlayer::Next() {
   Tick crossed = 0, done = 0;
   if (kernel_.host_copy == HostCopy::kToChip) {  // a request to the host, which answers with data
     crossed = link_.Cross(HostCopy::kToChip, now + half, bytes);
-    done = link_.l2->Access({now, crossed + half, tensor_index_, r, partition, true}).end;
+    done = link_.l2->Access({now, crossed + half, launch_, tensor_index_, r, partition, true}).end;
   } else {
-    const Tick read = link_.l2->Access({now, now, tensor_index_, r, partition, false}).end;
+    const Tick read = link_.l2->Access({now, now, launch_, tensor_index_, r, partition, false}).end;
     crossed = link_.Cross(HostCopy::kFromChip, read, bytes);
     done = crossed + half;
   }
   under_way_.push_back(done);
   end_ = std::max(end_, done);
-  if (row_ == tensor_.rows) {
+  if (row_ == rows) {
     events_.Schedule(end_, &CallEnd, this, 0);
   } else {
     events_.Schedule(now + 1, &CallNext, this, 0);

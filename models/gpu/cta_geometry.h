@@ -63,6 +63,30 @@ inline Rectangle RectangleOf(const OperandStream& s, const GpuTensor& tensor, co
   return r;
 }
 
+inline constexpr std::int64_t kLineBytes = 128;
+
+/// Rows that are narrower than a line lie packed: to the caches such a tensor is its lines.
+inline bool IsPacked(const GpuTensor& t) { return t.row_bytes < kLineBytes && t.rows > 1; }
+inline std::int64_t LineRowBytes(const GpuTensor& t) {
+  return IsPacked(t) ? kLineBytes : t.row_bytes;
+}
+inline std::int64_t LineRows(const GpuTensor& t) {
+  return IsPacked(t) ? (t.rows * t.row_bytes + kLineBytes - 1) / kLineBytes : t.rows;
+}
+
+/// A rectangle of `tensor` in its lines.
+inline Rectangle InLines(const Rectangle& r, const GpuTensor& tensor) {
+  if (!IsPacked(tensor) || r.rows <= 0) return r;
+  const std::int64_t first = r.row * tensor.row_bytes + r.byte;
+  const std::int64_t last = first + (r.rows - 1) * tensor.row_bytes + r.bytes - 1;
+  Rectangle lines;
+  lines.row = first / kLineBytes;
+  lines.rows = last / kLineBytes - lines.row + 1;
+  lines.byte = lines.rows == 1 ? first % kLineBytes : 0;
+  lines.bytes = lines.rows == 1 ? last - first + 1 : kLineBytes;
+  return lines;
+}
+
 /// Steps of a pass of one CTA, and the first: splits share them.
 struct StepRange {
   std::int64_t first = 0, count = 0;

@@ -47,10 +47,11 @@ Rectangle ChipSmMemory::RectangleAt(std::uint32_t index, const TouchedLine& line
   const int first = __builtin_ctz(line.sectors), last = 31 - __builtin_clz(line.sectors);
   const std::int64_t at = std::max<std::int64_t>(0, line.address + 32 * first - tensor.address);
   Rectangle r;
-  r.row = std::min(at / tensor.row_bytes, tensor.rows - 1);
+  const std::int64_t row_bytes = LineRowBytes(tensor);
+  r.row = std::min(at / row_bytes, LineRows(tensor) - 1);
   r.rows = 1;
-  r.byte = std::min(at % tensor.row_bytes, tensor.row_bytes - 1);
-  r.bytes = std::min<std::int64_t>(32 * (last - first + 1), tensor.row_bytes - r.byte);
+  r.byte = std::min(at % row_bytes, row_bytes - 1);
+  r.bytes = std::min<std::int64_t>(32 * (last - first + 1), row_bytes - r.byte);
   return r;
 }
 
@@ -59,15 +60,15 @@ std::uint64_t ChipSmMemory::CycleOf(Tick tick) const { return clock_.CyclesIn(ti
 std::uint64_t ChipSmMemory::Read(std::uint64_t cycle, const TouchedLine& line) {
   const std::uint32_t tensor = TensorAt(line.address);
   const Tick when = origin_ + clock_.Cycles(cycle);
-  return CycleOf(
-      sm_.Load(events_.now(), when, tensor, program_.tensors[tensor], RectangleAt(tensor, line))
-          .end);
+  return CycleOf(sm_.Load(events_.now(), when, launch_, tensor, program_.tensors[tensor],
+                          RectangleAt(tensor, line))
+                     .end);
 }
 
 std::uint64_t ChipSmMemory::Write(std::uint64_t cycle, const TouchedLine& line) {
   const std::uint32_t tensor = TensorAt(line.address);
-  const Tick end =
-      sm_.Store(events_.now(), origin_ + clock_.Cycles(cycle), tensor, RectangleAt(tensor, line));
+  const Tick end = sm_.Store(events_.now(), origin_ + clock_.Cycles(cycle), launch_, tensor,
+                             RectangleAt(tensor, line));
   stored_ = std::max(stored_, end);
   return CycleOf(end);
 }
@@ -75,7 +76,7 @@ std::uint64_t ChipSmMemory::Write(std::uint64_t cycle, const TouchedLine& line) 
 std::uint64_t ChipSmMemory::Atomic(std::uint64_t cycle, const TouchedLine& line,
                                    std::int64_t on_one_address) {
   const std::uint32_t tensor = TensorAt(line.address);
-  const Tick end = sm_.Atomic(events_.now(), origin_ + clock_.Cycles(cycle), tensor,
+  const Tick end = sm_.Atomic(events_.now(), origin_ + clock_.Cycles(cycle), launch_, tensor,
                               RectangleAt(tensor, line), on_one_address);
   stored_ = std::max(stored_, end);
   return CycleOf(end);
@@ -118,7 +119,8 @@ void CyclePlayer::Start(Tick now) {
   lanes_.resize(sms_.size());
   for (std::size_t s = 0; s < sms_.size(); ++s) {
     Lane& lane = lanes_[s];
-    lane.memory = std::make_unique<ChipSmMemory>(program_, *sms_[s], events_, clock_, origin_);
+    lane.memory =
+        std::make_unique<ChipSmMemory>(program_, launch_, *sms_[s], events_, clock_, origin_);
     lane.sm = std::make_unique<SmCycle>(gpu_, &program_, kernel_, steps, *lane.memory);
     lane.sm->WarmInstructions();
   }

@@ -18,9 +18,14 @@ namespace siliscope {
 /// What an SM at cycle zoom sees of the chip: lines by address, through the SM's ways to the L2.
 class ChipSmMemory : public SmMemory {
  public:
-  ChipSmMemory(const GpuProgram& program, Sm& sm, const EventQueue& events, Clock clock,
-               Tick origin)
-      : program_(program), sm_(sm), events_(events), clock_(clock), origin_(origin) {}
+  ChipSmMemory(const GpuProgram& program, std::uint32_t launch, Sm& sm, const EventQueue& events,
+               Clock clock, Tick origin)
+      : program_(program),
+        launch_(launch),
+        sm_(sm),
+        events_(events),
+        clock_(clock),
+        origin_(origin) {}
 
   std::uint64_t Read(std::uint64_t cycle, const TouchedLine& line) override;
   std::uint64_t Write(std::uint64_t cycle, const TouchedLine& line) override;
@@ -35,6 +40,7 @@ class ChipSmMemory : public SmMemory {
   std::uint64_t CycleOf(Tick tick) const;
 
   const GpuProgram& program_;
+  std::uint32_t launch_;
   Sm& sm_;
   const EventQueue& events_;
   Clock clock_;

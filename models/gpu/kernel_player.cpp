@@ -73,6 +73,15 @@ std::int64_t KernelPlayer::NextTile(const Group& g, std::int64_t tile) const {
   return kernel_.persistent && next < tiles_ ? next : -1;
 }
 
+double KernelPlayer::Shorten(std::int64_t waves) {
+  const auto wave = static_cast<std::int64_t>(static_cast<double>(slots_.size()) / share_);
+  const std::int64_t all = tiles_;
+  if (StreamK() || all <= (waves + 1) * wave) return 1;
+  tiles_ = waves * wave;
+  groups_in_grid_ = std::min(groups_in_grid_, tiles_);
+  return static_cast<double>(all) / static_cast<double>(tiles_);
+}
+
 void KernelPlayer::Start(Tick now) {
   end_ = now;
   const auto resident = static_cast<std::int64_t>(static_cast<double>(slots_.size()) /
@@ -201,9 +210,9 @@ void KernelPlayer::StoreStep(Group* g) {
     for (std::size_t m = 0; m < g->sms.size(); ++m) {
       CtaPlace place = PlaceIn(g->tile, m);
       if (StreamK()) place.split = SlotOf(*g, g->pass, g->step);
-      const Rectangle r =
-          RectangleOf(stream, program_.tensors[stream.tensor], place, first + g->step);
-      g->stored = std::max(g->stored, sms_[g->sms[m]]->Store(now, now, stream.tensor, r));
+      const GpuTensor& tensor = program_.tensors[stream.tensor];
+      const Rectangle r = InLines(RectangleOf(stream, tensor, place, first + g->step), tensor);
+      g->stored = std::max(g->stored, sms_[g->sms[m]]->Store(now, now, launch_, stream.tensor, r));
     }
   }
 }

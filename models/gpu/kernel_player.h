@@ -29,11 +29,11 @@ class LaunchPlayer {
     /// A CTA has ended.
     virtual void CtaDone(const CtaRecord& cta) = 0;
     /// A window of CTAs begins: remember the counters of the chip.
-    virtual void BeginWindow() = 0;
+    virtual void BeginWindow(std::uint32_t launch) = 0;
     /// Whether nothing else runs, so that windows that repeat may be skipped.
     virtual bool Alone() const = 0;
     /// `windows` more windows like the last pass, each of `length`.
-    virtual void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) = 0;
+    virtual void SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) = 0;
   };
 
   virtual ~LaunchPlayer() = default;
@@ -49,6 +49,8 @@ class KernelPlayer : public LaunchPlayer {
                const std::vector<std::unique_ptr<Sm>>& sms, EventQueue& events, Clock clock,
                Owner& owner);
 
+  /// Plays the first few waves of a longer grid only. Returns how often they fit into the whole.
+  double Shorten(std::int64_t waves);
   void Start(Tick now) override;
   void Dispatch(Tick now) override;
   bool Done() const { return started_ == groups_in_grid_ && running_ == 0; }

@@ -79,8 +79,9 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
       if (StreamK()) place.split = SlotOf(*g, pass, step);
       const std::int64_t own =
           kernel_.cluster_splits > 1 ? StepsOf(kernel_, kernel_.passes[pass], place).first : first;
-      const Rectangle r = RectangleOf(stream, tensor, place, own + step);
-      const L2Response response = sms_[g->sms[m]]->Load(now, now, stream.tensor, tensor, r);
+      const Rectangle r = InLines(RectangleOf(stream, tensor, place, own + step), tensor);
+      const L2Response response =
+          sms_[g->sms[m]]->Load(now, now, launch_, stream.tensor, tensor, r);
       Tick end = response.end;
       arrival.first = std::min(arrival.first, response.first_data);
       for (std::size_t o = 0; o < g->sms.size(); ++o) {

@@ -21,7 +21,7 @@ void KernelPlayer::WatchWindows() {
   const std::int64_t left = groups_in_grid_ - started_;
   if (equal && !kernel_.persistent && owner_.Alone() && left > 3 * window_) {
     const std::int64_t windows = left / window_ - 2;
-    owner_.SkipWindows(windows, (length + window_length_) / 2, op_);
+    owner_.SkipWindows(windows, (length + window_length_) / 2, launch_);
     started_ += windows * window_;
     window_end_ = groups_in_grid_ + 1;
     return;
@@ -29,7 +29,7 @@ void KernelPlayer::WatchWindows() {
   window_length_ = had_one && length >= kShortest ? length : 0;
   window_begin_ = now;
   window_end_ = completed_ + window_;
-  owner_.BeginWindow();
+  owner_.BeginWindow(launch_);
 }
 
 }  // namespace siliscope

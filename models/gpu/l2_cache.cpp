@@ -6,7 +6,6 @@
 namespace siliscope {
 namespace {
 
-constexpr std::int64_t kLinesPerGranule = 64;
 constexpr std::int64_t kLinesPerStretch = 8;  ///< that lie in one memory channel
 
 std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -14,24 +13,27 @@ std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b
 }  // namespace
 
 L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock clock,
-                 const std::vector<GpuTensor>& tensors)
+                 const GpuProgram& program)
     : sc_core::sc_module(name),
       spec_(spec),
       clock_(clock),
       partitions_(static_cast<std::size_t>(spec.partitions)),
       line_bytes_(spec.fetch_bytes),
       capacity_lines_(spec.size_bytes / spec.fetch_bytes / spec.partitions),
-      tensors_(tensors) {
+      tensors_(program.tensors) {
   port.bind(*this);
   std::uint32_t next = 1;
-  for (const GpuTensor& t : tensors) {
+  const std::vector<std::int64_t> rows = GranuleRows(program, line_bytes_);
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const GpuTensor& t = tensors_[i];
     Layout layout;
     layout.first = next;
-    layout.rows_per_granule = t.granule_rows;
-    layout.lines_per_granule_row = kLinesPerGranule / t.granule_rows;
-    layout.granules_per_row =
-        CeilDivide(CeilDivide(t.row_bytes, line_bytes_), layout.lines_per_granule_row);
-    layout.granules = layout.granules_per_row * CeilDivide(t.rows, t.granule_rows);
+    layout.rows_per_granule = rows[i];
+    layout.lines_per_granule_row = kLinesPerGranule / rows[i];
+    const std::int64_t per_row =
+        CeilDivide(CeilDivide(LineRowBytes(t), line_bytes_), layout.lines_per_granule_row);
+    layout.granules_per_row = Divisor(std::max<std::int64_t>(1, per_row));
+    layout.granules = per_row * CeilDivide(LineRows(t), rows[i]);
     next += static_cast<std::uint32_t>(layout.granules);
     layouts_.push_back(layout);
   }
@@ -48,6 +50,8 @@ L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock 
         static_cast<std::size_t>(std::max<std::int64_t>(1, spec.slices / spec.partitions)), 0);
   }
   atomic_units_.assign(static_cast<std::size_t>(std::max<std::int64_t>(1, spec.slices)), 0);
+  counters_.resize(std::max<std::size_t>(1, program.launches.size()));
+  counted_ = &counters_.front();
   SetClock(clock);
 }
 
@@ -67,7 +71,7 @@ Tick L2Cache::PassSlices(std::size_t partition, std::uint32_t granule, std::uint
   std::vector<Tick>& slices = state_[partition].slices;
   const Tick duration = clock_.Cycles(static_cast<double>(bytes_per_line) /
                                       static_cast<double>(spec_.slice_bytes_per_cycle));
-  counters_.busy += duration * static_cast<Tick>(CountLines(lines));
+  counted_->busy += duration * static_cast<Tick>(CountLines(lines));
   const auto count = static_cast<std::uint64_t>(slices.size());
   Tick end = at_cache;
   while (lines != 0) {
@@ -120,7 +124,14 @@ std::uint64_t L2Cache::Lines(const Layout& layout, const Rectangle& r, std::int6
   return lines;
 }
 
+L2Counters L2Cache::counters() const {
+  L2Counters sum;
+  for (const L2Counters& launch : counters_) sum.Add(launch);
+  return sum;
+}
+
 L2Response L2Cache::Access(const L2Request& request) {
+  counted_ = &counters_[request.launch];
   const Rectangle& r = request.rectangle;
   L2Response response;
   response.asked = request.asked;
@@ -139,7 +150,7 @@ L2Response L2Cache::Access(const L2Request& request) {
     for (std::int64_t column = column0; column <= column1; ++column) {
       const std::uint64_t lines = Lines(layout, r, row, column);
       const auto granule =
-          static_cast<std::uint32_t>(layout.first + row * layout.granules_per_row + column);
+          static_cast<std::uint32_t>(layout.first + row * layout.granules_per_row.value() + column);
       if (request.write) {
         WriteGranule(request, granule, lines, bytes_per_line, at_cache);
       } else {
@@ -161,7 +172,7 @@ Tick L2Cache::PassAtomicUnit(const L2Request& request, Tick at_cache) {
   const GpuTensor& tensor = tensors_[request.tensor];
   const Rectangle& r = request.rectangle;
   const auto line = static_cast<std::uint64_t>(
-      (tensor.address + r.row * tensor.row_bytes + r.byte) / line_bytes_);
+      (tensor.address + r.row * LineRowBytes(tensor) + r.byte) / line_bytes_);
   Tick& unit = atomic_units_[(line * 0x9e3779b97f4a7c15ULL >> 32) % atomic_units_.size()];
   unit = std::max(unit, at_cache) +
          clock_.Cycles(static_cast<std::uint64_t>(request.atomics_on_one_address *
@@ -177,13 +188,14 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
   const std::uint64_t present = lines & g.valid[here];
   const std::uint64_t absent = lines & ~present;
   const std::int64_t bytes = CountLines(lines) * bytes_per_line;
-  counters_.read_bytes += bytes;
+  counted_->read_bytes += bytes;
   Partition& p = state_[here];
   Tick available = PassSlices(here, granule, lines, bytes_per_line, request.asked, at_cache);
   Tick latency_only = at_cache, first_data = kNever;
   if (present != 0) {
-    available = std::max(available, g.ready[here]);
-    first_data = std::max(at_cache, g.ready[here]);
+    const Tick there = ReadyAt(g, here, present);
+    available = std::max(available, there);
+    first_data = std::max(at_cache, there);
     Touch(granule, here);
   }
   if (absent != 0) {
@@ -194,13 +206,14 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
       const std::size_t there = 1 - here;
       const std::uint64_t far_present = far & g.valid[there];
       Tick arrives = at_cache + far_ / 2;
-      if (far_present != 0) arrives = std::max(arrives, g.ready[there]);
+      if (far_present != 0) arrives = std::max(arrives, ReadyAt(g, there, far_present));
       const std::uint64_t far_missing = far & ~far_present;
       if (far_missing != 0) {
-        const Tick loaded = MoveLines(granule, far_missing, at_cache + far_ / 2, false);
+        const Tick loaded =
+            MoveLines(request.tensor, granule, far_missing, at_cache + far_ / 2, false);
         first_data = std::min(first_data, response_first_ + far_ - far_ / 2);
         Insert(granule, there, far_missing, at_cache);
-        g.ready[there] = std::max(g.ready[there], loaded);
+        Await(&g, there, far_missing, at_cache, loaded);
         arrives = std::max(arrives, loaded);
         response->from_dram = true;
       } else {
@@ -208,7 +221,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
         Touch(granule, there);
       }
       const std::int64_t far_bytes = CountLines(far) * bytes_per_line;
-      counters_.link_bytes += far_bytes;
+      counted_->link_bytes += far_bytes;
       if (spec_.link_bytes_per_cycle > 0) {
         const Tick on_link =
             clock_.Cycles(static_cast<double>(far_bytes) / spec_.link_bytes_per_cycle);
@@ -216,16 +229,16 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
       }
       ready = std::max(ready, arrives + far_ - far_ / 2);
       latency_only += far_;
-      counters_.miss_bytes += CountLines(far_missing) * bytes_per_line;
+      counted_->miss_bytes += CountLines(far_missing) * bytes_per_line;
     }
     if (missing != 0) {
-      ready = std::max(ready, MoveLines(granule, missing, at_cache, false));
+      ready = std::max(ready, MoveLines(request.tensor, granule, missing, at_cache, false));
       first_data = std::min(first_data, response_first_);
-      counters_.miss_bytes += CountLines(missing) * bytes_per_line;
+      counted_->miss_bytes += CountLines(missing) * bytes_per_line;
       response->from_dram = true;
     }
     Insert(granule, here, absent, at_cache);
-    g.ready[here] = std::max(g.ready[here], ready);
+    Await(&g, here, absent, at_cache, ready);
     available = std::max(available, ready);
   }
   if (response->from_dram) latency_only += memory->IdleLatency();
@@ -241,13 +254,13 @@ void L2Cache::WriteGranule(const L2Request& request, std::uint32_t granule, std:
                            std::int64_t bytes_per_line, Tick at_cache) {
   Granule& g = granules_[granule];
   const std::int64_t bytes = CountLines(lines) * bytes_per_line;
-  counters_.write_bytes += bytes;
+  counted_->write_bytes += bytes;
   const std::uint64_t one = g.home;
   for (std::size_t p = 0; p < partitions_; ++p) {
     const std::uint64_t home = lines & (p == 0 ? ~one : one);
     if (home == 0) continue;
     PassSlices(p, granule, home, bytes_per_line, request.asked, at_cache);
-    if (p != request.partition) counters_.link_bytes += CountLines(home) * bytes_per_line;
+    if (p != request.partition) counted_->link_bytes += CountLines(home) * bytes_per_line;
     const std::uint64_t absent = home & ~g.valid[p];
     if (absent != 0) {
       Insert(granule, p, absent, at_cache);

@@ -6,15 +6,18 @@
 // addresses.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <systemc>
 #include <vector>
 
 #include "models/gpu/cta_geometry.h"
+#include "models/gpu/granule_shape.h"
 #include "models/memory/memory_port.h"
 #include "sim/contract/gpu_program.h"
 #include "sim/contract/gpu_spec.h"
+#include "sim/core/divisor.h"
 #include "sim/core/time.h"
 #include "sim/core/timeline.h"
 
@@ -23,8 +26,9 @@ namespace siliscope {
 struct L2Request {
   Tick asked = 0;  ///< the present
   Tick when = 0;   ///< leaves the SM, translated and past what is queued there
+  std::uint32_t launch = 0;
   std::uint32_t tensor = 0;
-  Rectangle rectangle;
+  Rectangle rectangle;        ///< in lines
   std::size_t partition = 0;  ///< of the SM
   bool write = false;
   std::int64_t atomics_on_one_address = 0;  ///< operations that follow each other; 0 = plain
@@ -47,16 +51,24 @@ class L2Port : public sc_core::sc_interface {
 
 struct L2Counters {
   std::int64_t read_bytes = 0, write_bytes = 0;  ///< of the SMs
-  std::int64_t hit_bytes = 0, miss_bytes = 0;    ///< reads
+  std::int64_t miss_bytes = 0;                   ///< of the reads
   std::int64_t link_bytes = 0;
   std::int64_t dram_read_bytes = 0, dram_write_bytes = 0;
   Tick busy = 0;
 
+  void Add(const L2Counters& other) {
+    read_bytes += other.read_bytes;
+    write_bytes += other.write_bytes;
+    miss_bytes += other.miss_bytes;
+    link_bytes += other.link_bytes;
+    dram_read_bytes += other.dram_read_bytes;
+    dram_write_bytes += other.dram_write_bytes;
+    busy += other.busy;
+  }
   /// Adds `times` times what has come since `before`.
   void Repeat(const L2Counters& before, std::int64_t times) {
     read_bytes += times * (read_bytes - before.read_bytes);
     write_bytes += times * (write_bytes - before.write_bytes);
-    hit_bytes += times * (hit_bytes - before.hit_bytes);
     miss_bytes += times * (miss_bytes - before.miss_bytes);
     link_bytes += times * (link_bytes - before.link_bytes);
     dram_read_bytes += times * (dram_read_bytes - before.dram_read_bytes);
@@ -71,34 +83,37 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   sc_core::sc_port<MemoryPort> memory{"memory"};
 
   L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock clock,
-          const std::vector<GpuTensor>& tensors);
+          const GpuProgram& program);
 
   L2Response Access(const L2Request& request) override;
 
   /// Drops the lines of a tensor, written back first.
   void Evict(std::uint32_t tensor, Tick when);
   void SetClock(Clock clock);
-  const L2Counters& counters() const { return counters_; }
-  void ResetCounters() { counters_ = {}; }
-  void RepeatCounters(const L2Counters& before, std::int64_t times) {
-    counters_.Repeat(before, times);
+  L2Counters counters() const;
+  /// Of one launch; write-backs count for the launch whose lines take their place.
+  const L2Counters& counters(std::uint32_t launch) const { return counters_[launch]; }
+  void ResetCounters() { counters_.assign(counters_.size(), {}); }
+  void RepeatCounters(std::uint32_t launch, const L2Counters& before, std::int64_t times) {
+    counters_[launch].Repeat(before, times);
   }
   double bytes_per_s() const;
 
  private:
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   struct Granule {
-    std::array<std::uint64_t, 2> valid{};  ///< in each partition
-    std::uint64_t dirty = 0;               ///< at home
-    std::uint64_t home = 0;                ///< bits: partition that a line belongs to
-    std::array<Tick, 2> ready{};           ///< when the line that came last was there
-    std::array<std::uint32_t, 2> used{};   ///< when it was used last, of each partition
+    std::array<std::uint64_t, 2> valid{};   ///< in each partition
+    std::uint64_t dirty = 0;                ///< at home
+    std::uint64_t home = 0;                 ///< bits: partition that a line belongs to
+    std::array<std::uint64_t, 2> coming{};  ///< lines that may still be on their way
+    std::array<Tick, 2> ready{};            ///< when the last of them is there
+    std::array<std::uint32_t, 2> used{};    ///< when it was used last, of each partition
     std::array<std::uint32_t, 2> place = {kNowhere, kNowhere};  ///< among the residents
   };
   struct Layout {             ///< of a tensor
     std::uint32_t first = 0;  ///< granule
     std::int64_t rows_per_granule = 1, lines_per_granule_row = 64;
-    std::int64_t granules_per_row = 1;
+    Divisor granules_per_row;
     std::int64_t granules = 0;
   };
   struct Partition {
@@ -121,6 +136,16 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                       std::int64_t granule_column) const;
   static std::uint64_t HomeOf(std::uint32_t granule, std::int64_t lines_per_row);
+  /// Lines that come in are there at `ready`; those that came before `now` are.
+  static void Await(Granule* g, std::size_t partition, std::uint64_t lines, Tick now, Tick ready) {
+    if (g->ready[partition] <= now) g->coming[partition] = 0;
+    g->coming[partition] |= lines;
+    g->ready[partition] = std::max(g->ready[partition], ready);
+  }
+  /// When all of `lines` are there.
+  static Tick ReadyAt(const Granule& g, std::size_t partition, std::uint64_t lines) {
+    return (g.coming[partition] & lines) != 0 ? g.ready[partition] : 0;
+  }
   void Touch(std::uint32_t granule, std::size_t partition);
   void Remove(std::uint32_t granule, std::size_t partition);
   void Insert(std::uint32_t granule, std::size_t partition, std::uint64_t lines, Tick when);
@@ -129,7 +154,8 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   void CleanRows(std::size_t partition, std::uint32_t granule, Tick when);
   void WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when);
   /// Moves lines of a granule from or to memory; returns when the last is there.
-  Tick MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, bool write);
+  Tick MoveLines(std::size_t tensor, std::uint32_t granule, std::uint64_t lines, Tick when,
+                 bool write);
   void Respond(std::uint64_t tag, const MemoryResponse& response) override;
   void ReadGranule(const L2Request& request, std::uint32_t granule, std::uint64_t lines,
                    std::int64_t bytes_per_line, Tick at_cache, L2Response* response);
@@ -149,7 +175,8 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::array<Partition, 2> state_;
   std::vector<Tick> atomic_units_;                ///< of each slice, when it is free
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;  ///< of the replacement
-  L2Counters counters_;
+  std::vector<L2Counters> counters_;              ///< by launch
+  L2Counters* counted_ = nullptr;                 ///< of the launch of the present access
   Tick response_first_ = 0, response_end_ = 0;
 };
 

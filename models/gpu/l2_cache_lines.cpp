@@ -58,9 +58,10 @@ void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when)
   const Layout& layout = layouts_[TensorOf(granule)];
   const std::int64_t width = std::max<std::int64_t>(1, kRowLines / layout.lines_per_granule_row);
   const std::int64_t index = granule - layout.first;
-  const std::int64_t column = index % layout.granules_per_row;
+  const std::int64_t column = layout.granules_per_row.Remainder(index);
   const std::int64_t first = index - column % width;
-  const std::int64_t last = std::min(first + width, index - column + layout.granules_per_row);
+  const std::int64_t last =
+      std::min(first + width, index - column + layout.granules_per_row.value());
   for (std::int64_t i = first; i < last; ++i) {
     const auto g = static_cast<std::uint32_t>(layout.first + i);
     if (granules_[g].dirty == 0) continue;
@@ -71,7 +72,7 @@ void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when)
 
 void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {
   if (lines == 0) return;
-  MoveLines(granule, lines, when, true);
+  MoveLines(TensorOf(granule), granule, lines, when, true);
   granules_[granule].dirty &= ~lines;
 }
 
@@ -96,29 +97,34 @@ std::size_t L2Cache::TensorOf(std::uint32_t granule) const {
   return low;
 }
 
-Tick L2Cache::MoveLines(std::uint32_t granule, std::uint64_t lines, Tick when, bool write) {
-  const std::size_t t = TensorOf(granule);
+Tick L2Cache::MoveLines(std::size_t t, std::uint32_t granule, std::uint64_t lines, Tick when,
+                        bool write) {
   const Layout& layout = layouts_[t];
   const GpuTensor& tensor = tensors_[t];
   const std::int64_t index = granule - layout.first;
-  const std::int64_t row0 = index / layout.granules_per_row * layout.rows_per_granule;
-  const std::int64_t line0 = index % layout.granules_per_row * layout.lines_per_granule_row;
-  const std::int64_t pitch = tensor.row_bytes;
+  const std::int64_t granule_row = layout.granules_per_row.Quotient(index);
+  const std::int64_t row0 = granule_row * layout.rows_per_granule;
+  const std::int64_t line0 =
+      (index - granule_row * layout.granules_per_row.value()) * layout.lines_per_granule_row;
+  const std::int64_t pitch = LineRowBytes(tensor);
   const std::int64_t bytes = CountLines(lines) * line_bytes_;
-  (write ? counters_.dram_write_bytes : counters_.dram_read_bytes) += bytes;
+  (write ? counted_->dram_write_bytes : counted_->dram_read_bytes) += bytes;
   response_first_ = kNever;
   response_end_ = when;
+  const int in_row = static_cast<int>(layout.lines_per_granule_row);
+  const int row_shift = __builtin_ctz(static_cast<unsigned>(in_row));
+  const bool rows_touch = in_row * line_bytes_ == pitch;
   while (lines != 0) {
     const int bit = __builtin_ctzll(lines);
-    // Lines beside each other in a row go as one request.
-    const int in_row = static_cast<int>(layout.lines_per_granule_row);
-    int run = 1;
-    while ((bit + run) % in_row != 0 && ((lines >> (bit + run)) & 1) != 0) ++run;
+    const int row = bit >> row_shift, in_line = bit & (in_row - 1);
+    // Lines beside each other go as one request.
+    const std::uint64_t beyond = ~(lines >> bit);
+    const int wanted = beyond == 0 ? static_cast<int>(kLinesPerGranule) : __builtin_ctzll(beyond);
+    const int run = rows_touch ? wanted : std::min(wanted, in_row - in_line);
     lines &= ~(LowBits(bit + run) & ~LowBits(bit));
     MemoryRequest request;
     request.when = when;
-    request.address =
-        tensor.address + (row0 + bit / in_row) * pitch + (line0 + bit % in_row) * line_bytes_;
+    request.address = tensor.address + (row0 + row) * pitch + (line0 + in_line) * line_bytes_;
     request.bytes = run * line_bytes_;
     request.write = write;
     memory->Request(request, *this, 0);

@@ -17,20 +17,21 @@ Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t part
       keep_spans_(keep_spans),
       tlb_(spec.tlb, tlb) {}
 
-L2Response Sm::Load(Tick asked, Tick when, std::uint32_t index, const GpuTensor& tensor,
-                    const Rectangle& rectangle) {
+L2Response Sm::Load(Tick asked, Tick when, std::uint32_t launch, std::uint32_t index,
+                    const GpuTensor& tensor, const Rectangle& rectangle) {
   if (rectangle.rows <= 0) return {asked, when, when, 0, false};
   // The pages that its rows lie in; the load waits for the last.
   const std::int64_t page = spec_.tlb.page_bytes;
-  const std::int64_t first = tensor.address + rectangle.row * tensor.row_bytes + rectangle.byte;
-  const std::int64_t last = first + (rectangle.rows - 1) * tensor.row_bytes + rectangle.bytes - 1;
+  const std::int64_t first = tensor.address + rectangle.row * LineRowBytes(tensor) + rectangle.byte;
+  const std::int64_t last =
+      first + (rectangle.rows - 1) * LineRowBytes(tensor) + rectangle.bytes - 1;
   Tick known = when;
-  const std::int64_t stride = std::max(page, tensor.row_bytes);
+  const std::int64_t stride = std::max(page, LineRowBytes(tensor));
   for (std::int64_t at = first; at / page < last / page; at += stride) {
     known = std::max(known, tlb_.Translate(when, at));
   }
   known = std::max(known, tlb_.Translate(when, last));
-  L2Response response = l2->Access({asked, known, index, rectangle, partition_, false});
+  L2Response response = l2->Access({asked, known, launch, index, rectangle, partition_, false});
   if (gpc_bytes_per_cycle_ > 0) {
     const Tick duration =
         clock_.Cycles(static_cast<double>(Sectors(rectangle)) / gpc_bytes_per_cycle_);
@@ -73,21 +74,22 @@ Tick Sm::LoadFrom(Sm& peer, Tick now, std::int64_t bytes) {
   return std::max(sent, start + in) + half;
 }
 
-Tick Sm::Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle) {
+Tick Sm::Store(Tick asked, Tick when, std::uint32_t launch, std::uint32_t tensor,
+               const Rectangle& rectangle) {
   if (rectangle.rows <= 0) return when;
   const Tick duration = clock_.Cycles(static_cast<double>(Sectors(rectangle)) /
                                       static_cast<double>(spec_.l1.store_bytes_per_cycle));
   const Tick sent = drain_.ReserveTurn(asked, when, duration) + duration;
-  return l2->Access({asked, sent, tensor, rectangle, partition_, true}).end;
+  return l2->Access({asked, sent, launch, tensor, rectangle, partition_, true}).end;
 }
 
-Tick Sm::Atomic(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle,
-                std::int64_t on_one_address) {
+Tick Sm::Atomic(Tick asked, Tick when, std::uint32_t launch, std::uint32_t tensor,
+                const Rectangle& rectangle, std::int64_t on_one_address) {
   if (rectangle.rows <= 0) return when;
   const Tick duration = clock_.Cycles(static_cast<double>(Sectors(rectangle)) /
                                       static_cast<double>(spec_.l1.store_bytes_per_cycle));
   const Tick sent = drain_.ReserveTurn(asked, when, duration) + duration;
-  L2Request request{asked, sent, tensor, rectangle, partition_, true};
+  L2Request request{asked, sent, launch, tensor, rectangle, partition_, true};
   request.atomics_on_one_address = on_one_address;
   return l2->Access(request).end;
 }

@@ -40,21 +40,22 @@ class Sm : public sc_core::sc_module {
   }
   std::int64_t residents() const { return residents_; }
 
-  /// A rectangle of a tensor from L2 through the SM's port, asked for at present and sent `when`
-  /// the SM can.
-  L2Response Load(Tick asked, Tick when, std::uint32_t index, const GpuTensor& tensor,
-                  const Rectangle& rectangle);
+  /// A rectangle of a tensor (in lines) from L2 through the SM's port, asked for at present and
+  /// sent `when` the SM can.
+  L2Response Load(Tick asked, Tick when, std::uint32_t launch, std::uint32_t index,
+                  const GpuTensor& tensor, const Rectangle& rectangle);
   /// The same data, fetched by another SM of the cluster: only this SM's port is taken.
   L2Response Receive(const L2Response& fetched, const Rectangle& rectangle);
   /// `bytes` from the shared memory of another SM of the cluster, which sends them as they come;
   /// returns when the last is there.
   Tick LoadFrom(Sm& peer, Tick now, std::int64_t bytes);
   /// Returns when the data is in L2.
-  Tick Store(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle);
+  Tick Store(Tick asked, Tick when, std::uint32_t launch, std::uint32_t tensor,
+             const Rectangle& rectangle);
 
   /// The same for operations that the L2 does; returns when the old values are back.
-  Tick Atomic(Tick asked, Tick when, std::uint32_t tensor, const Rectangle& rectangle,
-              std::int64_t on_one_address);
+  Tick Atomic(Tick asked, Tick when, std::uint32_t launch, std::uint32_t tensor,
+              const Rectangle& rectangle, std::int64_t on_one_address);
 
   /// What a CTA waited for before a step.
   struct Wait {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMostCtas = 50'000;  // that a trace shows
 constexpr std::size_t kMostIssues = 20'000;
+constexpr std::int64_t kWavesForPower = 2;  ///< of a grid that stands for others
 
 L2Spec L2Of(const MachineSpec& machine) {
   L2Spec spec = machine.gpu.l2;
@@ -50,7 +51,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       tlb_(machine.gpu.sm.tlb),
       states_(program.gpu.launches.size()) {
   dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
-  l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_.tensors);
+  l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_);
   l2_->memory.bind(dram_->port);
   GpuHostLinkSpec link = machine.gpu.host_link;
   if (machine.IsIdeal("host_link")) link.bytes_per_s = link.latency_s = link.setup_s = 0;
@@ -98,7 +99,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     if (streams_.size() <= stream) streams_.resize(stream + 1);
     streams_[stream].launches.push_back(i);
   }
-  first_of_tail_ = FirstOfTail();
+  ChooseWarmUp();
   SetClock(gpu.lock_clock_hz > 0 ? gpu.lock_clock_hz : machine.clock_hz);
 }
 
@@ -136,21 +137,7 @@ void GpuChip::BeginPass() {
     stream.next = 0;
     stream.under_way = false;
   }
-  for (std::uint32_t i = 0; pass_ == 0 && i < first_of_tail_; ++i) LeaveOut(i);
   StartReady();
-}
-
-/// A launch before the tail of the pass that warms up: only its pages are remembered.
-void GpuChip::LeaveOut(std::uint32_t launch) {
-  states_[launch].done = true;
-  states_[launch].begin = states_[launch].end = pass_begin_;
-  ++streams_[gpu_.launches[launch].stream].next;
-  --launches_left_;
-  const std::int64_t page = machine_.gpu.sm.tlb.page_bytes;
-  for (const OperandStream& stream : gpu_.kernels[gpu_.launches[launch].kernel].streams) {
-    const GpuTensor& t = gpu_.tensors[stream.tensor];
-    tlb_.Touch(t.address / page, (t.address + t.rows * t.row_bytes - 1) / page);
-  }
 }
 
 double GpuChip::LaunchSeconds(std::uint32_t launch) const {
@@ -171,6 +158,7 @@ double GpuChip::LaunchSeconds(std::uint32_t launch) const {
 
 /// The next launch of each stream goes on its way once those it waits for have ended.
 void GpuChip::StartReady() {
+  if (warming_) LeaveOut();
   for (Stream& stream : streams_) {
     if (stream.under_way || stream.next == stream.launches.size()) continue;
     const std::uint32_t index = stream.launches[stream.next];
@@ -213,7 +201,7 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
     CyclePlayer& zoomed = *cycles;
     player = std::move(cycles);
     zoomed.Start(queue().now());
-    if (keep_spans_ && pass_ > 0)
+    if (keep_spans_ && !warming_)
       zoomed.KeepIssues(kMostIssues - std::min(kMostIssues, issues_.size()));
     return;
   }
@@ -222,8 +210,12 @@ void GpuChip::StartLaunch(std::uint32_t launch) {
     player->Start(queue().now());
     return;
   }
-  player = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
-                                          occupancy_[kernel], sms_, queue(), clock_, *this);
+  auto tiles = std::make_unique<KernelPlayer>(gpu_, launch, machine_.gpu, costs_[kernel],
+                                              occupancy_[kernel], sms_, queue(), clock_, *this);
+  if (warming_ && launch < first_of_tail_ && streams_.size() == 1) {
+    states_[launch].times = tiles->Shorten(kWavesForPower);
+  }
+  player = std::move(tiles);
   player->Start(queue().now());
 }
 
@@ -278,23 +270,23 @@ Cause GpuChip::IdleCause(std::uint32_t launch) const {
 }
 
 void GpuChip::CtaDone(const CtaRecord& cta) {
-  if (!keep_spans_ || pass_ == 0 || ctas_.size() >= kMostCtas) return;
+  if (!keep_spans_ || warming_ || ctas_.size() >= kMostCtas) return;
   ctas_.push_back(cta);
   ctas_.back().begin += skipped_ - pass_begin_;
   ctas_.back().end += skipped_ - pass_begin_;
 }
 
-void GpuChip::BeginWindow() {
+void GpuChip::BeginWindow(std::uint32_t launch) {
   for (const auto& sm : sms_) sm->BeginWindow();
-  l2_window_ = l2_->counters();
+  states_[launch].window = l2_->counters(launch);
   dram_window_ = dram_->Counters();
 }
 
-void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) {
+void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) {
   double flops = 0;
   for (const auto& sm : sms_) flops += sm->WindowFlops() / static_cast<double>(sms_.size());
-  for (const auto& sm : sms_) sm->SkipWindows(windows, length, flops, op);
-  l2_->RepeatCounters(l2_window_, windows);
+  for (const auto& sm : sms_) sm->SkipWindows(windows, length, flops, gpu_.launches[launch].op);
+  l2_->RepeatCounters(launch, states_[launch].window, windows);
   const DramCounters now = dram_->Counters();
   const auto times = static_cast<std::uint64_t>(windows);
   dram_skipped_.busy += times * (now.busy - dram_window_.busy);

@@ -32,7 +32,10 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   struct LaunchState {
     Tick begin = 0, start = 0, end = 0;    ///< of the gap, of the kernel
     Tick skipped_before = 0, skipped = 0;  ///< time that was not played, up to start and end
+    L2Counters window;                     ///< traffic up to the present window of CTAs
+    double times = 1;  ///< of a grid that is not played whole: how often what is played fits
     bool done = false;
+    Tick Length() const { return end + skipped - begin - skipped_before; }
   };
   /// Launches that run in order.
   struct Stream {
@@ -42,16 +45,19 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   };
 
   void BeginPass();
-  void LeaveOut(std::uint32_t launch);
   void StartReady();
   void StartLaunch(std::uint32_t launch);
   void KernelDone(std::uint32_t launch, Tick end) override;
   void CtaDone(const CtaRecord& cta) override;
-  void BeginWindow() override;
+  void BeginWindow(std::uint32_t launch) override;
   bool Alone() const override { return players_.size() == 1; }
-  void SkipWindows(std::int64_t windows, Tick length, std::uint32_t op) override;
+  void SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) override;
   void PassDone();
   std::uint32_t FirstOfTail() const;
+  void ChooseWarmUp();
+  void LeaveOut();
+  std::string LaunchKey(std::uint32_t launch) const;
+  bool PowerMatters() const;
   double ClockUnderPowerLimit() const;
   void EvictColdWeights();
   void SetClock(double hertz);
@@ -95,12 +101,13 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   std::vector<OperatorRecord> operators_;
   std::vector<Stream> streams_;
   std::size_t launches_left_ = 0;
-  std::uint32_t first_of_tail_ = 0;  ///< launches before it are left out of the pass that warms up
-  int pass_ = 0;                     ///< 0 warms up
+  /// By launch: the one that stands for it in the pass that warms up, mostly itself.
+  std::vector<std::uint32_t> stands_for_;
+  std::uint32_t first_of_tail_ = 0;  ///< launches that leave the caches as the program does
+  bool warming_ = true;
   bool finished_ = false;
   Tick pass_begin_ = 0, pass_end_ = 0;
   DramCounters dram_before_, dram_window_, dram_skipped_;
-  L2Counters l2_window_;
   Tick skipped_ = 0;  ///< time of this pass that was not played
   double clock_hz_ = 0;
 };

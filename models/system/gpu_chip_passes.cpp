@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program runs more than once: first to bring caches and clock to where a repeated run finds
 // them.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <unordered_map>
 
 #include "models/energy/power.h"
 #include "models/system/gpu_chip.h"
@@ -14,23 +17,38 @@ constexpr std::int64_t kWarmingL2Sizes = 4;
 
 }  // namespace
 
-/// A repeated run finds in the caches what its predecessor's last launches left, and a clock that
-/// the power of a whole run sets. So the first pass runs those last launches alone; of short
-/// programs they are all, and its power sets the clock of the second. Of a longer program the
-/// second pass is the first whole one: where the power limit asks for a lower clock, a third runs
-/// at that.
 void GpuChip::PassDone() {
   pass_end_ = queue().now() + skipped_;
-  const bool whole = pass_ > 0 || first_of_tail_ == 0;
-  const double clock = whole && pass_ < 2 ? ClockUnderPowerLimit() : clock_hz_;
-  if (pass_ == 2 || (pass_ == 1 && (first_of_tail_ == 0 || clock == clock_hz_))) {
+  if (!warming_) {
     finished_ = true;
     return;
   }
-  ++pass_;
-  SetClock(clock);
+  SetClock(ClockUnderPowerLimit());
+  warming_ = false;
   EvictColdWeights();
   BeginPass();
+}
+
+/// A repeated run finds in the caches what its predecessor's last launches left, and a clock that
+/// the power of a whole run sets. So the pass that warms up plays those last launches, and, where
+/// power may set the clock, of each kind of earlier launches the first waves of one, which stands
+/// for them all.
+void GpuChip::ChooseWarmUp() {
+  const auto launches = static_cast<std::uint32_t>(gpu_.launches.size());
+  first_of_tail_ = FirstOfTail();
+  stands_for_.resize(launches);
+  std::unordered_map<std::string, std::uint32_t> kinds;
+  for (std::uint32_t i = launches; i-- > 0;) {
+    stands_for_[i] = i;
+    if (PowerMatters() && streams_.size() == 1) {
+      stands_for_[i] = kinds.emplace(LaunchKey(i), i).first->second;
+    }
+    if (i >= first_of_tail_ || (PowerMatters() && streams_.size() > 1)) {
+      stands_for_[i] = i;
+    } else if (!PowerMatters()) {
+      stands_for_[i] = launches - 1;
+    }
+  }
 }
 
 /// The first of the last launches that together move several times what the L2 holds.
@@ -47,10 +65,50 @@ std::uint32_t GpuChip::FirstOfTail() const {
   return 0;
 }
 
+/// Launches of one key do the same work on tensors of the same shapes.
+std::string GpuChip::LaunchKey(std::uint32_t launch) const {
+  const GpuKernel& kernel = gpu_.kernels[gpu_.launches[launch].kernel];
+  const GridMap& g = kernel.grid;
+  const Occupancy& occupancy = occupancy_[gpu_.launches[launch].kernel];
+  std::string key = CtaCostKey(machine_.gpu, kernel, occupancy.ctas);
+  key += fmt::format(" {}x{}x{}x{}", g.rows, g.columns, g.batch, g.splits);
+  for (const KernelPass& pass : kernel.passes) key += fmt::format(" {}", pass.steps);
+  for (const OperandStream& s : kernel.streams) {
+    const GpuTensor& t = gpu_.tensors[s.tensor];
+    key += fmt::format(" {}x{} of {}x{}{}", s.rows, s.row_bytes, t.rows, t.row_bytes,
+                       t.weight ? "w" : "");
+  }
+  return key + fmt::format(" {}", LaunchSeconds(launch));
+}
+
+/// Leaves out launches for which others stand, where it is a stream's turn: only their pages are
+/// remembered.
+void GpuChip::LeaveOut() {
+  const std::int64_t page = machine_.gpu.sm.tlb.page_bytes;
+  for (Stream& stream : streams_) {
+    Tick end = stream.next == 0 ? pass_begin_ : states_[stream.launches[stream.next - 1]].end;
+    for (; !stream.under_way && stream.next < stream.launches.size(); ++stream.next) {
+      const std::uint32_t launch = stream.launches[stream.next];
+      if (stands_for_[launch] == launch) break;
+      states_[launch].done = true;
+      states_[launch].begin = states_[launch].end = end;
+      --launches_left_;
+      for (const OperandStream& s : gpu_.kernels[gpu_.launches[launch].kernel].streams) {
+        const GpuTensor& t = gpu_.tensors[s.tensor];
+        tlb_.Touch(t.address / page, (t.address + t.rows * t.row_bytes - 1) / page);
+      }
+    }
+  }
+}
+
+bool GpuChip::PowerMatters() const {
+  return machine_.gpu.lock_clock_hz <= 0 && !machine_.IsIdeal("power") && machine_.tdp_w > 0;
+}
+
 /// The clock at which the pass that has just ended stays within the chip's power.
 double GpuChip::ClockUnderPowerLimit() const {
+  if (!PowerMatters()) return clock_hz_;
   const GpuSpec& gpu = machine_.gpu;
-  if (gpu.lock_clock_hz > 0 || machine_.IsIdeal("power")) return clock_hz_;
   EnergyEvents events;
   for (const GpuLaunch& launch : gpu_.launches) {
     const GpuKernel& kernel = gpu_.kernels[launch.kernel];
@@ -61,11 +119,17 @@ double GpuChip::ClockUnderPowerLimit() const {
         kernel.macs_per_cta * ctas * (kernel.tensor_core ? width : 1);
     events.fp32_macs += kernel.fp32_per_cta * ctas;
   }
-  const L2Counters& l2 = l2_->counters();
-  events.l2_bytes = static_cast<double>(l2.read_bytes + l2.write_bytes);
-  events.dram_bytes = static_cast<double>(l2.dram_read_bytes + l2.dram_write_bytes);
-  return SustainedClock(gpu.power, EnergyOf(gpu.power, events), ToSeconds(pass_end_ - pass_begin_),
-                        machine_.tdp_w, machine_.clock_hz, gpu.base_clock_hz);
+  Tick length = 0;
+  for (const std::uint32_t played : stands_for_) {
+    const double times = states_[played].times;
+    const L2Counters& l2 = l2_->counters(played);
+    length += static_cast<Tick>(times * static_cast<double>(states_[played].Length()));
+    events.l2_bytes += times * static_cast<double>(l2.read_bytes + l2.write_bytes);
+    events.dram_bytes += times * static_cast<double>(l2.dram_read_bytes + l2.dram_write_bytes);
+  }
+  if (streams_.size() > 1) length = pass_end_ - pass_begin_;  // all were played, side by side
+  return SustainedClock(gpu.power, EnergyOf(gpu.power, events), ToSeconds(length), machine_.tdp_w,
+                        machine_.clock_hz, gpu.base_clock_hz);
 }
 
 void GpuChip::EvictColdWeights() {

@@ -24,7 +24,7 @@ void GpuChip::AddUnits(Record* record) const {
 }
 
 void GpuChip::AddLevels(Record* record) const {
-  const L2Counters& l2 = l2_->counters();
+  const L2Counters l2 = l2_->counters();
   LevelRecord dram;
   dram.name = "dram";
   dram.peak_bytes_per_s = dram_->spec().PeakBytesPerSecond();
@@ -41,7 +41,7 @@ void GpuChip::AddLevels(Record* record) const {
   record->levels.push_back(dram);
   LevelRecord cache;
   cache.name = "l2";
-  cache.channels = static_cast<std::uint64_t>(machine_.gpu.l2.partitions);
+  cache.channels = static_cast<std::uint64_t>(machine_.gpu.l2.slices);
   cache.read_bytes = l2.read_bytes;
   cache.write_bytes = l2.write_bytes;
   cache.peak_bytes_per_s = l2_->bytes_per_s();
@@ -60,6 +60,10 @@ void GpuChip::AddOperators(Record* record) const {
     op.begin = std::min(op.begin, s.start - pass_begin_ + s.skipped_before);
     op.end = std::max(op.end, s.end - pass_begin_ + s.skipped);
     op.active += s.end + s.skipped - s.start - s.skipped_before;
+    const L2Counters& l2 = l2_->counters(static_cast<std::uint32_t>(i));
+    op.l2_bytes += l2.read_bytes + l2.write_bytes;
+    op.dram_read_bytes += l2.dram_read_bytes;
+    op.dram_write_bytes += l2.dram_write_bytes;
     op.executed_flops +=
         2 * kernel.macs_per_cta * kernel.useful_share * static_cast<double>(kernel.grid.Ctas());
   }
@@ -88,6 +92,12 @@ void GpuChip::AddKernels(Record* record) const {
     r.occupancy_pct = 100 * occupancy.share;
     const auto slots = static_cast<double>(occupancy.ctas) * static_cast<double>(sms_.size());
     r.waves = static_cast<double>(r.ctas) / slots;
+    r.executed_flops = 2 * kernel.macs_per_cta * kernel.useful_share * static_cast<double>(r.ctas);
+    const L2Counters& l2 = l2_->counters(i);
+    r.l2_read_bytes = l2.read_bytes;
+    r.l2_write_bytes = l2.write_bytes;
+    r.l2_miss_bytes = l2.miss_bytes;
+    r.dram_bytes = l2.dram_read_bytes + l2.dram_write_bytes;
     for (const KernelPass& pass : kernel.passes) {
       r.steps += StepsOf(kernel, pass, PlaceOf(kernel.grid, 0)).count;
     }

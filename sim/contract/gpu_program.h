@@ -136,8 +136,6 @@ struct GpuTensor {
   std::int64_t rows = 1;
   std::int64_t row_bytes = 0;
   bool weight = false;
-  /// Rows that are cached together: 64 lines of 128 B are one granule, `granule_rows` x the rest.
-  std::int64_t granule_rows = 64;
 };
 
 /// The rectangle of a tensor that a CTA touches in a step.

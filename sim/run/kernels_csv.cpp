@@ -15,6 +15,14 @@ double CyclesPerStep(const KernelRecord& r, double clock_hz) {
   return steps > 0 ? ToMicroseconds(r.end - r.start) * 1e-6 * clock_hz / steps : 0;
 }
 
+/// Of what the chip's Tensor Cores, or its pipes, could do.
+double PeakPercent(const KernelRecord& r, const GpuKernel& kernel, const MachineSpec& machine) {
+  const std::string type = kernel.tensor_core || kernel.dtype == "fp64" ? kernel.dtype : "fp32";
+  const double peak = ComputedPeakOperations(machine, type);
+  const double us = ToMicroseconds(r.end - r.start);
+  return peak > 0 && us > 0 ? 100 * r.executed_flops / (us * 1e-6) / peak : 0;
+}
+
 }  // namespace
 
 std::string KernelsCsv(const SimulationResult& result) {
@@ -39,6 +47,10 @@ std::string KernelsCsv(const SimulationResult& result) {
                                       "end_us",
                                       "steps",
                                       "cycles_per_step",
+                                      "peak_pct",
+                                      "l2_gb_per_s",
+                                      "l2_hit_pct",
+                                      "dram_gb_per_s",
                                       "register_bytes_per_mac",
                                       "shared_bytes_per_mac",
                                       "active_lanes"};
@@ -49,6 +61,12 @@ std::string KernelsCsv(const SimulationResult& result) {
   for (const KernelRecord& r : result.record.kernels) {
     const GpuLaunch& launch = gpu.launches[r.launch];
     const GpuKernel& k = gpu.kernels[launch.kernel];
+    const double hit_pct = r.l2_read_bytes == 0 ? 0
+                                                : 100 - 100 * static_cast<double>(r.l2_miss_bytes) /
+                                                            static_cast<double>(r.l2_read_bytes);
+    const auto per_us = [&](std::int64_t n) {
+      return r.end > r.start ? static_cast<double>(n) / ToMicroseconds(r.end - r.start) : 0;
+    };
     const auto count = [](std::int64_t n) { return std::to_string(n); };
     std::vector<std::string> row = {std::to_string(r.launch),
                                     std::to_string(launch.op),
@@ -72,6 +90,10 @@ std::string KernelsCsv(const SimulationResult& result) {
                                     NumberText(ToMicroseconds(r.end)),
                                     count(r.steps),
                                     NumberText(CyclesPerStep(r, result.record.clock_hz)),
+                                    NumberText(PeakPercent(r, k, result.machine)),
+                                    NumberText(per_us(r.l2_read_bytes + r.l2_write_bytes) / 1e3),
+                                    NumberText(hit_pct),
+                                    NumberText(per_us(r.dram_bytes) / 1e3),
                                     NumberText(r.register_bytes_per_mac),
                                     NumberText(r.shared_bytes_per_mac),
                                     NumberText(r.active_lanes)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "sim/core/divisor.h"
 #include "sim/core/domain.h"
 #include "sim/core/error.h"
 #include "sim/core/event_queue.h"
@@ -16,6 +17,18 @@ TEST(Clock, DoesNotDrift) {
   EXPECT_EQ(Clock(1.41e9).Cycles(std::uint64_t{1'410'000'000}), kTicksPerSecond);
   EXPECT_EQ(Clock(1e9).Cycles(std::uint64_t{7}), 7000U);
   EXPECT_EQ(Clock(7e8).CyclesIn(Clock(7e8).Cycles(std::uint64_t{12345})), 12345U);
+}
+
+TEST(Divisor, DividesLikeTheProcessor) {
+  for (const std::int64_t value : {1, 2, 3, 5, 40, 64, 80, 1023, 1024, 1025}) {
+    const Divisor divisor(value);
+    for (const std::int64_t x :
+         {std::int64_t{0}, std::int64_t{1}, value - 1, value, value + 1, std::int64_t{123456789},
+          std::int64_t{1} << 32, (std::int64_t{1} << 40) + 12345}) {
+      EXPECT_EQ(divisor.Quotient(x), x / value) << x << " / " << value;
+      EXPECT_EQ(divisor.Remainder(x), x % value) << x << " % " << value;
+    }
+  }
 }
 
 TEST(Quantity, ReadsUnits) {

@@ -25,14 +25,12 @@ void LowerAttention(GpuLowering& lowering, std::uint32_t index) {
     return std::max<std::int64_t>(1,
                                   static_cast<std::int64_t>(bytes * static_cast<double>(elements)));
   };
-  lowering.SetLayout(op.inputs[0], heads * rows, row(depth), 64);
-  lowering.SetLayout(op.inputs[1], kv_heads * keys, row(depth), 64);
-  lowering.SetLayout(op.inputs[2], kv_heads * keys, row(width), 64);
-  lowering.SetLayout(op.outputs[0], heads * rows, row(width), 64);
-  const std::uint32_t scores =
-      lowering.AddTensor(op.name + "_scores", heads * rows, row(keys), GranuleRows(row(keys)));
-  const std::uint32_t weights =
-      lowering.AddTensor(op.name + "_weights", heads * rows, row(keys), GranuleRows(row(keys)));
+  lowering.SetLayout(op.inputs[0], heads * rows, row(depth));
+  lowering.SetLayout(op.inputs[1], kv_heads * keys, row(depth));
+  lowering.SetLayout(op.inputs[2], kv_heads * keys, row(width));
+  lowering.SetLayout(op.outputs[0], heads * rows, row(width));
+  const std::uint32_t scores = lowering.AddTensor(op.name + "_scores", heads * rows, row(keys));
+  const std::uint32_t weights = lowering.AddTensor(op.name + "_weights", heads * rows, row(keys));
   GemmProblem p;
   p.dtype = lowering.dtype() == "fp8" ? "fp16" : lowering.dtype();
   p.m = rows, p.n = keys, p.k = depth, p.batch = heads;

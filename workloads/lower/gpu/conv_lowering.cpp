@@ -59,9 +59,9 @@ void LowerConv(GpuLowering& lowering, std::uint32_t index) {
     return std::max<std::int64_t>(
         1, static_cast<std::int64_t>(p.a_bytes * static_cast<double>(elements)));
   };
-  lowering.SetLayout(op.inputs[0], in_pixels, bytes(x.shape[1]), GranuleRows(bytes(x.shape[1])));
-  lowering.SetLayout(op.inputs[1], w.shape[0], bytes(channels * taps), 64);
-  lowering.SetLayout(op.outputs[0], pixels, bytes(y.shape[1]), GranuleRows(bytes(y.shape[1])));
+  lowering.SetLayout(op.inputs[0], in_pixels, bytes(x.shape[1]));
+  lowering.SetLayout(op.inputs[1], w.shape[0], bytes(channels * taps));
+  lowering.SetLayout(op.outputs[0], pixels, bytes(y.shape[1]));
   p.a = lowering.TensorOf(op.inputs[0]);
   p.b = lowering.TensorOf(op.inputs[1]);
   p.c = lowering.TensorOf(op.outputs[0]);

@@ -65,7 +65,6 @@ class Trial {
     sums.address = free_;
     sums.rows = tile.stream_k ? machine.gpu.sms * tile.bm : problem.m * tile.split;
     sums.row_bytes = 4 * (tile.stream_k ? tile.bn : problem.n);
-    sums.granule_rows = GranuleRows(sums.row_bytes);
     const auto at = static_cast<std::uint32_t>(program_.gpu.tensors.size());
     program_.gpu.tensors.push_back(sums);
     Launch(MakeGemmKernel(machine, problem_, tile, at));

@@ -33,13 +33,6 @@ bool IsProduct(const std::string& kind) {
 
 }  // namespace
 
-std::int64_t GranuleRows(std::int64_t row_bytes) {
-  const std::int64_t lines = std::max<std::int64_t>(1, (row_bytes + 127) / 128);
-  std::int64_t rows = 64;
-  while (rows > 1 && rows * lines > 64) rows /= 2;
-  return rows;
-}
-
 GpuLowering::GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype,
                          const std::string& kernel, ProgramTrials trials)
     : graph_(graph),
@@ -75,10 +68,9 @@ std::int64_t GpuLowering::TensorBytes(TensorId id) const {
       ElementBytes(id) * static_cast<double>(graph_.tensor(id).elements()) + 0.5);
 }
 
-void GpuLowering::SetLayout(TensorId id, std::int64_t rows, std::int64_t row_bytes,
-                            std::int64_t granule_rows) {
+void GpuLowering::SetLayout(TensorId id, std::int64_t rows, std::int64_t row_bytes) {
   if (tensor_of_[static_cast<std::size_t>(id)] >= 0) return;
-  layouts_[static_cast<std::size_t>(id)] = {rows, row_bytes, granule_rows};
+  layouts_[static_cast<std::size_t>(id)] = {rows, row_bytes};
 }
 
 /// Products read their operands in columns of k, everything else row by row.
@@ -109,13 +101,12 @@ void GpuLowering::ChooseLayouts() {
     }
     rows = std::max<std::int64_t>(1, rows);
     const std::int64_t row_bytes = std::max<std::int64_t>(1, (bytes + rows - 1) / rows);
-    const std::int64_t granule = rows == 1 ? 1 : product[i] ? 64 : GranuleRows(row_bytes);
-    layouts_[i] = {rows, row_bytes, granule};
+    layouts_[i] = {rows, row_bytes};
   }
 }
 
 std::uint32_t GpuLowering::AddTensor(const std::string& name, std::int64_t rows,
-                                     std::int64_t row_bytes, std::int64_t granule_rows) {
+                                     std::int64_t row_bytes) {
   GpuTensor tensor;
   tensor.name = name;
   // Physical pages lie anywhere: tensors don't begin in the same bank of the same channel.
@@ -123,7 +114,6 @@ std::uint32_t GpuLowering::AddTensor(const std::string& name, std::int64_t rows,
   tensor.address = next_address_ + colour * kColour;
   tensor.rows = rows;
   tensor.row_bytes = row_bytes;
-  tensor.granule_rows = granule_rows;
   const std::int64_t bytes = rows * row_bytes;
   next_address_ += (bytes + 64 * kColour + kAlignment - 1) / kAlignment * kAlignment;
   program_.gpu.tensors.push_back(tensor);
@@ -136,7 +126,7 @@ std::uint32_t GpuLowering::TensorOf(TensorId id) {
   if (at < 0) {
     const Layout_& layout = layouts_[static_cast<std::size_t>(id)];
     const Tensor& tensor = graph_.tensor(id);
-    at = AddTensor(tensor.name, layout.rows, layout.row_bytes, layout.granule_rows);
+    at = AddTensor(tensor.name, layout.rows, layout.row_bytes);
     const bool weight = tensor.role == Role::kWeight;
     program_.gpu.tensors.back().weight = weight;
     if (weight) program_.weight_bytes += TensorBytes(id);

@@ -44,10 +44,9 @@ class GpuLowering {
   std::uint32_t TensorOf(TensorId id);
   const GpuTensor& Layout(std::uint32_t tensor) const { return program_.gpu.tensors[tensor]; }
   /// Says how a tensor lies in memory, before it is first asked for.
-  void SetLayout(TensorId id, std::int64_t rows, std::int64_t row_bytes, std::int64_t granule_rows);
+  void SetLayout(TensorId id, std::int64_t rows, std::int64_t row_bytes);
   /// A tensor of the lowering's own.
-  std::uint32_t AddTensor(const std::string& name, std::int64_t rows, std::int64_t row_bytes,
-                          std::int64_t granule_rows);
+  std::uint32_t AddTensor(const std::string& name, std::int64_t rows, std::int64_t row_bytes);
   /// `id` is another name for the bytes of `of`.
   void Alias(TensorId id, TensorId of);
   void Launch(std::uint32_t op, GpuKernel kernel);
@@ -69,13 +68,10 @@ class GpuLowering {
   std::int64_t next_address_ = 0;
   std::vector<std::int64_t> tensor_of_;  ///< by graph tensor; -1 = not yet
   struct Layout_ {
-    std::int64_t rows = 0, row_bytes = 0, granule_rows = 0;
+    std::int64_t rows = 0, row_bytes = 0;
   };
   std::vector<Layout_> layouts_;
 };
-
-/// Rows of 64 lines of 128 bytes that make a square-ish granule of a tensor walked row by row.
-std::int64_t GranuleRows(std::int64_t row_bytes);
 
 using GpuLowerFunction = void (*)(GpuLowering& lowering, std::uint32_t op);
 using GpuLowerRegistry = Registry<GpuLowerFunction>;

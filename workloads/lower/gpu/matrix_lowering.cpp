@@ -28,8 +28,7 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
   const GemmTile tile = ChooseTile(lowering, index, p);
   if (tile.stream_k) {
     const std::int64_t row = 4 * tile.bn;
-    const std::uint32_t sums =
-        lowering.AddTensor("partial_tiles", machine.gpu.sms * tile.bm, row, GranuleRows(row));
+    const std::uint32_t sums = lowering.AddTensor("partial_tiles", machine.gpu.sms * tile.bm, row);
     lowering.Launch(index, MakeGemmKernel(machine, p, tile, sums));
     return;
   }
@@ -37,8 +36,7 @@ void LaunchGemm(GpuLowering& lowering, std::uint32_t index, const GemmProblem& p
     lowering.Launch(index, MakeGemmKernel(machine, p, tile, 0));
     return;
   }
-  const std::uint32_t sums =
-      lowering.AddTensor("partial_sums", p.m * tile.split, p.n * 4, GranuleRows(p.n * 4));
+  const std::uint32_t sums = lowering.AddTensor("partial_sums", p.m * tile.split, p.n * 4);
   lowering.Launch(index, MakeGemmKernel(machine, p, tile, sums));
   lowering.Launch(index, MakeReductionKernel(machine, lowering.Layout(sums), sums, p.c, tile.split,
                                              p.m, p.c_bytes));
@@ -52,10 +50,9 @@ std::uint32_t Quantise(GpuLowering& lowering, std::uint32_t index, TensorId acti
   const Tensor& tensor = lowering.graph().tensor(activation);
   const std::uint32_t from = lowering.TensorOf(activation);
   const GpuTensor layout = lowering.Layout(from);
-  const std::uint32_t to =
-      lowering.AddTensor(tensor.name + "_fp8", layout.rows,
-                         std::max<std::int64_t>(1, layout.row_bytes / 2), layout.granule_rows);
-  const std::uint32_t scale = lowering.AddTensor(tensor.name + "_scale", 1, 128, 1);
+  const std::uint32_t to = lowering.AddTensor(tensor.name + "_fp8", layout.rows,
+                                              std::max<std::int64_t>(1, layout.row_bytes / 2));
+  const std::uint32_t scale = lowering.AddTensor(tensor.name + "_scale", 1, 128);
   StreamWork zero{"fill", {}, {{scale, 4}}, 1, 0, 1, 4, 128, {}};
   lowering.Launch(index, MakeStreamKernel(lowering.machine(), lowering.Layout(scale), zero));
   StreamWork largest{"absolute_maximum", {{from, 2}}, {}, 3, 0, 8, 2, 128, scale};
@@ -109,8 +106,7 @@ void LowerMatmul(GpuLowering& lowering, std::uint32_t index) {
     p.b_bytes = p.b_bytes / 2 + 0.125;
   }
   const auto layout = [&](TensorId id, std::int64_t outer, std::int64_t inner, double bytes) {
-    lowering.SetLayout(id, outer, static_cast<std::int64_t>(static_cast<double>(inner) * bytes),
-                       64);
+    lowering.SetLayout(id, outer, static_cast<std::int64_t>(static_cast<double>(inner) * bytes));
   };
   layout(op.inputs[0], p.batch * (p.a_k_contiguous ? p.m : p.k), p.a_k_contiguous ? p.k : p.m,
          p.a_bytes);

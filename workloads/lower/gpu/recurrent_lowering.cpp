@@ -22,13 +22,13 @@ void LowerRecurrent(GpuLowering& lowering, std::uint32_t index) {
     return std::max<std::int64_t>(1,
                                   static_cast<std::int64_t>(bytes * static_cast<double>(elements)));
   };
-  lowering.SetLayout(op.inputs[0], steps * batch, row(x[2]), 64);
-  lowering.SetLayout(op.inputs[1], gates, row(x[2]), 64);
-  lowering.SetLayout(op.inputs[2], gates, row(hidden), 64);
+  lowering.SetLayout(op.inputs[0], steps * batch, row(x[2]));
+  lowering.SetLayout(op.inputs[1], gates, row(x[2]));
+  lowering.SetLayout(op.inputs[2], gates, row(hidden));
   const std::uint32_t projected =
-      lowering.AddTensor(op.name + "_projected", steps * batch, row(gates), 64);
-  const std::uint32_t recurrent = lowering.AddTensor(op.name + "_gates", batch, row(gates), 64);
-  const std::uint32_t state = lowering.AddTensor(op.name + "_state", batch, row(hidden), 64);
+      lowering.AddTensor(op.name + "_projected", steps * batch, row(gates));
+  const std::uint32_t recurrent = lowering.AddTensor(op.name + "_gates", batch, row(gates));
+  const std::uint32_t state = lowering.AddTensor(op.name + "_state", batch, row(hidden));
   GemmProblem p;
   p.dtype = lowering.dtype() == "fp8" ? "fp16" : lowering.dtype();
   p.a_bytes = p.b_bytes = p.c_bytes = bytes;

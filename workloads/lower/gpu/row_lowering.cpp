@@ -24,7 +24,7 @@ void LowerRows(GpuLowering& lowering, std::uint32_t index, const RowWork& work) 
   const TensorId result = op.outputs.front();
   const auto row_bytes = static_cast<std::int64_t>(static_cast<double>(work.columns) * work.bytes);
   for (const TensorId t : {op.inputs[0], result}) {
-    lowering.SetLayout(t, work.rows, row_bytes, GranuleRows(row_bytes));
+    lowering.SetLayout(t, work.rows, row_bytes);
   }
   const std::uint32_t in = lowering.TensorOf(op.inputs[0]), out = lowering.TensorOf(result);
   lowering.Launch(index, MakeRowKernel(work, in, out));
