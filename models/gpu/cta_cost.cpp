@@ -6,9 +6,10 @@
 namespace siliscope {
 namespace {
 
-/// Steps of the shorter of two runs: their difference is free of what happens once.
+/// Steps of the shorter of two runs: their difference is free of what happens once. A kernel of
+/// fewer steps runs those that it has, so that its parts add up to what was measured.
 std::int64_t FewSteps(const KernelPass& pass) {
-  return std::clamp<std::int64_t>(pass.ring, 2, 8) + 2;
+  return std::clamp<std::int64_t>(pass.steps, 1, std::clamp<std::int64_t>(pass.ring, 2, 8) + 2);
 }
 constexpr std::int64_t kMoreSteps = 6;
 constexpr std::size_t kNoPass = ~std::size_t{0};
@@ -20,17 +21,25 @@ struct Run {
   SmCounters counters;
 };
 
-/// Runs `ctas` CTAs side by side; one pass may take more steps than the few of the others.
+/// Runs `ctas` CTAs side by side, and others after them, `rounds` times as many in all; one pass
+/// may take more steps than the few of the others.
 Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
-            std::size_t longer_pass = kNoPass) {
+            std::size_t longer_pass = kNoPass, std::int64_t rounds = 1) {
   std::vector<std::int64_t> steps;
   for (const KernelPass& pass : kernel.passes) steps.push_back(FewSteps(pass));
   if (longer_pass != kNoPass) steps[longer_pass] += kMoreSteps;
   IdealSmMemory memory(static_cast<std::uint64_t>(gpu.sm.l1.latency_cycles));
   SmCycle sm(gpu, nullptr, kernel, steps, memory);
   sm.WarmInstructions();
-  for (std::int64_t c = 0; c < ctas; ++c) sm.Launch({}, 0);
+  constexpr std::uint64_t kTurnCycles = 16;
   Run run;
+  std::uint64_t next = 0;
+  for (std::int64_t left = ctas * rounds; left > 0;) {
+    const auto free = ctas - static_cast<std::int64_t>(sm.resident_ctas());
+    for (std::int64_t c = std::min(left, free); c > 0; --c, --left) sm.Launch({}, sm.now());
+    if (left == 0 || next == ~std::uint64_t{0}) break;
+    next = sm.RunUntil(std::max(next, sm.now() + kTurnCycles));
+  }
   run.cycles = static_cast<double>(sm.Run());
   run.start = static_cast<double>(sm.passes().front().begin);
   for (const PassTimes& pass : sm.passes()) {
@@ -55,17 +64,13 @@ std::vector<double> StepCycles(const GpuSpec& gpu, const GpuKernel& kernel, std:
   return cycles;
 }
 
-/// The SM's time for what a CTA does beside its steps: what each further CTA adds.
-double DrainIntervalCycles(const GpuKernel& kernel, std::int64_t ctas, const Run& one,
-                           const Run& all, const std::vector<double>& alone,
-                           const std::vector<double>& together) {
-  double beside_one = one.cycles, beside_all = all.cycles;
-  for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
-    const auto steps = static_cast<double>(FewSteps(kernel.passes[p]));
-    beside_one -= steps * alone[p];
-    beside_all -= steps * together[p];
-  }
-  return std::max(0.0, (beside_all - beside_one) / static_cast<double>(ctas - 1));
+/// The SM's time for a CTA where one follows another, as long as `rounds` of them.
+double CtaIntervalCycles(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
+                         const Run& first_round, CtaCost* cost) {
+  constexpr std::int64_t kMoreRounds = 2;
+  const Run more = RunCtas(gpu, kernel, ctas, kNoPass, 1 + kMoreRounds);
+  cost->instructions += more.counters.instructions;
+  return (more.cycles - first_round.cycles) / static_cast<double>(kMoreRounds * ctas);
 }
 
 }  // namespace
@@ -76,13 +81,24 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
   cost.instructions = one.counters.instructions;
   const std::vector<double> alone = StepCycles(gpu, kernel, 1, one, &cost);
   std::vector<double> together = alone;
-  double drain_interval = 0, drains = 0;
+  double drain_interval = 0, drains = 0, scale = 1;
+  bool whole = true;  ///< the kernel's own steps were run
   if (co_resident > 1) {
     const Run all = RunCtas(gpu, kernel, co_resident);
     cost.instructions += all.counters.instructions;
     together = StepCycles(gpu, kernel, co_resident, all, &cost);
-    drain_interval = DrainIntervalCycles(kernel, co_resident, one, all, alone, together);
-    for (const double drain : one.drains) drains += drain;
+    double steps = 0;
+    for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
+      steps += static_cast<double>(FewSteps(kernel.passes[p])) * together[p] /
+               static_cast<double>(co_resident);
+      drains += one.drains[p];
+      whole = whole && kernel.passes[p].steps <= FewSteps(kernel.passes[p]);
+    }
+    // What is more than the steps is for what comes after them. CTAs of few steps that are not in
+    // the same place at the same time take less than those that were measured together.
+    const double cta = CtaIntervalCycles(gpu, kernel, co_resident, all, &cost);
+    drain_interval = std::max(0.0, cta - steps);
+    if (whole && steps > 0) scale = std::min(1.0, cta / steps);
   }
   cost.start_cycles = one.start;
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
@@ -91,7 +107,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
                                                                  : gpu.sm.l1.latency_cycles);
     const bool loads = !pass.loads.empty() || pass.peer_bytes > 0;
     PassCost c;
-    c.interval_cycles = std::min(together[p] / static_cast<double>(co_resident), alone[p]);
+    c.interval_cycles = std::min(scale * together[p] / static_cast<double>(co_resident), alone[p]);
     // The latency of the memory is the chip's: a ring of one exposes it in every step where warps
     // don't hide it from each other, a longer ring once.
     const bool exposes = loads && pass.ring <= 1 && !pass.through_registers;
@@ -138,7 +154,8 @@ std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
       for (const std::int64_t field : fields) key += std::to_string(field) + ",";
     }
   }
-  for (const KernelPass& pass : kernel.passes) key += "/" + std::to_string(pass.ring);
+  for (const KernelPass& pass : kernel.passes)
+    key += "/" + std::to_string(pass.ring) + ":" + std::to_string(FewSteps(pass));
   return key;
 }
 

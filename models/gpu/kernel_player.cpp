@@ -84,10 +84,9 @@ double KernelPlayer::Shorten(std::int64_t waves) {
 
 void KernelPlayer::Start(Tick now) {
   end_ = now;
-  const auto resident = static_cast<std::int64_t>(static_cast<double>(slots_.size()) /
-                                                  share_);  // CTAs, or clusters, at a time
-  window_ = 2 * resident;
-  window_end_ = 2 * resident;
+  resident_ = static_cast<std::int64_t>(static_cast<double>(slots_.size()) / share_);
+  window_ = window_end_ = 2 * resident_;
+  window_origin_ = now;
   Dispatch(now);
 }
 
@@ -127,7 +126,7 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
   g = Group{};
   g.sms = sms;
   g.active = true;
-  for (const std::uint32_t s : sms) g.lanes.push_back(sms_[s]->Take(share_));
+  for (const std::uint32_t s : sms) g.lanes.push_back(sms_[s]->Enter(share_));
   g.begin = now;
   g.number = started_;
   g.first_tile = g.tile =
@@ -190,14 +189,38 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   }
   if (loads) g.ring().arrivals.pop_front();
   if (pass.through_registers) IssueLoads(group);
-  PassCost cost = cost_.passes[g.pass];
-  if (g.steps == 1) {  // its warps go on to the end before those of CTAs that came later
-    cost.alone_cycles += cost.drain_cycles;
-    cost.interval_cycles += cost.drain_interval_cycles;
+  const PassCost& cost = cost_.passes[g.pass];
+  Sm::Step step;
+  step.alone_cycles = cost.alone_cycles;
+  step.interval_cycles = cost.interval_cycles;
+  step.wait = wait;
+  Compute(group, step);
+}
+
+/// The pipes of all of the group's SMs, as they come to it.
+void KernelPlayer::Compute(std::uint32_t group, Sm::Step step) {
+  Group& g = groups_[group];
+  step.age = (std::uint64_t{launch_} << 40) | static_cast<std::uint64_t>(g.number);
+  step.op = op_;
+  step.taken = [](void* self, std::uint32_t argument, Tick end) {
+    static_cast<KernelPlayer*>(self)->Taken(argument, end);
+  };
+  step.context = this;
+  step.argument = group;
+  g.untaken = g.sms.size();
+  g.end = events_.now();
+  for (const std::uint32_t s : g.sms) sms_[s]->Take(step);
+}
+
+void KernelPlayer::Taken(std::uint32_t group, Tick end) {
+  Group& g = groups_[group];
+  g.end = std::max(g.end, end);
+  if (--g.untaken > 0) return;
+  if (g.step < g.steps) {
+    events_.Schedule(g.end, &Call<&KernelPlayer::StepDone>, this, group);
+  } else {  // it was the drain
+    events_.Schedule(g.end, &Call<&KernelPlayer::Finish>, this, group);
   }
-  Tick end = now;
-  for (const std::uint32_t s : g.sms) end = std::max(end, sms_[s]->Step(now, cost, wait, op_));
-  events_.Schedule(end, &Call<&KernelPlayer::StepDone>, this, group);
 }
 
 void KernelPlayer::StoreStep(Group* g) {
@@ -236,18 +259,16 @@ void KernelPlayer::StepDone(std::uint32_t group) {
 void KernelPlayer::Drain(std::uint32_t group) {
   Group& g = groups_[group];
   const PassCost& pass = cost_.passes[g.pass];
-  const PassCost drain{pass.drain_cycles, pass.drain_interval_cycles};
-  if (drain.alone_cycles <= 0 || g.steps == 1) {
+  if (pass.drain_cycles <= 0) {
     Finish(group);
     return;
   }
-  const Tick now = events_.now();
-  Sm::Wait wait;
-  wait.since = now;
-  wait.cause = Cause::kDependency;
-  Tick end = now;
-  for (const std::uint32_t s : g.sms) end = std::max(end, sms_[s]->Step(now, drain, wait, op_));
-  events_.Schedule(end, &Call<&KernelPlayer::Finish>, this, group);
+  Sm::Step step;
+  step.alone_cycles = pass.drain_cycles;
+  step.interval_cycles = pass.drain_interval_cycles;
+  step.wait.since = events_.now();
+  step.wait.cause = Cause::kDependency;
+  Compute(group, step);
 }
 
 /// The pass is over: the next one, the next tile, or the end.
@@ -285,7 +306,7 @@ void KernelPlayer::Retire(std::uint32_t group) {
   const Tick now = events_.now();
   end_ = std::max({end_, now, g.stored});
   for (std::size_t m = 0; m < g.sms.size(); ++m) {
-    sms_[g.sms[m]]->Give(share_, g.lanes[m]);
+    sms_[g.sms[m]]->Leave(share_, g.lanes[m]);
     const CtaPlace place = PlaceIn(g.first_tile, m);
     owner_.CtaDone({launch_, g.sms[m], g.lanes[m], place.i, place.j, g.begin, now});
   }
@@ -293,6 +314,7 @@ void KernelPlayer::Retire(std::uint32_t group) {
   free_groups_.push_back(group);
   --running_;
   ++completed_;
+  if (completed_ > window_end_ - resident_) ended_sum_ += now - window_origin_;
   if (completed_ == window_end_) WatchWindows();
   if (started_ < groups_in_grid_) {
     const std::vector<std::uint32_t> sms = g.sms;

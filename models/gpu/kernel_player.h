@@ -84,7 +84,9 @@ class KernelPlayer : public LaunchPlayer {
     /// and of the pass after it.
     std::array<Ring, 2> rings;
     Ring& ring() { return rings[pass == 0 ? 0 : 1]; }
-    Tick floor = 0;  ///< no step before
+    std::size_t untaken = 0;  ///< SMs whose pipes haven't come to the step yet
+    Tick end = 0;             ///< of the step on the others
+    Tick floor = 0;           ///< no step before
     Tick waiting_since = 0;
     Tick stored = 0;       ///< the last store is in L2
     bool issuing = false;  ///< the next loads are on their way out
@@ -102,6 +104,8 @@ class KernelPlayer : public LaunchPlayer {
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
   Tick WhenReady(Group& g) const;
   void TryCompute(std::uint32_t group);
+  void Compute(std::uint32_t group, Sm::Step step);
+  void Taken(std::uint32_t group, Tick end);
   void StepDone(std::uint32_t group);
   void StoreStep(Group* g);
   void Drain(std::uint32_t group);
@@ -148,7 +152,9 @@ class KernelPlayer : public LaunchPlayer {
   Tick end_ = 0;
   // Windows of CTAs: where one takes as long as the one before, further ones are not played.
   std::int64_t window_ = 0, completed_ = 0, window_end_ = 0;
+  std::int64_t resident_ = 0;  ///< CTAs, or clusters, at a time
   Tick window_begin_ = 0, window_length_ = 0;
+  Tick window_origin_ = 0, ended_sum_ = 0;  ///< ends of a window's last CTAs, after the origin
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
   std::vector<std::int64_t> sums_stored_;  ///< by tile

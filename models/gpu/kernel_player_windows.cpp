@@ -11,7 +11,8 @@ namespace siliscope {
 void KernelPlayer::WatchWindows() {
   constexpr Tick kShortest = 80'000'000;  // many refreshes of the memory
   constexpr double kEqual = 0.01;
-  const Tick now = events_.now();
+  // CTAs end in bursts, so a window ends when on average those that were resident did.
+  const Tick now = window_origin_ + ended_sum_ / static_cast<Tick>(resident_);
   const Tick length = now - window_begin_;
   const bool had_one = window_begin_ != 0;
   if (had_one && length < kShortest) window_ *= 2;
@@ -28,6 +29,8 @@ void KernelPlayer::WatchWindows() {
   }
   window_length_ = had_one && length >= kShortest ? length : 0;
   window_begin_ = now;
+  window_origin_ = events_.now();
+  ended_sum_ = 0;
   window_end_ = completed_ + window_;
   owner_.BeginWindow(launch_);
 }

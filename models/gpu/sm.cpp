@@ -7,7 +7,7 @@ namespace siliscope {
 
 Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
        std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, ChipTlb& tlb,
-       bool keep_spans)
+       EventQueue& events, bool keep_spans)
     : sc_core::sc_module(name),
       spec_(spec),
       partition_(partition),
@@ -15,7 +15,9 @@ Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t part
       gpc_(gpc),
       gpc_bytes_per_cycle_(gpc_bytes_per_cycle),
       keep_spans_(keep_spans),
-      tlb_(spec.tlb, tlb) {}
+      tlb_(spec.tlb, tlb),
+      oldest_first_(spec.scheduler == WarpScheduler::kGreedyThenOldest),
+      events_(events) {}
 
 L2Response Sm::Load(Tick asked, Tick when, std::uint32_t launch, std::uint32_t index,
                     const GpuTensor& tensor, const Rectangle& rectangle) {
@@ -111,20 +113,41 @@ void Sm::Charge(Tick until, Cause cause, std::uint32_t op, bool busy) {
   accounted_ = until;
 }
 
-Tick Sm::Step(Tick now, const PassCost& cost, const Wait& wait, std::uint32_t op) {
-  const Tick start = std::max(now, pipe_free_);
+void Sm::Take(const Step& step) {
+  if (waiting_.empty() && pipe_free_ <= events_.now()) {
+    Serve(step);
+    return;
+  }
+  constexpr std::uint16_t kAfterOthers = 1;  // that become ready in the same moment
+  if (waiting_.empty()) events_.Schedule(pipe_free_, &CallServeNext, this, 0, kAfterOthers);
+  waiting_.push_back(step);
+}
+
+void Sm::ServeNext() {
+  std::size_t next = 0;
+  for (std::size_t i = 1; oldest_first_ && i < waiting_.size(); ++i) {
+    if (waiting_[i].age < waiting_[next].age) next = i;
+  }
+  const Step step = waiting_[next];
+  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(next));
+  Serve(step);
+  if (!waiting_.empty()) events_.Schedule(pipe_free_, &CallServeNext, this, 0, 1);
+}
+
+void Sm::Serve(const Step& step) {
+  const Tick start = events_.now();
+  const Wait& wait = step.wait;
   if (start > accounted_) {
-    Charge(std::min(start, wait.since), wait.before, op, false);
+    Charge(std::min(start, wait.since), wait.before, step.op, false);
     const Tick waited = start > accounted_ ? start - accounted_ : 0;
     Charge(accounted_ + static_cast<Tick>(wait.bandwidth_share * static_cast<double>(waited)),
-           Cause::kMemoryBandwidth, op, false);
-    Charge(start, wait.cause, op, false);
+           Cause::kMemoryBandwidth, step.op, false);
+    Charge(start, wait.cause, step.op, false);
   }
-  const Tick taken = clock_.Cycles(cost.interval_cycles);
-  pipe_free_ = start + taken;
-  Charge(pipe_free_, Cause::kCompute, op, true);
+  pipe_free_ = start + clock_.Cycles(step.interval_cycles);
+  Charge(pipe_free_, Cause::kCompute, step.op, true);
   ++steps_;
-  return start + clock_.Cycles(cost.alone_cycles);
+  step.taken(step.context, step.argument, start + clock_.Cycles(step.alone_cycles));
 }
 
 void Sm::BeginWindow() { window_ = {times_, loaded_bytes_, steps_, flops_}; }

@@ -12,6 +12,7 @@
 #include "models/gpu/tlb.h"
 #include "sim/contract/program.h"
 #include "sim/contract/record.h"
+#include "sim/core/event_queue.h"
 
 namespace siliscope {
 
@@ -21,12 +22,13 @@ class Sm : public sc_core::sc_module {
 
   /// `gpc` is the port that the SMs of a GPC share, of `gpc_bytes_per_cycle` (0 = no limit).
   Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t partition,
-     std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, ChipTlb& tlb, bool keep_spans);
+     std::uint32_t index, Timeline& gpc, double gpc_bytes_per_cycle, ChipTlb& tlb,
+     EventQueue& events, bool keep_spans);
 
   /// Room is counted in shares of an SM: a CTA of a kernel that fits n times takes 1/n.
   bool HasRoom(double share) const { return used_ + share <= 1.0001; }
   /// Returns the CTA's lane: the first that is free.
-  std::uint32_t Take(double share) {
+  std::uint32_t Enter(double share) {
     used_ += share, ++residents_;
     const auto free = std::find(lanes_.begin(), lanes_.end(), false);
     const auto lane = static_cast<std::uint32_t>(free - lanes_.begin());
@@ -34,7 +36,7 @@ class Sm : public sc_core::sc_module {
     lanes_[lane] = true;
     return lane;
   }
-  void Give(double share, std::uint32_t lane) {
+  void Leave(double share, std::uint32_t lane) {
     used_ = --residents_ == 0 ? 0 : used_ - share;
     lanes_[lane] = false;
   }
@@ -64,8 +66,20 @@ class Sm : public sc_core::sc_module {
     double bandwidth_share = 0;         ///< of the wait: for bandwidth, the rest as `cause` says
     Cause before = Cause::kDependency;  ///< of the time before `since`
   };
-  /// Pipes for one step from `now` on; returns when the CTA's step is over.
-  Tick Step(Tick now, const PassCost& cost, const Wait& wait, std::uint32_t op);
+  /// A CTA's step that is ready for the pipes.
+  struct Step {
+    std::uint64_t age = 0;                         ///< the CTA that started first has the lowest
+    double alone_cycles = 0, interval_cycles = 0;  ///< as in PassCost
+    Wait wait;
+    std::uint32_t op = 0;
+    /// Called once the pipes have taken the step, with the time at which it is over.
+    void (*taken)(void* context, std::uint32_t argument, Tick end) = nullptr;
+    void* context = nullptr;
+    std::uint32_t argument = 0;
+  };
+  /// Pipes take steps one after another: of those that wait, the oldest CTA's first, as warp
+  /// schedulers do that go on with the oldest (of others, the one that was ready first).
+  void Take(const Step& step);
   /// Charges the time up to `until`.
   void Idle(Tick until, Cause cause, std::uint32_t op);
 
@@ -88,6 +102,9 @@ class Sm : public sc_core::sc_module {
   double flops() const { return flops_; }
 
  private:
+  void Serve(const Step& step);
+  void ServeNext();
+  static void CallServeNext(void* self, std::uint64_t) { static_cast<Sm*>(self)->ServeNext(); }
   void Charge(Tick until, Cause cause, std::uint32_t op, bool busy);
   static std::int64_t Sectors(const Rectangle& r) { return r.rows * ((r.bytes + 31) / 32 * 32); }
 
@@ -104,6 +121,9 @@ class Sm : public sc_core::sc_module {
   std::vector<bool> lanes_;  ///< taken
   Timeline fill_, drain_;
   Tick pipe_free_ = 0;
+  bool oldest_first_;
+  EventQueue& events_;
+  std::vector<Step> waiting_;  ///< for the pipes
   Tick accounted_ = 0;
   Tick origin_ = 0;
   CauseTimes times_{};

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostCtas = 50'000;  // that a trace shows
 constexpr std::size_t kMostIssues = 20'000;
-constexpr std::int64_t kWavesForPower = 2;  ///< of a grid that stands for others
+constexpr std::int64_t kWavesForPower = 3;  ///< of a grid that stands for others
 
 L2Spec L2Of(const MachineSpec& machine) {
   L2Spec spec = machine.gpu.l2;
@@ -69,7 +69,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     const std::size_t partition = gpu.l2.partitions > 1 ? gpc_of[s] % 2 : 0;
     const double port = machine.IsIdeal("l2") ? 0 : gpu.l2.gpc_bytes_per_cycle;
     sms_.push_back(std::make_unique<Sm>(fmt::format("sm{}", s).c_str(), gpu.sm, partition, s,
-                                        gpc_ports_[gpc_of[s]], port, tlb_, keep_spans_));
+                                        gpc_ports_[gpc_of[s]], port, tlb_, queue(), keep_spans_));
     sms_.back()->l2.bind(l2_->port);
   }
   for (const GpuKernel& kernel : gpu_.kernels) {
