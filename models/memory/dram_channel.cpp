@@ -77,7 +77,7 @@ void DramChannel::DrainWrites(Tick ready) {
 void DramChannel::CloseRows(Tick when) {
   for (auto& bank : state_.banks) {
     bank.precharge_ready = std::max(bank.precharge_ready, when) + (bank.open_row < 0 ? 0 : trp_);
-    bank.open_row = bank.previous_row = -1;
+    bank.open_row = -1;
   }
 }
 
@@ -107,7 +107,7 @@ void DramChannel::RefreshBanksBefore(Tick when) {
     auto& bank = s.banks[s.next_refresh / apart % count];
     const Tick closed = bank.open_row >= 0 ? trp_ : 0;
     bank.precharge_ready = std::max(s.next_refresh, bank.precharge_ready) + closed + bank_refresh_;
-    bank.open_row = bank.previous_row = -1;
+    bank.open_row = -1;
     s.counters.refresh += bank_refresh_ / count;
   }
 }
@@ -122,7 +122,7 @@ void DramChannel::RefreshBefore(Tick when) {
     if (s.bus_free < end) s.bus_free = end;
     s.counters.refresh += trfc_;
     for (auto& bank : s.banks) {
-      bank.open_row = bank.previous_row = -1;
+      bank.open_row = -1;
       bank.precharge_ready = std::max(bank.precharge_ready, end > trp_ ? end - trp_ : 0);
     }
     s.next_refresh += trefi_;
@@ -218,28 +218,19 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   const std::int64_t groups = grain_bytes_ > 0 ? 1 : std::min(bursts, bank_groups_.value());
   if (row_timeout_ > 0 && bank.open_row >= 0 && ready > bank.last_use + row_timeout_) {
     bank.precharge_ready = std::max(bank.precharge_ready, bank.last_use + row_timeout_) + trp_;
-    bank.open_row = bank.previous_row = -1;
+    bank.open_row = -1;
   }
-  // A request that comes before the row is closed that it needs goes before the one that closes it
-  // (first ready, first come first served: Rixner et al., "Memory Access Scheduling", ISCA 2000).
-  const bool overtakes =
-      grain_bytes_ > 0 && bank.previous_row == row && ready <= bank.previous_until;
-  Tick column_ready = bank.previous_column_ready;
-  if (bank.open_row == row) column_ready = bank.column_ready;
-  if (bank.open_row == row || overtakes) {
-    ++s.counters.row_hits;
-  } else {
+  if (bank.open_row != row) {
     const bool was_open = bank.open_row >= 0;
     const Tick precharge = std::max(ready, bank.precharge_ready);
     const Tick open = was_open ? precharge + trp_ : std::max(ready, precharge);
     const Tick activate = grain_bytes_ > 0 ? ActivateOne(ready, open) : Activate(open, groups);
-    bank.previous_row = bank.open_row;
-    bank.previous_until = precharge;
-    bank.previous_column_ready = bank.column_ready;
     bank.open_row = row;
-    column_ready = bank.column_ready = activate + trcd_;
+    bank.column_ready = activate + trcd_;
     bank.precharge_ready = activate + tras_;
     s.counters.row_misses += static_cast<std::uint64_t>(groups);
+  } else {
+    ++s.counters.row_hits;
   }
   // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
   const Tick per_burst =
@@ -249,7 +240,7 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;
-  const Tick data_ready = std::max(column_ready, ready) + column_to_data;
+  const Tick data_ready = std::max(bank.column_ready, ready) + column_to_data;
   // Where a grain lies in one bank its bursts leave gaps, which are free for other banks.
   const Tick duration = (grain_bytes_ > 0 ? burst_ : per_burst) * static_cast<Tick>(bursts);
   const Tick begin =
@@ -258,9 +249,8 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   s.counters.busy += burst_ * static_cast<Tick>(bursts);
   s.last_was_write = begin + duration >= s.bus_free ? write : s.last_was_write;
   s.bus_free = std::max(s.bus_free, begin + duration);
-  if (!overtakes || bank.open_row == row)
-    bank.precharge_ready =
-        std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
+  bank.precharge_ready =
+      std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
   bank.last_use = end;
   ++s.counters.steps;
   if (first_data_ == 0) first_data_ = begin;

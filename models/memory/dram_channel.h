@@ -27,9 +27,6 @@ struct DramChannelState {
     Tick precharge_ready = 0;  ///< earliest precharge
     Tick column_ready = 0;     ///< earliest column command of the open row
     Tick last_use = 0;         ///< end of the last data
-    std::int64_t previous_row = -1;
-    Tick previous_until = 0;         ///< it was closed
-    Tick previous_column_ready = 0;  ///< as `column_ready`
   };
   std::vector<Bank> banks;  ///< one for each bank of a group where groups act together, else all
   std::array<Tick, 4> activates{};  ///< the last four, for tFAW

@@ -142,8 +142,8 @@ def kernel_us(system, workload, out, *options):
     ("softmax:rows=8192;cols=2048", 0.01, ("--ideal", "dram")),
     ("softmax:rows=8192;cols=2048", 0.03, ()),
     ("softmax:rows=2048;cols=512", 0.03, ()),
-    ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", 0.02, ()),
-    ("elementwise:fn=add;tensors=2;rows=4096;cols=4096", 0.02, ()),
+    ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", 0.03, ()),
+    ("elementwise:fn=add;tensors=2;rows=4096;cols=4096", 0.03, ()),
     ("layernorm:rows=4096;cols=1024", 0.03, ()),
     ("gemm:m=1;n=4096;k=4096", 0.03, ()),
 ])
