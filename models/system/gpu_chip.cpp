@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 
+#include "models/gpu/cost_store.h"
 #include "models/gpu/gpu_peak.h"
 #include "sim/core/error.h"
 
@@ -30,15 +30,6 @@ L2Spec L2Of(const MachineSpec& machine) {
 }
 
 }  // namespace
-
-const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
-                              std::int64_t co_resident) {
-  static std::unordered_map<std::string, CtaCost> store;
-  const std::string key = CtaCostKey(gpu, kernel, co_resident);
-  const auto it = store.find(key);
-  if (it != store.end()) return it->second;
-  return store.emplace(key, MeasureCta(gpu, kernel, co_resident)).first->second;
-}
 
 GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
                  const Program& program, const SimulationOptions& options)

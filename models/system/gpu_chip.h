@@ -112,8 +112,4 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   double clock_hz_ = 0;
 };
 
-/// One SM's energy events and so on come from here: costs of all kernels, remembered in memory.
-const CtaCost& RememberedCost(const GpuSpec& gpu, const GpuKernel& kernel,
-                              std::int64_t co_resident);
-
 }  // namespace siliscope

@@ -169,6 +169,7 @@ int RunCommandLine(int argc, char** argv) {
   AddCheckCommand(app, &exit_code);
   AddSchemaCommand(app);
   AddWavefrontCommand(app);
+  AddStoreCommand(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

@@ -27,6 +27,7 @@ void AddCheckCommand(CLI::App& app, int* exit_code);
 void AddFiguresCommand(CLI::App& app, int* exit_code);
 void AddSchemaCommand(CLI::App& app);
 void AddWavefrontCommand(CLI::App& app);
+void AddStoreCommand(CLI::App& app);
 
 /// Options that several subcommands share.
 struct WorkloadOptions {

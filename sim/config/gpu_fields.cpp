@@ -93,6 +93,8 @@ void VisitTlb(FieldVisitor& v, TlbSpec& s) {
   v.EndSection();
 }
 
+}  // namespace
+
 void VisitSm(FieldVisitor& v, SmSpec& s) {
   v.Integer("subcores", s.subcores, {1, 16}, kOptional, "warp schedulers, each with its pipes");
   v.Integer("max_warps", s.max_warps, {1, 1024}, kRequired, "resident");
@@ -161,6 +163,8 @@ void VisitTensorCore(FieldVisitor& v, TensorCoreSpec& s) {
             "warp-group instructions that may be under way");
   v.EndSection();
 }
+
+namespace {
 
 void VisitL2(FieldVisitor& v, L2Spec& s) {
   if (!v.BeginSection("l2", kRequired, "second-level cache of the chip")) return;

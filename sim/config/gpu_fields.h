@@ -8,5 +8,7 @@
 namespace siliscope {
 
 void VisitGpu(FieldVisitor& visitor, GpuSpec& spec);
+void VisitSm(FieldVisitor& visitor, SmSpec& spec);
+void VisitTensorCore(FieldVisitor& visitor, TensorCoreSpec& spec);
 
 }  // namespace siliscope

@@ -117,6 +117,14 @@ std::string WriteMachineYaml(const MachineSpec& spec) {
   return writer.text();
 }
 
+std::string WriteSmYaml(const GpuSpec& spec) {
+  GpuSpec copy = spec;
+  YamlWriter writer;
+  VisitSm(writer, copy.sm);
+  VisitTensorCore(writer, copy.tensor_core);
+  return writer.text();
+}
+
 std::string WriteDramTimingYaml(const DramTiming& timing) {
   DramTiming copy = timing;
   YamlWriter writer;

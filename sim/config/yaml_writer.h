@@ -9,6 +9,8 @@
 namespace siliscope {
 
 std::string WriteMachineYaml(const MachineSpec& spec);
+/// What an SM is made of, its Tensor Cores included.
+std::string WriteSmYaml(const GpuSpec& spec);
 /// The timings of the memory's devices, which the machine names by kind only.
 std::string WriteDramTimingYaml(const DramTiming& timing);
 
