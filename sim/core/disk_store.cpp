@@ -55,7 +55,7 @@ std::string DiskStore::UsersPath() {
     const char* value = std::getenv(name);
     return std::string(value == nullptr ? "" : value);
   };
-  const std::string named = variable("SILISCOPE_STORE");
+  std::string named = variable("SILISCOPE_STORE");
   if (named == "off") return "";
   if (!named.empty()) return named;
   std::string folder = variable("XDG_CACHE_HOME");

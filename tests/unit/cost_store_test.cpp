@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "models/gpu/cost_store.h"
+
 #include <gtest/gtest.h>
 
-#include "models/gpu/cost_store.h"
 #include "sim/core/disk_store.h"
 
 namespace siliscope {
