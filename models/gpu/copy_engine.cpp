@@ -13,8 +13,9 @@ Tick Ticks(double seconds) { return static_cast<Tick>(std::llround(seconds * 1e1
 
 }  // namespace
 
-HostLink::HostLink(const sc_core::sc_module_name& name, const GpuHostLinkSpec& spec)
-    : sc_core::sc_module(name), spec_(spec) {}
+HostLink::HostLink(const sc_core::sc_module_name& name, const GpuHostLinkSpec& spec,
+                   std::int64_t partitions)
+    : sc_core::sc_module(name), spec_(spec), partitions_(partitions) {}
 
 Tick HostLink::Cross(HostCopy way, Tick ready, std::int64_t bytes) {
   const std::size_t at = way == HostCopy::kToChip ? 0 : 1;
@@ -73,7 +74,7 @@ void CopyPlayer::Next() {
   }
   const std::int64_t bytes = r.rows * r.bytes;
   const Tick half = Ticks(link_.spec().latency_s / 2);
-  const std::size_t partition = static_cast<std::size_t>(r.row & 1);
+  const std::size_t partition = static_cast<std::size_t>(r.row % link_.partitions());
   Tick crossed = 0, done = 0;
   if (kernel_.host_copy == HostCopy::kToChip) {  // a request to the host, which answers with data
     crossed = link_.Cross(HostCopy::kToChip, now + half, bytes);

@@ -23,7 +23,9 @@ class HostLink : public sc_core::sc_module {
  public:
   sc_core::sc_port<L2Port> l2{"l2"};
 
-  HostLink(const sc_core::sc_module_name& name, const GpuHostLinkSpec& spec);
+  /// Copies come to the `partitions` of the L2 in turn.
+  HostLink(const sc_core::sc_module_name& name, const GpuHostLinkSpec& spec,
+           std::int64_t partitions);
 
   /// Engines that copies may take and give back.
   bool HasEngine() const { return engines_in_use_ < spec_.copy_engines; }
@@ -32,9 +34,11 @@ class HostLink : public sc_core::sc_module {
   /// `bytes` cross the link, from `ready` on; returns when the last packet has.
   Tick Cross(HostCopy way, Tick ready, std::int64_t bytes);
   const GpuHostLinkSpec& spec() const { return spec_; }
+  std::int64_t partitions() const { return partitions_; }
 
  private:
   GpuHostLinkSpec spec_;
+  std::int64_t partitions_;
   std::int64_t engines_in_use_ = 0;
   std::array<Timeline, 2> ways_;
 };

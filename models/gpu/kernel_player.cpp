@@ -165,7 +165,14 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
     g.ring().arrivals.clear();
   }
   IssueLoads(group);
-  TryCompute(group);
+  ComputeOrStarve(group);
+}
+
+/// The next step, or a wait for its loads to be sent.
+void KernelPlayer::ComputeOrStarve(std::uint32_t group) {
+  Group& g = groups_[group];
+  g.starved = kernel_.passes[g.pass].Loads() && g.ring().arrivals.empty();
+  if (!g.starved) TryCompute(group);
 }
 
 void KernelPlayer::TryCompute(std::uint32_t group) {
@@ -248,8 +255,7 @@ void KernelPlayer::StepDone(std::uint32_t group) {
   ++g.step;
   IssueLoads(group);
   if (g.step < g.steps) {
-    g.starved = kernel_.passes[g.pass].Loads() && g.ring().arrivals.empty();
-    if (!g.starved) TryCompute(group);
+    ComputeOrStarve(group);
   } else {
     Drain(group);
   }

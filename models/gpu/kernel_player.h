@@ -103,6 +103,7 @@ class KernelPlayer : public LaunchPlayer {
   void NextLoads(std::uint32_t group);
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
   Tick WhenReady(Group& g) const;
+  void ComputeOrStarve(std::uint32_t group);
   void TryCompute(std::uint32_t group);
   void Compute(std::uint32_t group, Sm::Step step);
   void Taken(std::uint32_t group, Tick end);

@@ -132,6 +132,7 @@ L2Counters L2Cache::counters() const {
 
 L2Response L2Cache::Access(const L2Request& request) {
   counted_ = &counters_[request.launch];
+  accepted_ = 0;
   const Rectangle& r = request.rectangle;
   L2Response response;
   response.asked = request.asked;
@@ -159,7 +160,8 @@ L2Response L2Cache::Access(const L2Request& request) {
     }
   }
   if (request.write) {
-    response.first = response.end = request.when + 2 * half_near_;
+    response.first = request.when + 2 * half_near_;
+    response.end = std::max(response.first, accepted_ + half_near_);
   }
   if (request.atomics_on_one_address > 0) {
     response.end = PassAtomicUnit(request, at_cache) + half_near_;
@@ -259,7 +261,8 @@ void L2Cache::WriteGranule(const L2Request& request, std::uint32_t granule, std:
   for (std::size_t p = 0; p < partitions_; ++p) {
     const std::uint64_t home = lines & (p == 0 ? ~one : one);
     if (home == 0) continue;
-    PassSlices(p, granule, home, bytes_per_line, request.asked, at_cache);
+    const Tick passed = PassSlices(p, granule, home, bytes_per_line, request.asked, at_cache);
+    accepted_ = std::max(accepted_, passed);
     if (p != request.partition) counted_->link_bytes += CountLines(home) * bytes_per_line;
     const std::uint64_t absent = home & ~g.valid[p];
     if (absent != 0) {

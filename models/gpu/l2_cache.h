@@ -176,7 +176,8 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::vector<Tick> atomic_units_;                ///< of each slice, when it is free
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;  ///< of the replacement
   std::vector<L2Counters> counters_;              ///< by launch
-  L2Counters* counted_ = nullptr;                 ///< of the launch of the present access
+  Tick accepted_ = 0;              ///< what the present access writes, and writes back for it
+  L2Counters* counted_ = nullptr;  ///< of the launch of the present access
   Tick response_first_ = 0, response_end_ = 0;
 };
 

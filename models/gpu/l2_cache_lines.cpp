@@ -72,7 +72,8 @@ void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when)
 
 void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {
   if (lines == 0) return;
-  MoveLines(TensorOf(granule), granule, lines, when, true);
+  // The place is free once the memory's controller has taken what it holds.
+  accepted_ = std::max(accepted_, MoveLines(TensorOf(granule), granule, lines, when, true));
   granules_[granule].dirty &= ~lines;
 }
 

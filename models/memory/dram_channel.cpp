@@ -49,12 +49,13 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping,
 Tick DramChannel::Access(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
   if (mapping_.write_batch_bytes == 0) return Perform(ready, address, bytes, write);
   if (!write) return Perform(ready, address, bytes, false);
-  // Writes are accepted at once and leave together.
+  // Writes are accepted at once and leave together; a batch that is full has to.
   state_.writes.push_back({address, bytes});
   state_.gathered_bytes += bytes;
-  if (state_.gathered_bytes >= mapping_.write_batch_bytes) DrainWrites(ready);
   first_data_ = ready;
-  return ready;
+  if (state_.gathered_bytes < mapping_.write_batch_bytes) return ready;
+  DrainWrites(ready);
+  return std::max(ready, state_.bus_free);
 }
 
 void DramChannel::DrainWrites(Tick ready) {

@@ -29,6 +29,16 @@ L2Spec L2Of(const MachineSpec& machine) {
   return spec;
 }
 
+std::string DoesNotFitSm(const MachineSpec& machine, const GpuKernel& kernel) {
+  const SmSpec& sm = machine.gpu.sm;
+  return fmt::format(
+      "{}: a CTA of {} needs {} warps of {} registers a thread and {} B of shared memory; an SM "
+      "has "
+      "{} warps, {} registers (sm.register_file) and {} B for a CTA (sm.shared_memory)",
+      machine.name, kernel.name, kernel.warps, kernel.registers_per_thread, kernel.shared_bytes,
+      sm.max_warps, sm.registers.registers, sm.shared_memory.most_per_cta_bytes);
+}
+
 }  // namespace
 
 GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
@@ -46,7 +56,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   l2_->memory.bind(dram_->port);
   GpuHostLinkSpec link = machine.gpu.host_link;
   if (machine.IsIdeal("host_link")) link.bytes_per_s = link.latency_s = link.setup_s = 0;
-  host_link_ = std::make_unique<HostLink>("host_link", link);
+  host_link_ = std::make_unique<HostLink>("host_link", link, machine.gpu.l2.partitions);
   host_link_->l2.bind(l2_->port);
   const GpuSpec& gpu = machine_.gpu;
   const auto gpcs = static_cast<std::size_t>(gpu.gpcs);
@@ -70,7 +80,7 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       continue;
     }
     const Occupancy occupancy = OccupancyOf(gpu.sm, kernel);
-    if (occupancy.ctas == 0) throw InternalError("kernel " + kernel.name + " does not fit an SM");
+    if (occupancy.ctas == 0) throw UserError(DoesNotFitSm(machine, kernel));
     const std::int64_t slots = gpu.sms;
     const std::int64_t co_resident =
         std::clamp<std::int64_t>((kernel.grid.Ctas() + slots - 1) / slots, 1, occupancy.ctas);
@@ -285,6 +295,7 @@ void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t launc
   dram_skipped_.row_hits += times * (now.row_hits - dram_window_.row_hits);
   dram_skipped_.row_misses += times * (now.row_misses - dram_window_.row_misses);
   skipped_ += times * length;
+  RememberPages(launch);
 }
 
 Record GpuChip::Finish() {

@@ -56,6 +56,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   std::uint32_t FirstOfTail() const;
   void ChooseWarmUp();
   void LeaveOut();
+  void RememberPages(std::uint32_t launch);
   std::string LaunchKey(std::uint32_t launch) const;
   bool PowerMatters() const;
   double ClockUnderPowerLimit() const;

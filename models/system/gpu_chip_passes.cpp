@@ -84,7 +84,6 @@ std::string GpuChip::LaunchKey(std::uint32_t launch) const {
 /// Leaves out launches for which others stand, where it is a stream's turn: only their pages are
 /// remembered.
 void GpuChip::LeaveOut() {
-  const std::int64_t page = machine_.gpu.sm.tlb.page_bytes;
   for (Stream& stream : streams_) {
     Tick end = stream.next == 0 ? pass_begin_ : states_[stream.launches[stream.next - 1]].end;
     for (; !stream.under_way && stream.next < stream.launches.size(); ++stream.next) {
@@ -93,11 +92,17 @@ void GpuChip::LeaveOut() {
       states_[launch].done = true;
       states_[launch].begin = states_[launch].end = end;
       --launches_left_;
-      for (const OperandStream& s : gpu_.kernels[gpu_.launches[launch].kernel].streams) {
-        const GpuTensor& t = gpu_.tensors[s.tensor];
-        tlb_.Touch(t.address / page, (t.address + t.rows * t.row_bytes - 1) / page);
-      }
+      RememberPages(launch);
     }
+  }
+}
+
+/// Of CTAs that are not played the pages are known afterwards, as if they had been.
+void GpuChip::RememberPages(std::uint32_t launch) {
+  const std::int64_t page = machine_.gpu.sm.tlb.page_bytes;
+  for (const OperandStream& s : gpu_.kernels[gpu_.launches[launch].kernel].streams) {
+    const GpuTensor& t = gpu_.tensors[s.tensor];
+    tlb_.Touch(t.address / page, (t.address + t.rows * t.row_bytes - 1) / page);
   }
 }
 

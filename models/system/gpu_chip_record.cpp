@@ -8,6 +8,40 @@
 #include "models/system/gpu_chip.h"
 
 namespace siliscope {
+namespace {
+
+/// Shares of the issue slots.
+std::vector<double> IssueSlots(const SmCounters& counters) {
+  double sum = 0;
+  for (const std::uint64_t slot : counters.slots) sum += static_cast<double>(slot);
+  std::vector<double> shares;
+  for (const std::uint64_t slot : counters.slots) {
+    shares.push_back(sum > 0 ? static_cast<double>(slot) / sum : 0);
+  }
+  return shares;
+}
+
+/// While CTAs compute, slots go where the cycle zoom saw them go; the rest of the operator's time
+/// on the SMs is warps that wait for memory, for each other, or no warps.
+std::vector<double> IssueSlotsOfRun(const SmCounters& counters, const CauseTimes& times) {
+  std::vector<double> shares = IssueSlots(counters);
+  const auto time = [&](Cause cause) {
+    return static_cast<double>(times[static_cast<std::size_t>(cause)]);
+  };
+  double run = -time(Cause::kLaunch) - time(Cause::kCommunication);
+  for (const Tick t : times) run += static_cast<double>(t);
+  if (run <= 0) return shares;
+  const double computing = time(Cause::kCompute) / run;
+  const double memory = (time(Cause::kMemoryBandwidth) + time(Cause::kMemoryLatency)) / run;
+  const double waiting = time(Cause::kDependency) / run;
+  for (double& share : shares) share *= computing;
+  shares[static_cast<std::size_t>(IssueSlot::kLongScoreboard)] += memory;
+  shares[static_cast<std::size_t>(IssueSlot::kWait)] += waiting;
+  shares[static_cast<std::size_t>(IssueSlot::kNoWarp)] += 1 - computing - memory - waiting;
+  return shares;
+}
+
+}  // namespace
 
 void GpuChip::AddUnits(Record* record) const {
   for (std::size_t s = 0; s < sms_.size(); ++s) {
@@ -92,7 +126,8 @@ void GpuChip::AddKernels(Record* record) const {
     r.occupancy_pct = 100 * occupancy.share;
     const auto slots = static_cast<double>(occupancy.ctas) * static_cast<double>(sms_.size());
     r.waves = static_cast<double>(r.ctas) / slots;
-    r.executed_flops = 2 * kernel.macs_per_cta * kernel.useful_share * static_cast<double>(r.ctas);
+    r.pipe_flops = 2 * (kernel.macs_per_cta > 0 ? kernel.macs_per_cta : kernel.fp32_per_cta) *
+                   static_cast<double>(r.ctas);
     const L2Counters& l2 = l2_->counters(i);
     r.l2_read_bytes = l2.read_bytes;
     r.l2_write_bytes = l2.write_bytes;
@@ -111,11 +146,9 @@ void GpuChip::AddKernels(Record* record) const {
     r.active_lanes = counters.instructions == 0 ? 0
                                                 : static_cast<double>(counters.lanes) /
                                                       static_cast<double>(counters.instructions);
-    double sum = 0;
-    for (const std::uint64_t slot : counters.slots) sum += static_cast<double>(slot);
-    for (const std::uint64_t slot : counters.slots) {
-      r.issue_slots.push_back(sum > 0 ? static_cast<double>(slot) / sum : 0);
-    }
+    r.issue_slots = zoomed == zoomed_counters_.end()
+                        ? IssueSlotsOfRun(counters, operators_[gpu_.launches[i].op].times)
+                        : IssueSlots(counters);
     record->kernels.push_back(std::move(r));
   }
   for (std::size_t s = 0; s < kIssueSlots; ++s) {

@@ -161,6 +161,9 @@ void CheckGpu(const MachineSpec& spec, const Fail& fail) {
   if (gpu.sm.max_warps % gpu.sm.subcores != 0) {
     fail("sm.max_warps: must be a multiple of sm.subcores");
   }
+  if (gpu.l2.slices % gpu.l2.partitions != 0) {
+    fail("l2.slices: must be a multiple of l2.partitions");
+  }
   if (gpu.tensor_core.generation >= 4 && !gpu.sm.tensor_memory_access) {
     fail("tensor_core.generation: 4 needs sm.tensor_memory_access");
   }

@@ -126,7 +126,7 @@ struct KernelRecord {
   double waves = 0;              ///< CTAs / CTAs that are resident at a time
   std::int64_t steps = 0;        ///< of a CTA, of all its passes
   double register_bytes_per_mac = 0, shared_bytes_per_mac = 0;
-  double executed_flops = 0;
+  double pipe_flops = 0;  ///< padding included; an instruction that multiplies nothing is two
   std::int64_t l2_read_bytes = 0, l2_write_bytes = 0, l2_miss_bytes = 0;  ///< misses: of the reads
   std::int64_t dram_bytes = 0;  ///< write-backs count for the kernel whose lines take their place
   double active_lanes = 0;      ///< of 32, on average of the warp instructions that were issued

@@ -16,11 +16,11 @@ double CyclesPerStep(const KernelRecord& r, double clock_hz) {
 }
 
 /// Of what the chip's Tensor Cores, or its pipes, could do.
-double PeakPercent(const KernelRecord& r, const GpuKernel& kernel, const MachineSpec& machine) {
+double PipePercent(const KernelRecord& r, const GpuKernel& kernel, const MachineSpec& machine) {
   const std::string type = kernel.tensor_core || kernel.dtype == "fp64" ? kernel.dtype : "fp32";
   const double peak = ComputedPeakOperations(machine, type);
   const double us = ToMicroseconds(r.end - r.start);
-  return peak > 0 && us > 0 ? 100 * r.executed_flops / (us * 1e-6) / peak : 0;
+  return peak > 0 && us > 0 ? 100 * r.pipe_flops / (us * 1e-6) / peak : 0;
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ std::string KernelsCsv(const SimulationResult& result) {
                                       "end_us",
                                       "steps",
                                       "cycles_per_step",
-                                      "peak_pct",
+                                      "pipe_pct",
                                       "l2_gb_per_s",
                                       "l2_hit_pct",
                                       "dram_gb_per_s",
@@ -90,7 +90,7 @@ std::string KernelsCsv(const SimulationResult& result) {
                                     NumberText(ToMicroseconds(r.end)),
                                     count(r.steps),
                                     NumberText(CyclesPerStep(r, result.record.clock_hz)),
-                                    NumberText(PeakPercent(r, k, result.machine)),
+                                    NumberText(PipePercent(r, k, result.machine)),
                                     NumberText(per_us(r.l2_read_bytes + r.l2_write_bytes) / 1e3),
                                     NumberText(hit_pct),
                                     NumberText(per_us(r.dram_bytes) / 1e3),

@@ -43,7 +43,7 @@ def test_kernels_say_what_a_profiler_says(run):
         assert k["limiter"] in {"registers", "shared_memory", "warps", "ctas"}
         assert float(k["end_us"]) > float(k["begin_us"]) >= float(k["queued_us"])
         assert float(k["waves"]) > 0
-        assert 0 <= float(k["peak_pct"]) < 100 and 0 <= float(k["l2_hit_pct"]) <= 100
+        assert 0 <= float(k["pipe_pct"]) < 100 and 0 <= float(k["l2_hit_pct"]) <= 100
         assert float(k["l2_gb_per_s"]) < 7220 and float(k["dram_gb_per_s"]) < 2040
     # Launches of one stream run one after another.
     for before, after in zip(kernels, kernels[1:]):

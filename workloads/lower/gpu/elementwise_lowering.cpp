@@ -59,7 +59,13 @@ void LowerStream(GpuLowering& lowering, std::uint32_t index, const std::string& 
                              ? 1
                              : static_cast<double>(lowering.graph().tensor(t).elements()) /
                                    static_cast<double>(elements);
-    work.loads.push_back({lowering.TensorOf(t), lowering.ElementBytes(t) * share});
+    const std::uint32_t tensor = lowering.TensorOf(t), written = lowering.TensorOf(result);
+    const GpuTensor &from = lowering.Layout(tensor), &to = lowering.Layout(written);
+    double rows = 1;  // images lie channels last: a window is pixels, which are rows
+    if (share > 1 && from.row_bytes <= to.row_bytes) {
+      rows = static_cast<double>(from.rows) / static_cast<double>(to.rows);
+    }
+    work.loads.push_back({tensor, lowering.ElementBytes(t) * share / rows, rows});
   }
   work.stores = {{lowering.TensorOf(result), work.elements_bytes}};
   lowering.Launch(index, MakeStreamKernel(lowering.machine(),
@@ -71,13 +77,14 @@ void LowerElementwise(GpuLowering& lowering, std::uint32_t index) {
   LowerStream(lowering, index, "elementwise_" + function, CostOf(function));
 }
 
-/// Reductions and pools: an operation for each element that goes in.
+/// Reductions and pools: an operation for each element that goes in, windows that overlap counted.
 void LowerReduction(GpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
   const Tensor& x = lowering.graph().tensor(op.inputs[0]);
   const Tensor& y = lowering.graph().tensor(op.outputs[0]);
-  const std::int64_t share =
+  std::int64_t share =
       std::max<std::int64_t>(1, x.elements() / std::max<std::int64_t>(1, y.elements()));
+  if (op.kind == "pool") share = ElementCount(op.Ints("kernel"));
   LowerStream(lowering, index, op.kind, {static_cast<int>(std::min<std::int64_t>(share, 256)), 0});
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "workloads/lower/gpu/warp_program_builder.h"
 
@@ -21,9 +22,9 @@ OperandStream StretchOf(const StreamOperand& operand, double shape_bytes, std::i
                         std::int64_t bytes) {
   OperandStream s;
   s.tensor = operand.tensor;
-  s.rows = rows;
+  s.rows = Scaled(rows, operand.rows);
   s.row_bytes = Scaled(bytes, operand.bytes / shape_bytes);
-  s.row_i = rows;
+  s.row_i = s.rows;
   s.byte_j = s.row_bytes;
   return s;
 }
@@ -57,13 +58,21 @@ WarpProgram ProgramOf(const StreamWork& work) {
   const std::int64_t per_thread = work.per_thread;
   std::vector<std::uint16_t> accesses;
   std::uint16_t stream = 0;
+  // What lies in several rows is loaded row by row.
+  const auto rows_of = [](const StreamOperand& operand) {
+    constexpr double kMostRows = 64;
+    return static_cast<int>(std::ceil(std::clamp(operand.rows, 1.0, kMostRows)));
+  };
   const auto add = [&](const StreamOperand& operand) {
     WarpAccess a;
     a.stream = stream++;
     a.bytes_per_lane = static_cast<std::uint8_t>(
         std::clamp<std::int64_t>(Scaled(per_thread, operand.bytes), 1, 16));
     a.warp_bytes = 32 * a.bytes_per_lane;
-    accesses.push_back(b.Access(a));
+    for (int row = 0; row < rows_of(operand); ++row) {
+      a.row = row;
+      accesses.push_back(b.Access(a));
+    }
   };
   for (const StreamOperand& load : work.loads) add(load);
   for (const StreamOperand& store : work.stores) add(store);
@@ -71,9 +80,12 @@ WarpProgram ProgramOf(const StreamWork& work) {
   b.Phase(0);
   const std::int32_t loop = b.Here();
   int reg = 16;
-  for (std::size_t i = 0; i < work.loads.size(); ++i) {
-    b.Memory(WarpOpcode::kLoadGlobal, accesses[i], reg, 4);
-    reg = std::min(reg + 4, 120);
+  std::size_t next = 0;
+  for (const StreamOperand& load : work.loads) {
+    for (int row = 0; row < rows_of(load); ++row) {
+      b.Memory(WarpOpcode::kLoadGlobal, accesses[next++], reg, 4);
+      reg = std::min(reg + 4, 120);
+    }
   }
   for (int i = 0; i < work.operations * static_cast<int>(per_thread); ++i) {
     b.Add(WarpOpcode::kFp32, 128 + i % static_cast<int>(per_thread), 16 + i % 4,
@@ -84,7 +96,7 @@ WarpProgram ProgramOf(const StreamWork& work) {
           128 + i % static_cast<int>(per_thread));
   }
   for (std::size_t i = 0; i < work.stores.size(); ++i) {
-    b.Memory(WarpOpcode::kStoreGlobal, accesses[work.loads.size() + i], 128, 4);
+    b.Memory(WarpOpcode::kStoreGlobal, accesses[next++], 128, 4);
   }
   b.LoopPass(loop, 0);
   if (work.reduces_to) WriteCtaReduction(&b, stream);

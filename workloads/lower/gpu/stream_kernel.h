@@ -15,7 +15,8 @@ namespace siliscope {
 
 struct StreamOperand {
   std::uint32_t tensor = 0;
-  double bytes = 2;  ///< of an element
+  double bytes = 2;  ///< for an element of a row of the shape
+  double rows = 1;   ///< of this tensor, for a row of the shape
 };
 
 struct StreamWork {
