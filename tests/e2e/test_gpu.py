@@ -68,6 +68,70 @@ def test_bytes_of_operators_sum_to_those_of_the_chip(run):
     assert int(first["dram_write_bytes"]) < 51.4e6
 
 
+def test_stalls_are_those_of_the_run(run):
+    """What operators.csv calls waiting for memory is what warps wait for on the long scoreboard."""
+    out, _ = run
+    kernels = {int(k["operator"]): k for k in rows_of(out / "kernels.csv")}
+    for operator in rows_of(out / "operators.csv"):
+        time = float(operator["time_us"]) - float(operator["launch_us"])
+        if time <= 0:
+            continue
+        memory = float(operator["memory_bandwidth_us"]) + float(operator["memory_latency_us"])
+        long_scoreboard = float(kernels[int(operator["operator"])]["long_scoreboard_pct"])
+        assert long_scoreboard >= 100 * memory / time - 0.1, operator["name"]
+
+
+def test_a_pool_reads_all_of_its_input(run):
+    out, _ = run
+    pools = [o for o in rows_of(out / "operators.csv") if o["kind"] == "pool"]
+    assert len(pools) == 2
+    kernels = {int(k["operator"]): k for k in rows_of(out / "kernels.csv")}
+    for pool in pools:
+        k = kernels[int(pool["operator"])]
+        moved = float(k["l2_gb_per_s"]) * (float(k["end_us"]) - float(k["begin_us"])) * 1e3
+        assert moved == pytest.approx(int(pool["input_bytes"]) + int(pool["output_bytes"]), rel=0.02)
+
+
+@pytest.mark.parametrize("chip", sorted(
+    name.removesuffix(".yaml") for name in os.listdir(os.path.join(ROOT, "configs", "chips"))
+    if name.split("-")[0] in ("p100", "v100", "t4", "a100", "h100", "h200")))
+def test_every_chip_runs_resnet50_in_plausible_time(tmp_path, chip):
+    """No chip is far from its peak, none above it (H100s once took minutes: loads unawaited)."""
+    done = siliscope("run", "--system", chip, "--workload", "resnet50", "--batch", "32",
+                     "--no-advice", "--trace", "none", "--out", str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "r" / "summary.json", encoding="utf-8") as file:
+        summary = json.load(file)
+    assert 8 < summary["compute_util_pct"] < 90, done.stdout
+
+
+@pytest.mark.parametrize("chip,workload,options", [
+    # One partition of the L2; writes that outrun the memory; a slow L2 (each ended in a fault).
+    ("t4-16gb", "softmax:rows=3;cols=4096", ("--host-copies",)),
+    ("p100-pcie-16gb", "gemm:m=7;n=9000;k=129", ("--host-copies",)),
+    ("t4-16gb", "embedding:rows=10;cols=32;indices=100000", ()),
+    ("v100-pcie-32gb", "embedding:rows=128;cols=64;indices=1000000", ()),
+    ("h100-sxm-80gb", "gemm:m=129;n=127;k=1;batch=1000", ("--dtype", "tf32")),
+    ("t4-16gb", "mobilenet_v2", ("--ideal", "launch")),
+    ("a100-sxm-80gb", "mobilenet_v2", ("--set", "l2.clock=10 MHz")),
+    ("v100-pcie-32gb", "resnet18", ("--set", "l2.slice_width=4")),
+])
+def test_no_level_moves_more_than_its_peak(tmp_path, chip, workload, options):
+    done = siliscope("run", "--system", chip, "--workload", workload, "--no-advice", "--trace",
+                     "none", "--out", str(tmp_path / "r"), *options)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("setting,says", [
+    ("sm.register_file.registers=4096", "registers a thread"),
+    ("l2.slices=1", "l2.partitions"),
+])
+def test_chips_that_cannot_run_a_kernel_say_why(tmp_path, setting, says):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "softmax:rows=1001;cols=1023",
+                     "--set", setting, "--no-advice", "--out", str(tmp_path / "r"))
+    assert done.returncode == 2 and says in done.stderr
+
+
 def test_causes_of_every_sm_sum_to_the_whole(run):
     out, text = run
     units = rows_of(out / "units.csv")
