@@ -41,9 +41,7 @@ void KernelPlayer::NextLoads(std::uint32_t group) {
   Group& g = groups_[group];
   g.issuing = false;
   IssueLoads(group);
-  if (!g.starved) return;
-  g.starved = false;
-  TryCompute(group);
+  if (g.starved) ComputeOrStarve(group);
 }
 
 KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,

@@ -75,10 +75,10 @@ std::string ChangesText(const std::vector<std::string>& changes) {
 std::string MemoryLine(const SimulationResult& result, const Metrics& m) {
   const double intensity = m.macs_per_weight_byte;
   if (m.dram_peak_gb_per_s > 0) {
-    const char* verdict = intensity <= 0 ? ""
-                          : intensity < m.ridge_macs_per_byte
-                              ? " (below: memory sets the limit)"
-                              : " (above: the arrays set the limit)";
+    const char* verdict = intensity <= 0                      ? ""
+                          : intensity < m.ridge_macs_per_byte ? " (below: memory sets the limit)"
+                          : result.machine.kind == "gpu"      ? " (above: the pipes set the limit)"
+                                                         : " (above: the arrays set the limit)";
     return fmt::format(
         "  memory       {:.3g} GB/s of {:.4g}  {:.0f}%   {} MAC/B of weights, ridge {}{}\n",
         m.dram_gb_per_s, m.dram_peak_gb_per_s, 100 * m.dram_gb_per_s / m.dram_peak_gb_per_s,
