@@ -19,6 +19,7 @@ HostLink::HostLink(const sc_core::sc_module_name& name, const GpuHostLinkSpec& s
 
 Tick HostLink::Cross(HostCopy way, Tick ready, std::int64_t bytes) {
   const std::size_t at = way == HostCopy::kToChip ? 0 : 1;
+  bytes_[at] += bytes;
   if (spec_.bytes_per_s <= 0) return ready;  // an ideal link
   const std::int64_t packets = (bytes + spec_.payload_bytes - 1) / spec_.payload_bytes;
   const auto on_link = static_cast<double>(bytes + packets * spec_.overhead_bytes);

@@ -33,6 +33,12 @@ class HostLink : public sc_core::sc_module {
   void GiveEngine() { --engines_in_use_; }
   /// `bytes` cross the link, from `ready` on; returns when the last packet has.
   Tick Cross(HostCopy way, Tick ready, std::int64_t bytes);
+  /// What has crossed so far, and the time that it took.
+  struct Traffic {
+    std::int64_t to_chip_bytes = 0, from_chip_bytes = 0;
+    Tick busy = 0;
+  };
+  Traffic traffic() const { return {bytes_[0], bytes_[1], ways_[0].busy() + ways_[1].busy()}; }
   const GpuHostLinkSpec& spec() const { return spec_; }
   std::int64_t partitions() const { return partitions_; }
 
@@ -41,6 +47,7 @@ class HostLink : public sc_core::sc_module {
   std::int64_t partitions_;
   std::int64_t engines_in_use_ = 0;
   std::array<Timeline, 2> ways_;
+  std::array<std::int64_t, 2> bytes_{};
 };
 
 /// Plays one copy.

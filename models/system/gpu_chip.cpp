@@ -122,6 +122,7 @@ void GpuChip::BeginPass() {
   for (const auto& sm : sms_) sm->Reset(pass_begin_, &operators_);
   l2_->ResetCounters();
   dram_before_ = dram_->Counters();
+  link_before_ = host_link_->traffic();
   dram_skipped_ = {};
   skipped_ = 0;
   ctas_.clear();

@@ -108,6 +108,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   bool warming_ = true;
   bool finished_ = false;
   Tick pass_begin_ = 0, pass_end_ = 0;
+  HostLink::Traffic link_before_;
   DramCounters dram_before_, dram_window_, dram_skipped_;
   Tick skipped_ = 0;  ///< time of this pass that was not played
   double clock_hz_ = 0;

@@ -81,6 +81,16 @@ void GpuChip::AddLevels(Record* record) const {
   cache.peak_bytes_per_s = l2_->bytes_per_s();
   cache.busy = l2.busy;
   record->levels.push_back(cache);
+  const HostLink::Traffic link = host_link_->traffic();
+  LevelRecord host;
+  host.name = "host_link";
+  host.read_bytes = link.to_chip_bytes - link_before_.to_chip_bytes;
+  host.write_bytes = link.from_chip_bytes - link_before_.from_chip_bytes;
+  host.peak_bytes_per_s = host_link_->spec().bytes_per_s;
+  host.busy = link.busy - link_before_.busy;
+  host.channels = 2;  // one each way
+  host.duplex = true;
+  if (host.read_bytes + host.write_bytes > 0) record->levels.push_back(host);
 }
 
 void GpuChip::AddOperators(Record* record) const {
@@ -95,6 +105,10 @@ void GpuChip::AddOperators(Record* record) const {
     op.end = std::max(op.end, s.end - pass_begin_ + s.skipped);
     op.active += s.end + s.skipped - s.start - s.skipped_before;
     const L2Counters& l2 = l2_->counters(static_cast<std::uint32_t>(i));
+    if (kernel.host_copy != HostCopy::kNone) {
+      const GpuTensor& tensor = gpu_.tensors[kernel.streams.front().tensor];
+      op.host_bytes += tensor.rows * tensor.row_bytes;
+    }
     op.l2_bytes += l2.read_bytes + l2.write_bytes;
     op.dram_read_bytes += l2.dram_read_bytes;
     op.dram_write_bytes += l2.dram_write_bytes;

@@ -397,6 +397,9 @@ def test_inputs_and_outputs_go_over_the_host_link(tmp_path):
     assert kernels[0]["kernel"] == "copy_host_to_chip" and kernels[-1]["kernel"] == "copy_chip_to_host"
     copied_us = float(kernels[0]["end_us"]) - float(kernels[0]["begin_us"])
     assert 8 * 3 * 224 * 224 * 2 / copied_us / 1e3 == pytest.approx(25, rel=0.15)  # GB/s
+    link = rows_of(tmp_path / "h" / "links.csv")[0]
+    assert int(link["inward_bytes"]) == 8 * 3 * 224 * 224 * 2
+    assert int(link["outward_bytes"]) == 8 * 1000 * 2
     refused = siliscope("run", "--system", "tpu-v4", "--workload", "resnet18", "--host-copies")
     assert refused.returncode == 2 and "has no copy engines" in refused.stderr
 
