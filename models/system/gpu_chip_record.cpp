@@ -112,6 +112,9 @@ void GpuChip::AddOperators(Record* record) const {
     op.l2_bytes += l2.read_bytes + l2.write_bytes;
     op.dram_read_bytes += l2.dram_read_bytes;
     op.dram_write_bytes += l2.dram_write_bytes;
+    if (kernel.macs_per_cta <= 0) {
+      op.pipe_operations += kernel.fp32_per_cta * static_cast<double>(kernel.grid.Ctas());
+    }
     op.executed_flops +=
         2 * kernel.macs_per_cta * kernel.useful_share * static_cast<double>(kernel.grid.Ctas());
   }

@@ -97,6 +97,7 @@ struct OperatorRecord {
   std::int64_t scratchpad_bytes = 0;
   std::int64_t l2_bytes = 0;
   double executed_flops = 0;
+  double pipe_operations = 0;  ///< of kernels that multiply no matrices, in single precision
 };
 
 /// When a command ran, for traces and attribution.

@@ -230,13 +230,16 @@ std::string RooflineCsv(const SimulationResult& result) {
     text += CsvLine({"roof", level.name, level.name, "", "", "", "", "", "",
                      NumberText(level.peak_bytes_per_s)});
   }
-  const double peak = ComputedPeakOperations(result.machine, dtype);
   for (std::size_t i = 0; i < result.program.operators.size(); ++i) {
     const OperatorRecord& r = result.record.operators[i];
     // Its turn on the arrays; or the time in which its own commands ran, where copies that ran
     // ahead make that longer: so no point lies above a roof.
     const double seconds = ToSeconds(std::max(r.exclusive, r.active));
-    if (r.executed_flops <= 0 || seconds <= 0) continue;
+    const bool matrices = r.executed_flops > 0;
+    const double flop = matrices ? r.executed_flops : r.pipe_operations;
+    const std::string type = matrices ? dtype : "fp32";
+    const double peak = ComputedPeakOperations(result.machine, type);
+    if (flop <= 0 || seconds <= 0) continue;
     const std::pair<const char*, std::int64_t> levels[] = {
         {"dram", r.dram_read_bytes + r.dram_write_bytes},
         {"l2", r.l2_bytes},
@@ -245,20 +248,19 @@ std::string RooflineCsv(const SimulationResult& result) {
         {"scratchpad", r.scratchpad_bytes}};
     for (const auto& [level, bytes] : levels) {
       if (bytes <= 0) continue;
-      const double intensity = r.executed_flops / static_cast<double>(bytes);
+      const double intensity = flop / static_cast<double>(bytes);
       double roof = peak, bandwidth = 0;
       for (const LevelRecord& l : result.record.levels) {
         if (l.name == level) bandwidth = l.peak_bytes_per_s;
       }
       if (bandwidth > 0) roof = std::min(roof, intensity * bandwidth);
       const bool ideal = result.machine.IsIdeal(level);
-      if (!ideal && r.executed_flops / seconds > roof * 1.001) {
+      if (!ideal && flop / seconds > roof * 1.001) {
         throw InternalError(result.program.operators[i].name + " lies above the roof of " + level);
       }
-      text += CsvLine({"operator", result.program.operators[i].name, level, dtype,
-                       NumberText(r.executed_flops), Count(bytes), NumberText(intensity),
-                       NumberText(r.executed_flops / seconds), NumberText(roof),
-                       NumberText(bandwidth)});
+      text += CsvLine({"operator", result.program.operators[i].name, level, type, NumberText(flop),
+                       Count(bytes), NumberText(intensity), NumberText(flop / seconds),
+                       NumberText(roof), NumberText(bandwidth)});
     }
   }
   return text;
