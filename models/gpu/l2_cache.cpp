@@ -126,7 +126,7 @@ std::uint64_t L2Cache::Lines(const Layout& layout, const Rectangle& r, std::int6
 
 L2Counters L2Cache::counters() const {
   L2Counters sum;
-  for (const L2Counters& launch : counters_) sum.Add(launch);
+  for (const L2Counters& launch : counters_) sum.Add(launch, 1, {});
   return sum;
 }
 

@@ -56,24 +56,15 @@ struct L2Counters {
   std::int64_t dram_read_bytes = 0, dram_write_bytes = 0;
   Tick busy = 0;
 
-  void Add(const L2Counters& other) {
-    read_bytes += other.read_bytes;
-    write_bytes += other.write_bytes;
-    miss_bytes += other.miss_bytes;
-    link_bytes += other.link_bytes;
-    dram_read_bytes += other.dram_read_bytes;
-    dram_write_bytes += other.dram_write_bytes;
-    busy += other.busy;
-  }
-  /// Adds `times` times what has come since `before`.
-  void Repeat(const L2Counters& before, std::int64_t times) {
-    read_bytes += times * (read_bytes - before.read_bytes);
-    write_bytes += times * (write_bytes - before.write_bytes);
-    miss_bytes += times * (miss_bytes - before.miss_bytes);
-    link_bytes += times * (link_bytes - before.link_bytes);
-    dram_read_bytes += times * (dram_read_bytes - before.dram_read_bytes);
-    dram_write_bytes += times * (dram_write_bytes - before.dram_write_bytes);
-    busy += static_cast<Tick>(times) * (busy - before.busy);
+  /// Adds `times` times what `other` has more than `less`.
+  void Add(const L2Counters& other, std::int64_t times, const L2Counters& less) {
+    read_bytes += times * (other.read_bytes - less.read_bytes);
+    write_bytes += times * (other.write_bytes - less.write_bytes);
+    miss_bytes += times * (other.miss_bytes - less.miss_bytes);
+    link_bytes += times * (other.link_bytes - less.link_bytes);
+    dram_read_bytes += times * (other.dram_read_bytes - less.dram_read_bytes);
+    dram_write_bytes += times * (other.dram_write_bytes - less.dram_write_bytes);
+    busy += static_cast<Tick>(times) * (other.busy - less.busy);
   }
 };
 
@@ -95,7 +86,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   const L2Counters& counters(std::uint32_t launch) const { return counters_[launch]; }
   void ResetCounters() { counters_.assign(counters_.size(), {}); }
   void RepeatCounters(std::uint32_t launch, const L2Counters& before, std::int64_t times) {
-    counters_[launch].Repeat(before, times);
+    counters_[launch].Add(counters_[launch], times, before);
   }
   double bytes_per_s() const;
 
