@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <memory>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/option_text.h"
 #include "sim/config/machine_loader.h"
 #include "sim/core/error.h"
 #include "sim/core/quantity.h"
@@ -14,12 +14,6 @@
 
 namespace siliscope {
 namespace {
-
-struct CheckOptions {
-  std::vector<std::string> files;
-  WorkloadOptions workload;
-  bool print = false;
-};
 
 bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -62,6 +56,8 @@ void CheckOne(const CheckOptions& o, const std::string& file) {
   fmt::print("{}\n", o.print ? compiler.Print(request) : compiler.Check(request));
 }
 
+}  // namespace
+
 int Check(const CheckOptions& o) {
   int code = 0;
   for (const std::string& file : o.files) {
@@ -74,20 +70,6 @@ int Check(const CheckOptions& o) {
     }
   }
   return code;
-}
-
-}  // namespace
-
-void AddCheckCommand(CLI::App& app, int* exit_code) {
-  auto o = std::make_shared<CheckOptions>();
-  CLI::App* check = app.add_subcommand("check", "validate YAML or ONNX files without running");
-  check
-      ->add_option("files", o->files,
-                   "YAML of chips or memories, ONNX files, or names of systems and workloads")
-      ->required();
-  AddWorkloadOptions(*check, &o->workload);
-  check->add_flag("--print", o->print, "print the network in the readable text form");
-  check->callback([o, exit_code] { *exit_code = Check(*o); });
 }
 
 }  // namespace siliscope

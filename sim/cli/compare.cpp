@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <memory>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/option_text.h"
+#include "sim/cli/progress.h"
 #include "sim/core/error.h"
 #include "sim/core/quantity.h"
 #include "sim/run/csv.h"
@@ -18,13 +19,6 @@
 
 namespace siliscope {
 namespace {
-
-struct CompareOptions {
-  std::string systems, workloads;
-  WorkloadOptions workload;
-  std::vector<std::string> set;
-  std::string out = "out";
-};
 
 struct Point {
   std::string system, workload, folder;
@@ -163,6 +157,8 @@ void PrintMeans(const std::vector<Point>& points, const std::vector<std::string>
   }
 }
 
+}  // namespace
+
 int Compare(const CompareOptions& o) {
   const std::vector<std::string> systems = SplitList(o.systems), workloads = SplitList(o.workloads);
   if (systems.empty() || workloads.empty()) throw UserError("compare needs systems and workloads");
@@ -212,19 +208,6 @@ int Compare(const CompareOptions& o) {
                                        : "");
   fmt::print("written: {}/ comparison.csv summary.json, and a folder for each run\n", out.path());
   return code;
-}
-
-}  // namespace
-
-void AddCompareCommand(CLI::App& app, int* exit_code) {
-  auto o = std::make_shared<CompareOptions>();
-  CLI::App* compare = app.add_subcommand("compare", "run networks on systems and compare");
-  compare->add_option("--systems", o->systems, "systems, a,b,c")->required();
-  compare->add_option("--workloads", o->workloads, "workloads, x,y,z")->required();
-  AddWorkloadOptions(*compare, &o->workload);
-  compare->add_option("--set", o->set, "change a value of every system, key=value");
-  compare->add_option("--out", o->out, "folder for the results");
-  compare->callback([o, exit_code] { *exit_code = Compare(*o); });
 }
 
 }  // namespace siliscope

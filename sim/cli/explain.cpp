@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <memory>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
 #include "sim/config/machine_loader.h"
 #include "sim/config/schema_writer.h"
 #include "sim/config/yaml_document.h"
@@ -134,6 +133,8 @@ bool ExplainKey(const std::string& name, std::vector<std::string>* names) {
   return found;
 }
 
+}  // namespace
+
 void Explain(const std::string& name) {
   std::vector<std::string> names;
   bool found = ExplainKey(name, &names);
@@ -180,19 +181,6 @@ void Explain(const std::string& name) {
                "explained"
              : Suggestion(name, names)));
   }
-}
-
-}  // namespace
-
-void AddExplainCommand(CLI::App& app) {
-  auto name = std::make_shared<std::string>();
-  CLI::App* explain = app.add_subcommand(
-      "explain", "what a key, metric, cause, operator or exit code means, with unit and sources");
-  explain
-      ->add_option("name", *name,
-                   "array.rows, tpu-v1, array_util_pct, \"tile edges\", conv, ridge, 4, ...")
-      ->required();
-  explain->callback([name] { Explain(*name); });
 }
 
 }  // namespace siliscope

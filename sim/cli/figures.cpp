@@ -8,20 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
 #include "sim/config/machine_loader.h"
 #include "sim/core/error.h"
 
 namespace siliscope {
-namespace {
-
-struct FiguresOptions {
-  std::vector<std::string> ids;
-  std::string out = "figures";
-  std::string of;
-};
+namespace {}  // namespace
 
 int Figures(const FiguresOptions& o) {
   std::error_code error;
@@ -41,17 +34,6 @@ int Figures(const FiguresOptions& o) {
   std::fflush(nullptr);
   ::execv(arguments[0], arguments.data());
   throw InternalError(std::string("/usr/bin/python3 can't be started: ") + std::strerror(errno));
-}
-
-}  // namespace
-
-void AddFiguresCommand(CLI::App& app, int* exit_code) {
-  auto o = std::make_shared<FiguresOptions>();
-  CLI::App* figures = app.add_subcommand("figures", "draw course figures, or those of results");
-  figures->add_option("ids", o->ids, "figures of `siliscope list figures`; none = all");
-  figures->add_option("--of", o->of, "draw the figures of this folder of results instead");
-  figures->add_option("--out", o->out, "folder for PNG, SVG and the CSV beside them");
-  figures->callback([o, exit_code] { *exit_code = Figures(*o); });
 }
 
 }  // namespace siliscope

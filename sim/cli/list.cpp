@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
 #include "sim/config/host_loader.h"
 #include "sim/config/machine_loader.h"
 #include "sim/config/schema_writer.h"
@@ -48,6 +47,8 @@ void ListFigures() {
   Print(list);
 }
 
+}  // namespace
+
 void List(const std::string& what) {
   if (what == "systems") ListSystems();
   if (what == "workloads") Print(NetworkCompiler().ListWorkloads());
@@ -61,29 +62,9 @@ void List(const std::string& what) {
   }
 }
 
-}  // namespace
-
-void AddListCommand(CLI::App& app) {
-  auto what = std::make_shared<std::string>();
-  CLI::App* list = app.add_subcommand("list", "what there is");
-  list->add_option("what", *what, "systems, workloads, operators, figures, passes or hosts")
-      ->required()
-      ->check(CLI::IsMember(std::vector<std::string>{"systems", "workloads", "operators", "figures",
-                                                     "passes", "hosts"}));
-  list->callback([what] { List(*what); });
-}
-
-void AddSchemaCommand(CLI::App& app) {
-  auto what = std::make_shared<std::string>("chip");
-  CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of a kind of YAML file");
-  schema->add_option("kind", *what, "chip, host or memory")
-      ->check(CLI::IsMember(std::vector<std::string>{"chip", "host", "memory"}));
-  schema->callback([what] {
-    const auto json = *what == "chip"   ? ChipSchema()
-                      : *what == "host" ? HostSchema()
-                                        : MemorySchema();
-    fmt::print("{}\n", json.dump(2));
-  });
+void PrintSchema(const std::string& kind) {
+  const auto json = kind == "chip" ? ChipSchema() : kind == "host" ? HostSchema() : MemorySchema();
+  fmt::print("{}\n", json.dump(2));
 }
 
 }  // namespace siliscope

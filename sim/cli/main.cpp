@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <systemc>
 
-#include "sim/cli/command.h"
+#include "sim/cli/command_line.h"
 
 int sc_main(int argc, char** argv) { return siliscope::RunCommandLine(argc, argv); }
 

@@ -7,49 +7,16 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <memory>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/option_text.h"
+#include "sim/cli/progress.h"
 #include "sim/core/error.h"
 #include "sim/run/operator_list.h"
 #include "sim/run/output_folder.h"
 
 namespace siliscope {
 namespace {
-
-struct OpsOptions {
-  std::string list;
-  std::string out = "ops.csv";
-  std::vector<std::string> set, ideal;
-  std::string kernel_from = "choice";
-};
-
-struct ValidateOptions {
-  std::vector<std::string> files;
-  std::string out = "out";
-  std::vector<std::string> set;
-  std::string kernel_from = "choice";
-};
-
-int Ops(const OpsOptions& o) {
-  const CsvTable table = ReadCsv(o.list);
-  std::string missing;
-  if (!IsOperatorList(table, &missing)) {
-    throw UserError(o.list + ":1: not an operator list: the column " + missing + " is missing");
-  }
-  Progress progress("operators", table.rows.size());
-  const auto rows = SimulateRows(table, ParseOverrides(o.set), o.ideal, o.kernel_from == "source",
-                                 [&](std::size_t done) { progress.Done(done); });
-  WriteFileWhole(o.out, OperatorResultsCsv(table, rows, false));
-  std::size_t failed = 0;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].error.empty()) continue;
-    if (++failed <= 3) fmt::print("{}: row {}: {}\n", o.list, i + 1, rows[i].error);
-  }
-  fmt::print("{} operators simulated, {} failed; written: {}\n", rows.size() - failed, failed,
-             o.out);
-  return static_cast<int>(failed > 0 ? ExitCode::kSomeRowsFailed : ExitCode::kDone);
-}
 
 /// Errors of the rows of one chip, operator and data type.
 struct Group {
@@ -189,26 +156,26 @@ class Validation {
 
 }  // namespace
 
-void AddOperatorCommands(CLI::App& app, int* exit_code) {
-  const std::vector<std::string> kernels = {"choice", "source"};
-  auto o = std::make_shared<OpsOptions>();
-  CLI::App* ops = app.add_subcommand("ops", "run operators one by one, each alone on its chip");
-  ops->add_option("list", o->list, "CSV: id,chip,op,dtype,shape,launch")->required();
-  ops->add_option("--out", o->out, "CSV file for the results");
-  ops->add_option("--set", o->set, "change a value of every chip, key=value");
-  ops->add_option("--ideal", o->ideal, "take a resource's cost away");
-  ops->add_option("--kernel-from", o->kernel_from, "choice = our own, source = as the row names it")
-      ->check(CLI::IsMember(kernels));
-  ops->callback([o, exit_code] { *exit_code = Ops(*o); });
-  auto v = std::make_shared<ValidateOptions>();
-  CLI::App* validate =
-      app.add_subcommand("validate", "run operators and compare with measurements");
-  validate->add_option("files", v->files, "CSV: an operator list with measured_us")->required();
-  validate->add_option("--out", v->out, "folder for rows.csv and summary.csv");
-  validate->add_option("--set", v->set, "change a value of every chip, key=value");
-  validate->add_option("--kernel-from", v->kernel_from, "choice or source")
-      ->check(CLI::IsMember(kernels));
-  validate->callback([v, exit_code] { *exit_code = Validation(*v).Run(); });
+int Ops(const OpsOptions& o) {
+  const CsvTable table = ReadCsv(o.list);
+  std::string missing;
+  if (!IsOperatorList(table, &missing)) {
+    throw UserError(o.list + ":1: not an operator list: the column " + missing + " is missing");
+  }
+  Progress progress("operators", table.rows.size());
+  const auto rows = SimulateRows(table, ParseOverrides(o.set), o.ideal, o.kernel_from == "source",
+                                 [&](std::size_t done) { progress.Done(done); });
+  WriteFileWhole(o.out, OperatorResultsCsv(table, rows, false));
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].error.empty()) continue;
+    if (++failed <= 3) fmt::print("{}: row {}: {}\n", o.list, i + 1, rows[i].error);
+  }
+  fmt::print("{} operators simulated, {} failed; written: {}\n", rows.size() - failed, failed,
+             o.out);
+  return static_cast<int>(failed > 0 ? ExitCode::kSomeRowsFailed : ExitCode::kDone);
 }
+
+int Validate(const ValidateOptions& o) { return Validation(o).Run(); }
 
 }  // namespace siliscope

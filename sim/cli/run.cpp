@@ -5,7 +5,8 @@
 #include <fstream>
 #include <memory>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/option_text.h"
 #include "sim/cli/summary_text.h"
 #include "sim/contract/trace_writer.h"
 #include "sim/core/error.h"
@@ -17,18 +18,6 @@
 
 namespace siliscope {
 namespace {
-
-struct RunOptions {
-  std::string system;
-  WorkloadOptions workload;
-  std::string out = "out";
-  std::vector<std::string> set, ideal;
-  std::string trace = "chrome", trace_time = "ns", trace_window, trace_units;
-  std::string zoom, zoom_operators, host, lock_clock;
-  bool vcd = false;
-  bool autotune = false;
-  bool no_advice = false;
-};
 
 /// "10us:20us" into ticks.
 void ParseWindow(const std::string& text, TraceOptions* options) {
@@ -63,7 +52,9 @@ void WriteTrace(const OutputFolder& out, const RunOptions& o, const SimulationRe
   if (!file) throw WriteError(out.path() + "/trace.json: can't be written");
 }
 
-void Run(const RunOptions& o) {
+}  // namespace
+
+void RunNetwork(const RunOptions& o) {
   SimulationRequest request;
   request.system = o.system;
   request.overrides = ParseOverrides(o.set);
@@ -108,47 +99,6 @@ void Run(const RunOptions& o) {
   fmt::print("{}", SummaryText(result, metrics, advice, changes, out.path(),
                                std::string(o.trace != "none" ? " trace.json" : "") +
                                    (o.vcd ? " waveform.vcd" : "")));
-}
-
-}  // namespace
-
-void AddRunCommand(CLI::App& app, int* /*exit_code*/) {
-  auto o = std::make_shared<RunOptions>();
-  CLI::App* run = app.add_subcommand("run", "run a network on a system");
-  run->add_option("--system", o->system, "a chip of `siliscope list systems`, or a YAML file")
-      ->required();
-  run->add_option("--workload", o->workload.request.workload,
-                  "a network of `siliscope list workloads`, or an ONNX file")
-      ->required();
-  AddWorkloadOptions(*run, &o->workload);
-  run->add_option("--set", o->set, "change a value of the system, key=value");
-  run->add_option("--ideal", o->ideal, "take a resource's cost away (dram, launch, vector, ...)");
-  run->add_option("--out", o->out, "folder for the results");
-  run->add_option("--trace", o->trace, "trace format")
-      ->check(CLI::IsMember(std::vector<std::string>{"chrome", "none"}));
-  run->add_option("--trace-time", o->trace_time, "unit of the trace's timestamps")
-      ->check(CLI::IsMember(std::vector<std::string>{"ns", "cycles"}));
-  run->add_option("--trace-window", o->trace_window, "only this time, such as 10us:20us");
-  run->add_option("--trace-units", o->trace_units, "only units whose names begin so, a,b,c");
-  run->add_option("--zoom", o->zoom, "units at cycle zoom: core0.array0, dram, ... (a,b,c)");
-  run->add_option("--zoom-op", o->zoom_operators,
-                  "operators whose tiles the arrays run at cycle zoom, a,b,c");
-  run->add_option("--host", o->host,
-                  "framework that launches the kernels of a GPU: one of `siliscope list hosts`");
-  run->add_option(
-      "--kernel", o->workload.request.kernel,
-      "kernel that matrix products take on a GPU, by a name with its tile: gemm_128x64");
-  run->add_flag("--host-copies", o->workload.request.host_copies,
-                "inputs come from the host's memory and outputs go there, by a GPU's copy engines");
-  run->add_option("--launch", o->workload.request.launch,
-                  "how kernels of a GPU follow each other, without a host")
-      ->check(CLI::IsMember(std::vector<std::string>{"graph", "kernel", "stream"}));
-  run->add_option("--lock-clock", o->lock_clock, "clock of a GPU, past its power limit: 1.41GHz");
-  run->add_flag("--autotune", o->autotune,
-                "GPU: simulate the best few kernels of each product and take the fastest");
-  run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
-  run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");
-  run->callback([o] { Run(*o); });
 }
 
 }  // namespace siliscope

@@ -3,12 +3,12 @@
 // JSON; what the course's step-by-step figures are drawn from.
 #include <fmt/format.h>
 
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
 
-#include "sim/cli/command.h"
+#include "sim/cli/commands.h"
+#include "sim/cli/option_text.h"
 #include "sim/config/machine_loader.h"
 #include "sim/contract/array_recorder.h"
 #include "sim/contract/waveform.h"
@@ -20,13 +20,6 @@ namespace {
 
 const char* const kDataflows[] = {"weight_stationary", "output_stationary", "input_stationary",
                                   "searched"};
-
-struct WavefrontOptions {
-  std::string system;
-  std::vector<std::string> set;
-  std::int64_t m = 3, k = 3, n = 3;
-  std::string vcd;
-};
 
 /// The recording as a value change dump: cycle n from the clock's edge n on.
 std::string WaveformText(const ArrayRecording& recording, const Clock& clock) {
@@ -55,6 +48,8 @@ std::string WaveformText(const ArrayRecording& recording, const Clock& clock) {
   return text.str();
 }
 
+}  // namespace
+
 void Wavefront(const WavefrontOptions& o) {
   const MachineSpec machine = LoadMachine(o.system, ParseOverrides(o.set));
   const ArrayRecording recording =
@@ -80,23 +75,6 @@ void Wavefront(const WavefrontOptions& o) {
     json["frames"].push_back({{"active", frame.active}, {"sums", frame.sums}});
   }
   fmt::print("{}\n", json.dump());
-}
-
-}  // namespace
-
-void AddWavefrontCommand(CLI::App& app) {
-  auto o = std::make_shared<WavefrontOptions>();
-  CLI::App* wavefront =
-      app.add_subcommand("wavefront", "a small product on one array, cycle by cycle, as JSON");
-  wavefront->add_option("--system", o->system, "a chip with a small array, such as systolic-3x3")
-      ->required();
-  wavefront->add_option("--set", o->set, "change a value of the system, key=value");
-  const auto size = CLI::Range(std::int64_t{1}, std::int64_t{512});
-  wavefront->add_option("--m", o->m, "rows of the product")->check(size);
-  wavefront->add_option("--k", o->k, "contraction")->check(size);
-  wavefront->add_option("--n", o->n, "columns of the product")->check(size);
-  wavefront->add_option("--vcd", o->vcd, "also write a waveform to this file");
-  wavefront->callback([o] { Wavefront(*o); });
 }
 
 }  // namespace siliscope
