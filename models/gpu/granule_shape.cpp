@@ -5,13 +5,12 @@
 #include <cstddef>
 
 #include "models/gpu/cta_geometry.h"
+#include "sim/core/ceil_divide.h"
 
 namespace siliscope {
 namespace {
 
 constexpr std::size_t kShapes = 7;  ///< 1, 2, 4, ... 64 rows
-
-std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

@@ -4,13 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/core/ceil_divide.h"
+
 namespace siliscope {
-namespace {
-
-std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-}  // namespace
-
 KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
                            const CtaCost& cost, const Occupancy& occupancy,
                            const std::vector<std::unique_ptr<Sm>>& sms, EventQueue& events,

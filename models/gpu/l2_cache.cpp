@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
+#include "sim/core/ceil_divide.h"
+
 namespace siliscope {
 namespace {
 
 constexpr std::int64_t kLinesPerStretch = 8;  ///< that lie in one memory channel
-
-std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 
+#include "sim/core/ceil_divide.h"
+
 namespace siliscope {
 namespace {
 
-std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t BytesOf(double bytes, std::int64_t elements) {
   return static_cast<std::int64_t>(bytes * static_cast<double>(elements) + 0.5);
 }

@@ -5,12 +5,12 @@
 #include <cstdlib>
 #include <regex>
 
+#include "sim/core/ceil_divide.h"
+
 namespace siliscope {
 namespace {
 
 std::int64_t Number(const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); }
-
-std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// The offered tile of that size, in either direction, without split.
 std::optional<GemmTile> Offered(std::int64_t bm, std::int64_t bn,

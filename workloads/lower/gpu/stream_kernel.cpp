@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/core/ceil_divide.h"
 #include "workloads/lower/gpu/warp_program_builder.h"
 
 namespace siliscope {
 namespace {
-
-std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 std::int64_t Scaled(std::int64_t bytes, double factor) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(bytes) * factor));

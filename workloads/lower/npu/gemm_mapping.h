@@ -9,10 +9,9 @@
 
 #include "sim/contract/machine_spec.h"
 #include "sim/contract/tile_cost.h"
+#include "sim/core/ceil_divide.h"
 
 namespace siliscope {
-
-inline std::int64_t CeilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// The product of one core: `groups` independent products of m x k by k x n.
 struct GemmExtents {
