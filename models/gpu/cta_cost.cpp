@@ -24,11 +24,12 @@ struct Run {
 /// Runs `ctas` CTAs side by side, and others after them, `rounds` times as many in all; one pass
 /// may take more steps than the few of the others.
 Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
-            std::size_t longer_pass = kNoPass, std::int64_t rounds = 1) {
+            std::int64_t memory_latency_cycles, std::size_t longer_pass = kNoPass,
+            std::int64_t rounds = 1) {
   std::vector<std::int64_t> steps;
   for (const KernelPass& pass : kernel.passes) steps.push_back(FewSteps(pass));
   if (longer_pass != kNoPass) steps[longer_pass] += kMoreSteps;
-  IdealSmMemory memory(static_cast<std::uint64_t>(gpu.sm.l1.latency_cycles));
+  IdealSmMemory memory(static_cast<std::uint64_t>(memory_latency_cycles));
   SmCycle sm(gpu, nullptr, kernel, steps, memory);
   sm.WarmInstructions();
   constexpr std::uint64_t kTurnCycles = 16;
@@ -42,8 +43,13 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   }
   run.cycles = static_cast<double>(sm.Run());
   run.start = static_cast<double>(sm.passes().front().begin);
-  for (const PassTimes& pass : sm.passes()) {
-    run.passes.push_back(pass.end > pass.begin ? static_cast<double>(pass.end - pass.begin) : 0);
+  for (std::size_t p = 0; p < sm.passes().size(); ++p) {
+    const PassTimes& pass = sm.passes()[p];
+    // Where warps run on, the first are in this pass before the last have left the one before.
+    const bool overlaps = p > 0 && !kernel.passes[p - 1].joins;
+    const std::uint64_t begin =
+        overlaps ? std::max(pass.begin, sm.passes()[p - 1].end) : pass.begin;
+    run.passes.push_back(pass.end > begin ? static_cast<double>(pass.end - begin) : 0);
     const bool drains = pass.steps_end > 0 && pass.end > pass.steps_end;
     run.drains.push_back(drains ? static_cast<double>(pass.end - pass.steps_end) : 0);
   }
@@ -56,7 +62,7 @@ std::vector<double> StepCycles(const GpuSpec& gpu, const GpuKernel& kernel, std:
                                const Run& few, CtaCost* cost) {
   std::vector<double> cycles;
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
-    const Run longer = RunCtas(gpu, kernel, ctas, p);
+    const Run longer = RunCtas(gpu, kernel, ctas, gpu.sm.l1.latency_cycles, p);
     cycles.push_back(std::max(0.0, (longer.cycles - few.cycles) / kMoreSteps));
     cost->instructions += longer.counters.instructions;
     if (p == 0) cost->counters = longer.counters;
@@ -68,23 +74,45 @@ std::vector<double> StepCycles(const GpuSpec& gpu, const GpuKernel& kernel, std:
 double CtaIntervalCycles(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
                          const Run& first_round, CtaCost* cost) {
   constexpr std::int64_t kMoreRounds = 2;
-  const Run more = RunCtas(gpu, kernel, ctas, kNoPass, 1 + kMoreRounds);
+  const Run more = RunCtas(gpu, kernel, ctas, gpu.sm.l1.latency_cycles, kNoPass, 1 + kMoreRounds);
   cost->instructions += more.counters.instructions;
   return (more.cycles - first_round.cycles) / static_cast<double>(kMoreRounds * ctas);
+}
+
+/// Whether a step waits for the memory: loads are not sent ahead of it.
+bool ExposesLatency(const KernelPass& pass) {
+  return pass.Loads() && pass.ring <= 1 && !pass.through_registers;
+}
+
+/// What a step of each pass takes beside its loads where these come from the L2: by then every
+/// warp waits for its own, and those of a CTA don't hold each other up as they do on short ways.
+std::vector<double> ChainCycles(const GpuSpec& gpu, const GpuKernel& kernel, CtaCost* cost) {
+  std::vector<double> cycles(kernel.passes.size(), 0);
+  const std::int64_t latency = gpu.l2.near_latency_cycles;
+  const Run few = RunCtas(gpu, kernel, 1, latency);
+  for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
+    if (!ExposesLatency(kernel.passes[p])) continue;
+    const Run longer = RunCtas(gpu, kernel, 1, latency, p);
+    cycles[p] =
+        std::max(0.0, (longer.cycles - few.cycles) / kMoreSteps - static_cast<double>(latency));
+    cost->instructions += longer.counters.instructions;
+  }
+  return cycles;
 }
 
 }  // namespace
 
 CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
   CtaCost cost;
-  const Run one = RunCtas(gpu, kernel, 1);
+  const Run one = RunCtas(gpu, kernel, 1, gpu.sm.l1.latency_cycles);
   cost.instructions = one.counters.instructions;
   const std::vector<double> alone = StepCycles(gpu, kernel, 1, one, &cost);
+  const std::vector<double> chains = ChainCycles(gpu, kernel, &cost);
   std::vector<double> together = alone;
   double drain_interval = 0, drains = 0, scale = 1;
   bool whole = true;  ///< the kernel's own steps were run
   if (co_resident > 1) {
-    const Run all = RunCtas(gpu, kernel, co_resident);
+    const Run all = RunCtas(gpu, kernel, co_resident, gpu.sm.l1.latency_cycles);
     cost.instructions += all.counters.instructions;
     together = StepCycles(gpu, kernel, co_resident, all, &cost);
     double steps = 0;
@@ -110,9 +138,10 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     c.interval_cycles = std::min(scale * together[p] / static_cast<double>(co_resident), alone[p]);
     // The latency of the memory is the chip's: a ring of one exposes it in every step where warps
     // don't hide it from each other, a longer ring once.
-    const bool exposes = loads && pass.ring <= 1 && !pass.through_registers;
+    const bool exposes = ExposesLatency(pass);
     const double exposed = exposes ? std::min(latency, 0.8 * alone[p]) : 0;
     c.alone_cycles = std::max(alone[p] - exposed, c.interval_cycles);
+    c.chain_cycles = exposes ? std::min(chains[p], c.alone_cycles) : c.alone_cycles;
     const double once = loads ? latency - (alone[p] - c.alone_cycles) : 0;
     const double steps = static_cast<double>(FewSteps(pass));
     const double beside = std::max(0.0, one.passes[p] - steps * alone[p] - once);

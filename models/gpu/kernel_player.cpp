@@ -175,11 +175,13 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   Group& g = groups_[group];
   const KernelPass& pass = kernel_.passes[g.pass];
   const bool loads = pass.Loads();
-  Tick ready = g.floor;
-  if (loads) ready = std::max(ready, WhenReady(g));
+  const PassCost& cost = cost_.passes[g.pass];
+  Ready ready{g.floor, cost.alone_cycles};
+  if (loads) ready = WhenReady(g);
+  ready.when = std::max(ready.when, g.floor);
   const Tick now = events_.now();
-  if (ready > now) {
-    events_.Schedule(ready, &Call<&KernelPlayer::TryCompute>, this, group);
+  if (ready.when > now) {
+    events_.Schedule(ready.when, &Call<&KernelPlayer::TryCompute>, this, group);
     return;
   }
   Sm::Wait wait;
@@ -190,11 +192,15 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   } else {
     wait.cause = Cause::kFillDrain;
   }
-  if (loads) g.ring().arrivals.pop_front();
+  if (loads) {
+    const Arrival& arrival = g.ring().arrivals.front();
+    const auto late = static_cast<double>(arrival.ready - arrival.mean);
+    g.spread = Joins(g) ? 0 : g.spread + late * late;
+    g.ring().arrivals.pop_front();
+  }
   if (pass.through_registers) IssueLoads(group);
-  const PassCost& cost = cost_.passes[g.pass];
   Sm::Step step;
-  step.alone_cycles = cost.alone_cycles;
+  step.alone_cycles = ready.cycles;
   step.interval_cycles = cost.interval_cycles;
   step.wait = wait;
   Compute(group, step);

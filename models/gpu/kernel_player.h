@@ -58,9 +58,9 @@ class KernelPlayer : public LaunchPlayer {
   std::int64_t ctas() const { return kernel_.grid.Ctas(); }
 
  private:
-  /// Loads that have been sent: when the first of their data is there, and all.
+  /// Loads that have been sent: when the first of their data is there, the mean, and all.
   struct Arrival {
-    Tick first = 0, ready = 0;
+    Tick sent = 0, first = 0, mean = 0, ready = 0;
     double bandwidth_share = 0;
   };
   struct Cursor {
@@ -92,6 +92,7 @@ class KernelPlayer : public LaunchPlayer {
     bool issuing = false;  ///< the next loads are on their way out
     bool starved = false;  ///< a step waits for its loads to be sent
     Cause before = Cause::kLaunch;
+    double spread = 0;  ///< how late the last warp's data was since the last barrier, squared
     std::vector<std::int64_t> touched;  ///< bytes the SM had loaded when each step's lines came
     bool active = false;
   };
@@ -102,7 +103,15 @@ class KernelPlayer : public LaunchPlayer {
   void IssueLoads(std::uint32_t group);
   void NextLoads(std::uint32_t group);
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
-  Tick WhenReady(Group& g) const;
+  bool WarpsRunOn(const Group& g) const;
+  /// Whether the CTA waits for its last warp after the next step.
+  bool Joins(const Group& g) const { return g.step + 1 == g.steps && kernel_.passes[g.pass].joins; }
+  /// When the pipes can begin the next step, and how long it then takes a CTA alone.
+  struct Ready {
+    Tick when = 0;
+    double cycles = 0;
+  };
+  Ready WhenReady(Group& g) const;
   void ComputeOrStarve(std::uint32_t group);
   void TryCompute(std::uint32_t group);
   void Compute(std::uint32_t group, Sm::Step step);

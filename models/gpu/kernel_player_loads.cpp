@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads of a kernel's CTAs at tile zoom: when they are sent, and when a step's data is there.
 #include <algorithm>
+#include <cmath>
 
 #include "models/gpu/kernel_player.h"
 
@@ -47,7 +48,7 @@ void KernelPlayer::NextLoads(std::uint32_t group) {
 KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
                                              std::int64_t step) {
   const Tick now = events_.now();
-  Arrival arrival{kNever, now, 0};
+  Arrival arrival{now, kNever, now, now, 0};
   const std::int64_t first = RangeOf(*g, pass, tile).first;
   if (kernel_.passes[pass].through_l1) {
     // Lines are still in L1 if less than its size has come in since they did.
@@ -55,7 +56,8 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
     const auto touch = static_cast<std::size_t>(kernel_.passes[pass].touches + step);
     if (kernel_.passes[pass].rereads && touch < g->touched.size() &&
         loaded - g->touched[touch] < l1_bytes_) {
-      arrival.ready = now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
+      arrival.first = arrival.mean = arrival.ready =
+          now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
       return arrival;
     }
     if (g->touched.size() <= touch) g->touched.resize(touch + 1);
@@ -82,6 +84,7 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
           sms_[g->sms[m]]->Load(now, now, launch_, stream.tensor, tensor, r);
       Tick end = response.end;
       arrival.first = std::min(arrival.first, response.first_data);
+      arrival.mean = std::max(arrival.mean, response.mean_data);
       for (std::size_t o = 0; o < g->sms.size(); ++o) {
         const auto other = static_cast<std::int64_t>(o);
         const bool same_row = other / kernel_.cluster_columns == row;
@@ -117,17 +120,33 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
   return arrival;
 }
 
-/// When the data of the next step is there. Where each warp waits for its own alone, the warps
-/// whose data comes first compute while the rest arrives.
-Tick KernelPlayer::WhenReady(Group& g) const {
+/// Whether a warp that has its own data of the step goes on to the next: no barrier comes between.
+bool KernelPlayer::WarpsRunOn(const Group& g) const {
   const KernelPass& pass = kernel_.passes[g.pass];
+  return pass.ring == 1 && !pass.through_registers && kernel_.warps > 1;
+}
+
+/// Where each warp waits for its own data alone, the warps whose data comes first compute while the
+/// rest arrives, and go on: the mean warp sends the next step's loads. At a barrier the CTA waits
+/// for the last warp. As a warp that was late once is not the one that is late again, the waits of
+/// several steps add up as deviations do.
+KernelPlayer::Ready KernelPlayer::WhenReady(Group& g) const {
   const Arrival& arrival = g.ring().arrivals.front();
-  if (pass.ring > 1 || pass.through_registers || arrival.first >= arrival.ready) {
-    return arrival.ready;
-  }
+  const PassCost& cost = cost_.passes[g.pass];
+  if (!WarpsRunOn(g)) return {arrival.ready, cost.alone_cycles};
+  const auto mean = static_cast<double>(arrival.mean);
+  const auto first = std::min(mean, static_cast<double>(arrival.first));
+  const auto late = static_cast<double>(arrival.ready) - mean;
+  const double last = Joins(g) ? mean + std::sqrt(g.spread + late * late) : mean;
+  // A step of short loads takes its whole time on the pipes.
+  const double period = 1e12 / clock_.hertz();
+  const double waited = (last - static_cast<double>(arrival.sent)) / period;
+  const double cycles =
+      std::max(cost.chain_cycles,
+               cost.alone_cycles + static_cast<double>(gpu_.sm.l1.latency_cycles) - waited);
   const double others = 1 - 1 / static_cast<double>(kernel_.warps);
-  const Tick computing = clock_.Cycles(cost_.passes[g.pass].alone_cycles * others);
-  return arrival.ready - std::min(arrival.ready - arrival.first, computing);
+  const double computing = cycles * period * (Joins(g) ? others : others / 2);
+  return {static_cast<Tick>(last - std::min(last - first, computing)), cycles};
 }
 
 }  // namespace siliscope

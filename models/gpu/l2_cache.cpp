@@ -132,7 +132,7 @@ L2Counters L2Cache::counters() const {
 
 L2Response L2Cache::Access(const L2Request& request) {
   counted_ = &counters_[request.launch];
-  accepted_ = 0;
+  accepted_ = read_late_ = 0;
   const Rectangle& r = request.rectangle;
   L2Response response;
   response.asked = request.asked;
@@ -162,6 +162,9 @@ L2Response L2Cache::Access(const L2Request& request) {
   if (request.write) {
     response.first = request.when + 2 * half_near_;
     response.end = std::max(response.first, accepted_ + half_near_);
+  } else {
+    const auto lines = static_cast<Tick>(r.rows * lines_a_row);
+    response.mean_data = std::min(at_cache + read_late_ / lines + half_near_, response.end);
   }
   if (request.atomics_on_one_address > 0) {
     response.end = PassAtomicUnit(request, at_cache) + half_near_;
@@ -198,6 +201,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
     const Tick there = ReadyAt(g, here, present);
     available = std::max(available, there);
     first_data = std::max(at_cache, there);
+    read_late_ += static_cast<Tick>(CountLines(present)) * (first_data - at_cache);
     Touch(granule, here);
   }
   if (absent != 0) {
@@ -210,10 +214,13 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
       Tick arrives = at_cache + far_ / 2;
       if (far_present != 0) arrives = std::max(arrives, ReadyAt(g, there, far_present));
       const std::uint64_t far_missing = far & ~far_present;
+      read_late_ += static_cast<Tick>(CountLines(far_present)) * (arrives + far_ / 2 - at_cache) +
+                    static_cast<Tick>(CountLines(far_missing)) * far_;
       if (far_missing != 0) {
         const Tick loaded =
             MoveLines(request.tensor, granule, far_missing, at_cache + far_ / 2, false);
         first_data = std::min(first_data, response_first_ + far_ - far_ / 2);
+        read_late_ += response_late_;
         Insert(granule, there, far_missing, at_cache);
         Await(&g, there, far_missing, at_cache, loaded);
         arrives = std::max(arrives, loaded);
@@ -236,6 +243,7 @@ void L2Cache::ReadGranule(const L2Request& request, std::uint32_t granule, std::
     if (missing != 0) {
       ready = std::max(ready, MoveLines(request.tensor, granule, missing, at_cache, false));
       first_data = std::min(first_data, response_first_);
+      read_late_ += response_late_;
       counted_->miss_bytes += CountLines(missing) * bytes_per_line;
       response->from_dram = true;
     }

@@ -39,6 +39,7 @@ struct L2Response {
   Tick first = 0;            ///< the SM's port is free for it from here on
   Tick end = 0;              ///< last data
   Tick first_data = kNever;  ///< of the first line that arrives
+  Tick mean_data = 0;        ///< over the lines, when they arrive
   Tick queued = 0;           ///< of the way to the last data: waiting for bandwidth, not latency
   bool from_dram = false;
 };
@@ -170,6 +171,9 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   Tick accepted_ = 0;              ///< what the present access writes, and writes back for it
   L2Counters* counted_ = nullptr;  ///< of the launch of the present access
   Tick response_first_ = 0, response_end_ = 0;
+  Tick asked_memory_ = 0;
+  Tick response_late_ = 0;  ///< line-ticks after `asked_memory_`
+  Tick read_late_ = 0;      ///< of the present access, after it came to the cache
 };
 
 }  // namespace siliscope

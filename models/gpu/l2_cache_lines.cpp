@@ -112,6 +112,8 @@ Tick L2Cache::MoveLines(std::size_t t, std::uint32_t granule, std::uint64_t line
   (write ? counted_->dram_write_bytes : counted_->dram_read_bytes) += bytes;
   response_first_ = kNever;
   response_end_ = when;
+  response_late_ = 0;
+  asked_memory_ = when;
   const int in_row = static_cast<int>(layout.lines_per_granule_row);
   const int row_shift = __builtin_ctz(static_cast<unsigned>(in_row));
   const bool rows_touch = in_row * line_bytes_ == pitch;
@@ -128,14 +130,15 @@ Tick L2Cache::MoveLines(std::size_t t, std::uint32_t granule, std::uint64_t line
     request.address = tensor.address + (row0 + row) * pitch + (line0 + in_line) * line_bytes_;
     request.bytes = run * line_bytes_;
     request.write = write;
-    memory->Request(request, *this, 0);
+    memory->Request(request, *this, static_cast<std::uint64_t>(run));
   }
   return response_end_;
 }
 
-void L2Cache::Respond(std::uint64_t, const MemoryResponse& response) {
-  response_first_ = std::min(response_first_, response.end);
+void L2Cache::Respond(std::uint64_t lines, const MemoryResponse& response) {
+  response_first_ = std::min(response_first_, response.first);
   response_end_ = std::max(response_end_, response.end);
+  response_late_ += lines * ((response.mean == 0 ? response.end : response.mean) - asked_memory_);
 }
 
 }  // namespace siliscope

@@ -21,7 +21,12 @@ Sm::Sm(const sc_core::sc_module_name& name, const SmSpec& spec, std::size_t part
 
 L2Response Sm::Load(Tick asked, Tick when, std::uint32_t launch, std::uint32_t index,
                     const GpuTensor& tensor, const Rectangle& rectangle) {
-  if (rectangle.rows <= 0) return {asked, when, when, 0, false};
+  if (rectangle.rows <= 0) {
+    L2Response nothing;
+    nothing.asked = asked;
+    nothing.first = nothing.end = nothing.first_data = nothing.mean_data = when;
+    return nothing;
+  }
   // The pages that its rows lie in; the load waits for the last.
   const std::int64_t page = spec_.tlb.page_bytes;
   const std::int64_t first = tensor.address + rectangle.row * LineRowBytes(tensor) + rectangle.byte;
@@ -42,6 +47,7 @@ L2Response Sm::Load(Tick asked, Tick when, std::uint32_t launch, std::uint32_t i
     if (start + duration > response.end) {
       response.queued += start + duration - response.end;
       response.end = start + duration;
+      response.mean_data = std::max(response.mean_data, start + duration / 2);
     }
   }
   return Receive(response, rectangle);
@@ -59,6 +65,7 @@ L2Response Sm::Receive(const L2Response& fetched, const Rectangle& rectangle) {
   if (passed > response.end) {
     response.queued += passed - response.end;
     response.end = passed;
+    response.mean_data = std::max(response.mean_data, start + duration / 2);
   }
   return response;
 }

@@ -35,7 +35,7 @@ MemoryResponse Dram::AccessIdeal(const MemoryRequest& request) {
                                               spec_.ideal_bandwidth_bytes_per_s * 1e12));
   }
   const Tick start = pipe_.Reserve(request.when + latency, duration);
-  return {start, start + duration};
+  return {start, start + duration, 0};
 }
 
 Tick Dram::IdleLatency() const {
@@ -45,18 +45,21 @@ Tick Dram::IdleLatency() const {
 }
 
 MemoryResponse Dram::Access(const MemoryRequest& request) {
-  if (request.bytes <= 0) return {request.when, request.when};
+  if (request.bytes <= 0) return {request.when, request.when, 0};
   if (ideal_) return AccessIdeal(request);
   const Tick at_controller = request.when + controller_latency_ / 2;
-  MemoryResponse response{kNever, 0};
+  MemoryResponse response{kNever, 0, 0};
+  Tick late = 0;  // byte-ticks
   ForEachChannel(request, [&](std::size_t c, std::int64_t address, std::int64_t bytes) {
     const Tick done = channels_[c].Access(at_controller, address, bytes, request.write);
     response.first = std::min(response.first, channels_[c].first_data());
     response.end = std::max(response.end, done);
+    late += static_cast<Tick>(bytes) * (done - at_controller);
   });
   const Tick back = controller_latency_ - controller_latency_ / 2;
   response.first += back;
   response.end += back;
+  response.mean = at_controller + late / static_cast<Tick>(request.bytes) + back;
   return response;
 }
 

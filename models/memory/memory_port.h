@@ -20,6 +20,7 @@ struct MemoryRequest {
 struct MemoryResponse {
   Tick first = 0;  ///< first data at the requester
   Tick end = 0;    ///< last data at the requester (write: accepted)
+  Tick mean = 0;   ///< over the bytes, when they are there; 0 = all at the end
 };
 
 /// Whoever makes requests.

@@ -160,6 +160,7 @@ struct KernelPass {
   /// Loads go through registers, which are free for the next step's once a step begins; else a
   /// stage of the ring is free once its step has ended.
   bool through_registers = false;
+  bool joins = true;            ///< at its end the CTA waits for its last warp
   bool split_steps = false;     ///< steps are divided over the grid's splits
   bool through_l1 = false;      ///< plain loads, which leave their lines in L1
   bool rereads = false;         ///< loads what an earlier pass has loaded

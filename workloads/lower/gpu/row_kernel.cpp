@@ -152,6 +152,7 @@ std::vector<KernelPass> PassesOf(const RowWork& w) {
       pass.through_l1 = !w.past_l1;
       pass.touches = tail == 0 ? 0 : static_cast<std::int32_t>(steps.whole);
       pass.rereads = p > 0;
+      pass.joins = tail != 0 || steps.scalar == 0;
       pass.loads = {tail};
       if (p + 1 == w.passes.size()) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
       passes.push_back(pass);

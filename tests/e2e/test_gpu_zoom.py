@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GPUs at cycle zoom: against tiles, traces, real values."""
+import json
+
+import pytest
+
+from gpu_runs import siliscope, rows_of, kernel_us
+
+
+@pytest.mark.parametrize("workload,tolerance,options", [
+    ("gemm:m=2048;n=2048;k=1024", 0.03, ()),
+    ("softmax:rows=1024;cols=2048", 0.03, ()),
+    ("softmax:rows=4096;cols=1024", 0.03, ()),  # nine CTAs an SM, and 52 more
+    ("softmax:rows=8192;cols=2048", 0.01, ("--ideal", "dram")),
+    ("softmax:rows=8192;cols=2048", 0.03, ()),
+    ("softmax:rows=2048;cols=512", 0.03, ()),
+    ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", 0.03, ()),
+    ("elementwise:fn=add;tensors=2;rows=4096;cols=4096", 0.03, ()),
+    # Whole vectors of all threads, then what is left, element by element.
+    ("softmax:rows=2592;cols=1600", 0.03, ("--dtype", "fp32")),
+    ("softmax:rows=2592;cols=3072", 0.03, ("--dtype", "fp32")),
+    ("layernorm:rows=4096;cols=1024", 0.03, ()),
+    ("gemm:m=1;n=4096;k=4096", 0.03, ()),
+])
+def test_whole_chip_at_cycle_zoom_takes_the_time_of_tiles(tmp_path, workload, tolerance, options):
+    """Every warp instruction of 108 SMs against CTAs played from measured phases."""
+    tiles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "t", *options))
+    cycles = sum(kernel_us("a100-sxm-80gb", workload, tmp_path / "c", "--zoom", "sms", *options))
+    assert tiles == pytest.approx(cycles, rel=tolerance)
+
+
+def test_trace_shows_warps_and_pipes_at_cycle_zoom(tmp_path):
+    """Of the first SM, instruction by instruction: no warp issues twice at a time, no pipe takes an
+    instruction before its interval is over, and a Tensor Core of A100 takes one every 8 cycles."""
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=512;n=512;k=512",
+                     "--zoom", "sms", "--trace-time", "cycles", "--no-advice", "--out",
+                     str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "r" / "trace.json", encoding="utf-8") as file:
+        events = json.load(file)["traceEvents"]
+    tracks = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    slices = {}
+    for e in events:
+        if e["ph"] == "X" and e["pid"] in (5, 6):
+            slices.setdefault((e["pid"], e["tid"]), []).append((e["ts"], e["dur"], e["name"]))
+    names = {tracks[track] for track in slices}
+    assert {"warp 0", "sub-core 0 tensor", "sub-core 3 memory"} <= names
+    for track, found in slices.items():
+        found.sort()
+        for (begin, length, _), (following, _, _) in zip(found, found[1:]):
+            assert begin + length <= following, tracks[track]
+        if tracks[track].endswith("tensor"):
+            assert {(length, name) for _, length, name in found} == {(8, "mma")}
+
+
+def test_zoomed_tensor_cores_compute_real_values(tmp_path):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=512;n=512;k=512",
+                     "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    assert "results of Tensor Cores within their precision" in done.stdout
+
+
+def test_kernels_that_cannot_be_zoomed_say_so(tmp_path):
+    done = siliscope("run", "--system", "h100-sxm-80gb", "--workload", "gemm:m=4096;n=4096;k=4096",
+                     "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
+    assert done.returncode == 2 and "tile zoom only" in done.stderr
+
+
+def test_trace_shows_kernels_by_stream_and_ctas_on_sms(tmp_path):
+    out = tmp_path / "r"
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=2048;n=2048;k=2048",
+                     "--no-advice", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    with open(out / "trace.json", encoding="utf-8") as file:
+        events = json.load(file)["traceEvents"]
+    kernels = [e for e in events if e["ph"] == "X" and e["cat"] == "kernel"]
+    ctas = [e for e in events if e["ph"] == "X" and e["cat"] == "cta"]
+    assert len(kernels) == 1 and len(ctas) == kernels[0]["args"]["ctas"]
+    assert len({e["name"] for e in ctas}) == len(ctas)  # each tile once
+    tracks = {}
+    for e in ctas:
+        tracks.setdefault(e["tid"], []).append((e["ts"], e["ts"] + e["dur"]))
+    for spans in tracks.values():
+        spans.sort()
+        assert all(a[1] <= b[0] + 1e-6 for a, b in zip(spans, spans[1:]))
+
+
+def test_lanes_that_part_are_counted_and_cost_what_they_should(tmp_path):
+    def active(system, work, *options):
+        done = siliscope("run", "--system", system, "--workload", work, "--no-advice", "--trace", "none",
+                         *options, "--out", str(tmp_path / "b"))
+        assert done.returncode == 0, done.stderr
+        return float(rows_of(tmp_path / "b" / "kernels.csv")[0]["active_lanes"])
+    assert active("v100-sxm2-16gb", "branch:paths=1;work=512") == 32
+    assert active("v100-sxm2-16gb", "branch:paths=32;work=512") < 1.5
+    assert active("v100-sxm2-16gb", "branch:taken=50;work=512;threads=256") == pytest.approx(16.5, abs=1)
+    assert active("v100-sxm2-16gb", "branch:taken=20;work=512;threads=256;ctas=80", "--set",
+                  "sm.divergence=compaction") > 19
+
+
+def test_register_traffic_falls_with_each_generation(tmp_path):
+    """E30: 12 bytes a product on CUDA cores less what is reused; V100 to A100 a factor of 2.9 by the
+    A100 whitepaper; E32: L2 traffic halves with the tile."""
+    done = siliscope("figures", "E22", "E30", "E31", "E32", "--out", str(tmp_path / "f"))
+    assert done.returncode == 0, done.stderr
+    read = {r["label"]: float(r["register_bytes_per_mac"]) for r in rows_of(tmp_path / "f" / "E30.csv")}
+    assert read["A100 CUDA"] > 5 * read["V100 TC"] > 10 * read["A100 TC"] > 50 * read["H100 TC"]
+    level = {r["label"]: float(r["l2_bytes_per_mac"]) for r in rows_of(tmp_path / "f" / "E32.csv")}
+    assert level["64x64"] == pytest.approx(2 * level["128x128"], rel=0.1)
+    pipes = {r["track"] for r in rows_of(tmp_path / "f" / "E31.csv")}
+    assert "sub-core 0 tensor" in pipes
+    assert len({r["track"] for r in rows_of(tmp_path / "f" / "E22.csv")}) == 16
