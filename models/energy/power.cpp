@@ -15,13 +15,18 @@ Energy EnergyOf(const GpuPowerSpec& spec, const EnergyEvents& events) {
   return energy;
 }
 
+double AveragePower(const GpuPowerSpec& spec, const Energy& energy, double seconds, double ratio) {
+  if (seconds <= 0) return spec.idle_w;
+  const double core_j = energy.core_j * std::pow(ratio, spec.voltage_exponent);
+  return spec.idle_w + (core_j + energy.dram_j) / seconds;
+}
+
 double SustainedClock(const GpuPowerSpec& spec, const Energy& energy, double seconds,
                       double limit_w, double boost_hz, double base_hz) {
   if (limit_w <= 0 || seconds <= 0) return boost_hz;
   const auto power = [&](double clock_hz) {
     const double ratio = clock_hz / boost_hz;
-    return spec.idle_w + (energy.core_j * std::pow(ratio, spec.voltage_exponent) + energy.dram_j) /
-                             seconds * ratio;
+    return AveragePower(spec, energy, seconds / ratio, ratio);
   };
   if (power(boost_hz) <= limit_w) return boost_hz;
   double low = std::max(base_hz > 0 ? 0.5 * base_hz : 0.3 * boost_hz, 1e6), high = boost_hz;

@@ -25,6 +25,9 @@ struct Energy {
 };
 Energy EnergyOf(const GpuPowerSpec& spec, const EnergyEvents& events);
 
+/// Watts of a run of `seconds` at `ratio` of the boost clock.
+double AveragePower(const GpuPowerSpec& spec, const Energy& energy, double seconds, double ratio);
+
 /// The highest clock, at most `boost_hz` and at least `base_hz`, at which events that took
 /// `seconds` at the boost clock stay within `limit_w` (0 = no limit). Work is taken to slow down
 /// with the clock.

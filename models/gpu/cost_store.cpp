@@ -15,6 +15,14 @@
 namespace siliscope {
 namespace {
 
+template <typename Traffic, typename Visit>
+void VisitTraffic(Traffic& traffic, Visit number) {
+  number(traffic.l1_read_bytes);
+  number(traffic.l1_write_bytes);
+  number(traffic.shared_read_bytes);
+  number(traffic.shared_write_bytes);
+}
+
 /// Calls number(field) for each number of a cost but its passes.
 template <typename Cost, typename Visit>
 void VisitNumbers(Cost& cost, Visit number) {
@@ -28,11 +36,14 @@ void VisitNumbers(Cost& cost, Visit number) {
   number(c.fp32_cycles);
   number(c.memory_pipe_cycles);
   number(c.bank_conflicts);
-  number(c.shared_bytes);
+  number(c.shared_read_bytes);
+  number(c.shared_write_bytes);
   number(c.l1_hits);
   number(c.l1_misses);
+  number(c.l1_stores);
   number(c.register_bytes);
   number(c.macs);
+  VisitTraffic(cost.once, number);
 }
 
 template <typename Pass, typename Visit>
@@ -43,6 +54,7 @@ void VisitPass(Pass& pass, Visit number) {
   number(pass.fill_cycles);
   number(pass.drain_cycles);
   number(pass.drain_interval_cycles);
+  VisitTraffic(pass.traffic, number);
 }
 
 std::string Digest(const std::string& text) {

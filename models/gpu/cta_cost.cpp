@@ -57,17 +57,27 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   return run;
 }
 
-/// The cycles that a step of each pass adds to the run of `ctas` CTAs; `few` is the run without.
-std::vector<double> StepCycles(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
-                               const Run& few, CtaCost* cost) {
+/// What a step of each pass adds to a run of a few CTAs.
+struct StepCosts {
   std::vector<double> cycles;
+  std::vector<SmTraffic> traffic;  ///< of all of them
+};
+
+/// `few` is the run without the further steps.
+StepCosts MeasureSteps(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
+                       const Run& few, CtaCost* cost) {
+  StepCosts steps;
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
     const Run longer = RunCtas(gpu, kernel, ctas, gpu.sm.l1.latency_cycles, p);
-    cycles.push_back(std::max(0.0, (longer.cycles - few.cycles) / kMoreSteps));
+    steps.cycles.push_back(std::max(0.0, (longer.cycles - few.cycles) / kMoreSteps));
+    SmTraffic traffic;
+    traffic.Add(SmTraffic::Of(longer.counters), 1.0 / kMoreSteps);
+    traffic.Add(SmTraffic::Of(few.counters), -1.0 / kMoreSteps);
+    steps.traffic.push_back(traffic);
     cost->instructions += longer.counters.instructions;
     if (p == 0) cost->counters = longer.counters;
   }
-  return cycles;
+  return steps;
 }
 
 /// The SM's time for a CTA where one follows another, as long as `rounds` of them.
@@ -106,7 +116,8 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
   CtaCost cost;
   const Run one = RunCtas(gpu, kernel, 1, gpu.sm.l1.latency_cycles);
   cost.instructions = one.counters.instructions;
-  const std::vector<double> alone = StepCycles(gpu, kernel, 1, one, &cost);
+  const StepCosts steps_alone = MeasureSteps(gpu, kernel, 1, one, &cost);
+  const std::vector<double>& alone = steps_alone.cycles;
   const std::vector<double> chains = ChainCycles(gpu, kernel, &cost);
   std::vector<double> together = alone;
   double drain_interval = 0, drains = 0, scale = 1;
@@ -114,7 +125,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
   if (co_resident > 1) {
     const Run all = RunCtas(gpu, kernel, co_resident, gpu.sm.l1.latency_cycles);
     cost.instructions += all.counters.instructions;
-    together = StepCycles(gpu, kernel, co_resident, all, &cost);
+    together = MeasureSteps(gpu, kernel, co_resident, all, &cost).cycles;
     double steps = 0;
     for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
       steps += static_cast<double>(FewSteps(kernel.passes[p])) * together[p] /
@@ -129,6 +140,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     if (whole && steps > 0) scale = std::min(1.0, cta / steps);
   }
   cost.start_cycles = one.start;
+  cost.once = SmTraffic::Of(one.counters);
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
     const KernelPass& pass = kernel.passes[p];
     const auto latency = static_cast<double>(pass.peer_bytes > 0 ? gpu.sm.peer_latency_cycles
@@ -150,9 +162,23 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     if (drains > 0) {
       c.drain_interval_cycles = std::min(drain_interval * one.drains[p] / drains, c.drain_cycles);
     }
+    c.traffic = steps_alone.traffic[p];
+    cost.once.Add(c.traffic, -steps);
     cost.passes.push_back(c);
   }
   return cost;
+}
+
+SmTraffic TrafficOf(const GpuKernel& kernel, const CtaCost& cost) {
+  const auto ctas = static_cast<double>(kernel.grid.Ctas());
+  SmTraffic sum;
+  sum.Add(cost.once, ctas);
+  for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
+    const KernelPass& pass = kernel.passes[p];
+    const double parts = pass.split_steps ? static_cast<double>(kernel.grid.splits) : 1;
+    sum.Add(cost.passes[p].traffic, ctas * static_cast<double>(pass.steps) / parts);
+  }
+  return sum;
 }
 
 std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {

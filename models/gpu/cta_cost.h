@@ -13,6 +13,25 @@
 
 namespace siliscope {
 
+/// Bytes that a CTA moves between its registers and the L1 or the shared memory.
+struct SmTraffic {
+  double l1_read_bytes = 0, l1_write_bytes = 0;
+  double shared_read_bytes = 0, shared_write_bytes = 0;
+
+  static SmTraffic Of(const SmCounters& c) {
+    return {32.0 * static_cast<double>(c.l1_hits + c.l1_misses),
+            32.0 * static_cast<double>(c.l1_stores), static_cast<double>(c.shared_read_bytes),
+            static_cast<double>(c.shared_write_bytes)};
+  }
+
+  void Add(const SmTraffic& other, double times) {
+    l1_read_bytes += times * other.l1_read_bytes;
+    l1_write_bytes += times * other.l1_write_bytes;
+    shared_read_bytes += times * other.shared_read_bytes;
+    shared_write_bytes += times * other.shared_write_bytes;
+  }
+};
+
 struct PassCost {
   double alone_cycles = 0;     ///< a step of a CTA that has the SM to itself
   double chain_cycles = 0;     ///< what follows its loads before the next, where they take long
@@ -20,17 +39,22 @@ struct PassCost {
   double fill_cycles = 0;      ///< once, up to the first step
   double drain_cycles = 0;     ///< once, after the last step: results, barriers, reductions
   double drain_interval_cycles = 0;  ///< the SM's time for it, where enough CTAs fill it
+  SmTraffic traffic;                 ///< of a step
 };
 
 struct CtaCost {
   double start_cycles = 0;  ///< from the first instruction to the first pass
   std::vector<PassCost> passes;
+  SmTraffic once;                  ///< of a CTA, beside its steps
   std::uint64_t instructions = 0;  ///< warp instructions that were simulated to measure it
   SmCounters counters;             ///< of the run with all co-resident CTAs
 };
 
 /// Runs the kernel's warp programs on one SM, alone and with `co_resident` CTAs.
 CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident);
+
+/// Of all CTAs of the kernel.
+SmTraffic TrafficOf(const GpuKernel& kernel, const CtaCost& cost);
 
 /// Everything the cost depends on, as text: two kernels with the same key cost the same.
 std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident);

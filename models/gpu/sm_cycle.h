@@ -48,8 +48,9 @@ struct SmCounters {
   std::uint64_t fp32_cycles = 0;
   std::uint64_t memory_pipe_cycles = 0;
   std::uint64_t bank_conflicts = 0;  ///< further passes over shared memory
-  std::uint64_t shared_bytes = 0;
-  std::uint64_t l1_hits = 0, l1_misses = 0;  ///< sectors
+  std::uint64_t shared_read_bytes = 0, shared_write_bytes = 0;
+  std::uint64_t l1_hits = 0, l1_misses = 0;  ///< sectors of loads
+  std::uint64_t l1_stores = 0;               ///< sectors that pass through
   double register_bytes = 0;                 ///< read
   double macs = 0;                           ///< a lane of an arithmetic instruction is one
 
@@ -61,9 +62,11 @@ struct SmCounters {
     fp32_cycles += other.fp32_cycles;
     memory_pipe_cycles += other.memory_pipe_cycles;
     bank_conflicts += other.bank_conflicts;
-    shared_bytes += other.shared_bytes;
+    shared_read_bytes += other.shared_read_bytes;
+    shared_write_bytes += other.shared_write_bytes;
     l1_hits += other.l1_hits;
     l1_misses += other.l1_misses;
+    l1_stores += other.l1_stores;
     register_bytes += other.register_bytes;
     macs += other.macs;
   }

@@ -33,7 +33,8 @@ void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
       static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
   const std::uint64_t least = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
   counters_.bank_conflicts += passes > least ? passes - least : 0;
-  counters_.shared_bytes += bytes;
+  (in.op == WarpOpcode::kStoreShared ? counters_.shared_write_bytes
+                                     : counters_.shared_read_bytes) += bytes;
   const std::uint64_t start = TakeMemoryPipe(w, passes);
   Write(w, in, start + passes - 1 + static_cast<std::uint64_t>(sm_.shared_memory.latency_cycles),
         IssueSlot::kShortScoreboard);
@@ -45,7 +46,7 @@ void SmCycle::PeerAccess(Warp* w, const WarpInstruction& in) {
   const std::uint64_t bytes = std::uint64_t{Lanes(*w, in)} * access.bytes_per_lane;
   const auto width = static_cast<std::uint64_t>(sm_.l1.fill_bytes_per_cycle);
   const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
-  counters_.shared_bytes += bytes;
+  counters_.shared_read_bytes += bytes;
   const std::uint64_t start = TakeMemoryPipe(w, 1);
   peers_free_ = std::max(peers_free_, start) + passes;
   Write(w, in, peers_free_ + static_cast<std::uint64_t>(sm_.peer_latency_cycles),
@@ -115,7 +116,7 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   std::uint64_t start = std::max(TakeMemoryPipe(w, passes), tags_free_);
   tags_free_ = start + std::max<std::uint64_t>(1, touched_.size());
   if (in.op == WarpOpcode::kAsyncCopy) {
-    counters_.shared_bytes += bytes;
+    counters_.shared_write_bytes += bytes;
     w->open_copies = std::max(w->open_copies, MovePastL1(touched_, start) + passes);
     return;
   }
@@ -145,7 +146,10 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
       break;
     }
     default:
-      for (const TouchedLine& line : touched_) l1_.Store(start++, line, memory_);
+      for (const TouchedLine& line : touched_) {
+        l1_.Store(start++, line, memory_);
+        counters_.l1_stores += static_cast<std::uint64_t>(__builtin_popcount(line.sectors));
+      }
       break;
   }
 }
@@ -184,7 +188,7 @@ void SmCycle::BulkCopy(Warp* w, const WarpInstruction& in) {
   bulk_free_ = cycle;
   // Whole lines are written past the memory pipe: products that read 128 bytes a cycle keep their
   // rate while copies arrive (m64n256k16 reaches its peak with both operands in shared memory).
-  counters_.shared_bytes += static_cast<std::uint64_t>(access.bulk_bytes);
+  counters_.shared_write_bytes += static_cast<std::uint64_t>(access.bulk_bytes);
   const auto ring = static_cast<std::size_t>(in.operand);
   Cta& cta = ctas_[w->cta];
   MbarrierUse& use = w->mbarriers[ring];

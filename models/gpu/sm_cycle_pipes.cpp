@@ -114,7 +114,7 @@ void SmCycle::GroupMma(Warp* w, const WarpInstruction& in) {
     const std::uint64_t start = std::max(now_, memory_pipe_free_);
     memory_pipe_free_ = start + passes;
     counters_.memory_pipe_cycles += passes;
-    counters_.shared_bytes += bytes;
+    counters_.shared_read_bytes += bytes;
     end = std::max(end, start + passes);
   }
   s.pipe_free[kTensor] = end;

@@ -308,6 +308,9 @@ Record GpuChip::Finish() {
   Record record;
   record.total = pass_end_ - pass_begin_;
   record.clock_hz = clock_hz_;
+  record.average_power_w =
+      AveragePower(machine_.gpu.power, EnergyOf(machine_.gpu.power, CountEnergyEvents()),
+                   ToSeconds(record.total), clock_hz_ / machine_.clock_hz);
   record.events = queue().events_run();
   record.critical_kind_units = static_cast<std::uint32_t>(sms_.size());
   AddUnits(&record);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "models/energy/power.h"
 #include "models/gpu/copy_engine.h"
 #include "models/gpu/cycle_player.h"
 #include "models/gpu/kernel_player.h"
@@ -59,6 +60,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   void RememberPages(std::uint32_t launch);
   std::string LaunchKey(std::uint32_t launch) const;
   bool PowerMatters() const;
+  EnergyEvents CountEnergyEvents() const;
   double ClockUnderPowerLimit() const;
   void EvictColdWeights();
   void SetClock(double hertz);
@@ -67,6 +69,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   void Resume();
   void AddUnits(Record* record) const;
   void AddLevels(Record* record) const;
+  void AddLevelsOfSms(Record* record) const;
   void AddOperators(Record* record) const;
   void AddKernels(Record* record) const;
 
@@ -106,6 +109,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   std::vector<std::uint32_t> stands_for_;
   std::uint32_t first_of_tail_ = 0;  ///< launches that leave the caches as the program does
   bool warming_ = true;
+  bool repeated_ = false;  ///< at another clock
   bool finished_ = false;
   Tick pass_begin_ = 0, pass_end_ = 0;
   HostLink::Traffic link_before_;

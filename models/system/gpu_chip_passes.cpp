@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
-#include "models/energy/power.h"
 #include "models/system/gpu_chip.h"
 
 namespace siliscope {
@@ -14,16 +14,21 @@ namespace {
 
 /// Traffic, in sizes of the L2, after which caches are as in a repeated run.
 constexpr std::int64_t kWarmingL2Sizes = 4;
+constexpr double kSameClock = 0.015;  ///< a difference that isn't worth another pass
 
 }  // namespace
 
 void GpuChip::PassDone() {
   pass_end_ = queue().now() + skipped_;
+  const double clock_hz = ClockUnderPowerLimit();
   if (!warming_) {
-    finished_ = true;
-    return;
+    // What was played of the pass before may not have told the power of the whole: once more then.
+    finished_ =
+        repeated_ || !zoom_.units.empty() || std::abs(clock_hz / clock_hz_ - 1) < kSameClock;
+    if (finished_) return;
+    repeated_ = true;
   }
-  SetClock(ClockUnderPowerLimit());
+  SetClock(clock_hz);
   warming_ = false;
   EvictColdWeights();
   BeginPass();
@@ -110,10 +115,8 @@ bool GpuChip::PowerMatters() const {
   return machine_.gpu.lock_clock_hz <= 0 && !machine_.IsIdeal("power") && machine_.tdp_w > 0;
 }
 
-/// The clock at which the pass that has just ended stays within the chip's power.
-double GpuChip::ClockUnderPowerLimit() const {
-  if (!PowerMatters()) return clock_hz_;
-  const GpuSpec& gpu = machine_.gpu;
+/// Of the pass that has just ended.
+EnergyEvents GpuChip::CountEnergyEvents() const {
   EnergyEvents events;
   for (const GpuLaunch& launch : gpu_.launches) {
     const GpuKernel& kernel = gpu_.kernels[launch.kernel];
@@ -124,17 +127,30 @@ double GpuChip::ClockUnderPowerLimit() const {
         kernel.macs_per_cta * ctas * (kernel.tensor_core ? width : 1);
     events.fp32_macs += kernel.fp32_per_cta * ctas;
   }
-  Tick length = 0;
-  for (const std::uint32_t played : stands_for_) {
-    const double times = states_[played].times;
+  for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
+    const std::uint32_t played = warming_ ? stands_for_[i] : i;
+    const double times = warming_ ? states_[played].times : 1;
     const L2Counters& l2 = l2_->counters(played);
-    length += static_cast<Tick>(times * static_cast<double>(states_[played].Length()));
     events.l2_bytes += times * static_cast<double>(l2.read_bytes + l2.write_bytes);
     events.dram_bytes += times * static_cast<double>(l2.dram_read_bytes + l2.dram_write_bytes);
   }
-  if (streams_.size() > 1) length = pass_end_ - pass_begin_;  // all were played, side by side
-  return SustainedClock(gpu.power, EnergyOf(gpu.power, events), ToSeconds(length), machine_.tdp_w,
-                        machine_.clock_hz, gpu.base_clock_hz);
+  return events;
+}
+
+/// The clock at which the pass that has just ended stays within the chip's power.
+double GpuChip::ClockUnderPowerLimit() const {
+  if (!PowerMatters()) return clock_hz_;
+  const GpuSpec& gpu = machine_.gpu;
+  double seconds = ToSeconds(pass_end_ - pass_begin_);
+  if (warming_ && streams_.size() == 1) {  // not all were played
+    seconds = 0;
+    for (const std::uint32_t played : stands_for_) {
+      seconds += states_[played].times * ToSeconds(states_[played].Length());
+    }
+  }
+  return SustainedClock(gpu.power, EnergyOf(gpu.power, CountEnergyEvents()),
+                        seconds * clock_hz_ / machine_.clock_hz, machine_.tdp_w, machine_.clock_hz,
+                        gpu.base_clock_hz);
 }
 
 void GpuChip::EvictColdWeights() {

@@ -81,6 +81,7 @@ void GpuChip::AddLevels(Record* record) const {
   cache.peak_bytes_per_s = l2_->bytes_per_s();
   cache.busy = l2.busy;
   record->levels.push_back(cache);
+  AddLevelsOfSms(record);
   const HostLink::Traffic link = host_link_->traffic();
   LevelRecord host;
   host.name = "host_link";
@@ -91,6 +92,37 @@ void GpuChip::AddLevels(Record* record) const {
   host.channels = 2;  // one each way
   host.duplex = true;
   if (host.read_bytes + host.write_bytes > 0) record->levels.push_back(host);
+}
+
+/// What all SMs move between registers and L1 or shared memory, which are the same banks from
+/// Volta on.
+void GpuChip::AddLevelsOfSms(Record* record) const {
+  SmTraffic sum;
+  for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
+    const std::uint32_t index = gpu_.launches[i].kernel;
+    const auto zoomed = zoomed_counters_.find(i);
+    sum.Add(zoomed == zoomed_counters_.end() ? TrafficOf(gpu_.kernels[index], costs_[index])
+                                             : SmTraffic::Of(zoomed->second),
+            1);
+  }
+  const SharedMemorySmSpec& banks = machine_.gpu.sm.shared_memory;
+  const auto sms = static_cast<double>(machine_.gpu.sms);
+  const auto width = static_cast<double>(banks.banks * banks.bank_width_bytes);
+  const auto add = [&](const char* name, double read_bytes, double write_bytes, bool duplex) {
+    LevelRecord level;
+    level.name = name;
+    level.channels = static_cast<std::uint64_t>(machine_.gpu.sms);
+    level.read_bytes = static_cast<std::int64_t>(std::max(0.0, read_bytes));
+    level.write_bytes = static_cast<std::int64_t>(std::max(0.0, write_bytes));
+    level.peak_bytes_per_s = sms * width * machine_.clock_hz;
+    level.duplex = duplex;
+    level.busy =
+        Clock(machine_.clock_hz).Cycles(static_cast<double>(level.LimitingBytes()) / width);
+    record->levels.push_back(level);
+  };
+  add("l1", sum.l1_read_bytes, sum.l1_write_bytes, false);
+  // Copies by engines are written past the pipe that loads take.
+  add("shared_memory", sum.shared_read_bytes, sum.shared_write_bytes, true);
 }
 
 void GpuChip::AddOperators(Record* record) const {
@@ -158,7 +190,9 @@ void GpuChip::AddKernels(Record* record) const {
         zoomed == zoomed_counters_.end() ? costs_[index].counters : zoomed->second;
     if (counters.macs > 0) {
       r.register_bytes_per_mac = counters.register_bytes / counters.macs;
-      r.shared_bytes_per_mac = static_cast<double>(counters.shared_bytes) / counters.macs;
+      r.shared_bytes_per_mac =
+          static_cast<double>(counters.shared_read_bytes + counters.shared_write_bytes) /
+          counters.macs;
     }
     r.active_lanes = counters.instructions == 0 ? 0
                                                 : static_cast<double>(counters.lanes) /

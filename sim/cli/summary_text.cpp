@@ -165,6 +165,9 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m, const 
                             ? std::string("locked")
                             : fmt::format("the power limit of {:.0f} W", result.machine.tdp_w));
   }
+  if (const double watts = result.record.average_power_w; watts > 0) {
+    text += fmt::format("  power        {:.0f} W of {:.0f} W\n", watts, result.machine.tdp_w);
+  }
   text += MemoryLine(result, m);
   int rank = 0;
   for (const std::size_t i : OperatorsByTime(result.record)) {

@@ -168,6 +168,7 @@ struct ZoomRecord {
 struct Record {
   Tick total = 0;
   double clock_hz = 0;
+  double average_power_w = 0;  ///< 0 = of this kind of chip not modelled
   std::vector<UnitRecord> units;
   std::vector<LevelRecord> levels;
   std::vector<OperatorRecord> operators;

@@ -170,6 +170,7 @@ nlohmann::ordered_json SummaryJson(const SimulationResult& result, const Metrics
   json["ridge_macs_per_byte"] = m.ridge_macs_per_byte;
   json["roofline_us"] = m.roofline_us;
   json["tdp_w"] = result.machine.tdp_w;
+  json["power_w"] = result.record.average_power_w;
   const double ran = result.record.clock_hz;  // a chip whose clock never sags doesn't say
   json["clock_mhz"] = (ran > 0 ? ran : result.machine.clock_hz) / 1e6;
   json["events"] = result.record.events;

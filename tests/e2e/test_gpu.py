@@ -113,6 +113,18 @@ def test_causes_of_every_sm_sum_to_the_whole(run):
     assert "SMs computing" in text and "kernels.csv" in text
 
 
+def test_a_run_stays_within_the_power_limit(tmp_path):
+    """Convolutions that draw more than the 300 W of the PCIe card at its full clock."""
+    options = ("--workload", "resnet50", "--batch", "32", "--no-advice", "--trace", "none", "--out")
+    done = siliscope("run", "--system", "a100-pcie-80gb", *options, str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "r" / "summary.json", encoding="utf-8") as file:
+        summary = json.load(file)
+    assert summary["clock_mhz"] < 1400
+    assert summary["power_w"] == pytest.approx(300, rel=0.02)
+    assert "  power        " in done.stdout
+
+
 def test_same_bytes_again(run, tmp_path):
     out, _ = run
     done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "resnet50", "--batch", "32",

@@ -29,6 +29,24 @@ def test_whole_chip_at_cycle_zoom_takes_the_time_of_tiles(tmp_path, workload, to
     assert tiles == pytest.approx(cycles, rel=tolerance)
 
 
+def bytes_by_level(workload, out, *options):
+    kernel_us("a100-sxm-80gb", workload, out, "--dtype", "bf16", *options)
+    return {row["level"]: (int(row["read_bytes"]), int(row["write_bytes"]))
+            for row in rows_of(out / "memory.csv") if row["level"] != "dram"}
+
+
+@pytest.mark.parametrize("workload,l1_bytes", [
+    # What a kernel loads through L1: 16-bit values, of a softmax's row three times.
+    ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", (2 * 4096 * 4096, 2 * 4096 * 4096)),
+    ("softmax:rows=1024;cols=2560", (3 * 2 * 1024 * 2560, 2 * 1024 * 2560)),
+    ("gemm:m=2048;n=2048;k=1024", (0, 2 * 2048 * 2048)),  # loads go past it into shared memory
+])
+def test_bytes_of_every_level_are_those_of_the_instructions(tmp_path, workload, l1_bytes):
+    tiles = bytes_by_level(workload, tmp_path / "t")
+    assert tiles["l1"] == l1_bytes
+    assert tiles == bytes_by_level(workload, tmp_path / "c", "--zoom", "sms")
+
+
 def test_trace_shows_warps_and_pipes_at_cycle_zoom(tmp_path):
     """Of the first SM, instruction by instruction: no warp issues twice at a time, no pipe takes an
     instruction before its interval is over, and a Tensor Core of A100 takes one every 8 cycles."""

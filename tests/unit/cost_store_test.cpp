@@ -12,7 +12,8 @@ TEST(CostStore, CostsReadBackExactly) {
   CtaCost cost;
   cost.start_cycles = 342;
   cost.instructions = 123456789012;
-  cost.passes = {{1.0 / 3, 7, 2e-17, 1e300, 0, 5}, {0.1, 0.15, 0.2, 0.3, 0.4, 0.5}};
+  cost.passes = {{1.0 / 3, 7, 2e-17, 1e300, 0, 5, {1, 2, 3, 4}},
+                 {0.1, 0.15, 0.2, 0.3, 0.4, 0.5, {}}};
   cost.counters.slots[3] = ~std::uint64_t{0};
   cost.counters.macs = 1e12 / 7;
   const std::string text = WriteCtaCost(cost);
@@ -21,6 +22,7 @@ TEST(CostStore, CostsReadBackExactly) {
   EXPECT_EQ(WriteCtaCost(*back), text);
   EXPECT_EQ(back->passes[0].alone_cycles, cost.passes[0].alone_cycles);
   EXPECT_EQ(back->passes[1].drain_interval_cycles, 0.5);
+  EXPECT_EQ(back->passes[0].traffic.shared_write_bytes, 4);
   EXPECT_EQ(back->counters.slots[3], ~std::uint64_t{0});
   EXPECT_EQ(back->counters.macs, cost.counters.macs);
 }

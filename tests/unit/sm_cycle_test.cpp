@@ -47,7 +47,7 @@ TEST(SmCycle, BankConflictsTakeTheMemoryPipe) {
     EXPECT_NEAR(PartCycles(gpu, 4, load, access), 4 * words, 0.05 * words) << words;
     const Outcome o = RunLoop(gpu, 4, 8, 2, load, access);
     EXPECT_EQ(o.counters.bank_conflicts, static_cast<std::uint64_t>(4 * 8 * 2 * (words - 1)));
-    EXPECT_EQ(o.counters.shared_bytes, std::uint64_t{4 * 8 * 2 * 128});
+    EXPECT_EQ(o.counters.shared_read_bytes, std::uint64_t{4 * 8 * 2 * 128});
   }
   // A chain of loads runs at the latency: 23 cycles on A100, 29 on H100.
   const Part chain = [](Builder& b, int) { b.Memory(Op::kLoadShared, 0, 4).sources[0] = 4; };

@@ -22,12 +22,19 @@ std::int64_t WarpsOf(const GemmTile& t) {
 }
 
 std::string NameOf(const GemmProblem& p, const GemmTile& t) {
-  const char* kind = t.kind == GemmTile::Kind::kSimt    ? "sgemm"
-                     : t.kind == GemmTile::Kind::kGroup ? "gmma_gemm"
-                                                        : "mma_gemm";
-  std::string name = fmt::format("{}_{}{}_{}x{}x{}_stages{}_{}{}", p.dtype,
-                                 p.b_sparse ? "sparse_" : "", kind, t.bm, t.bn, t.bk, t.stages,
-                                 p.a_k_contiguous ? "t" : "n", p.b_k_contiguous ? "n" : "t");
+  const bool conv = p.a_step_k > 0;
+  const char* instruction = t.kind == GemmTile::Kind::kSimt    ? (conv ? "simt_" : "s")
+                            : t.kind == GemmTile::Kind::kGroup ? "gmma_"
+                                                               : "mma_";
+  std::string name =
+      fmt::format("{}_{}{}{}_{}x{}x{}_stages{}_", p.dtype, p.b_sparse ? "sparse_" : "", instruction,
+                  conv ? "conv" : "gemm", t.bm, t.bn, t.bk, t.stages);
+  if (conv) {
+    name += "nhwc";
+  } else {
+    name += p.a_k_contiguous ? "t" : "n";
+    name += p.b_k_contiguous ? "n" : "t";
+  }
   if (t.cluster_rows * t.cluster_columns > 1) {
     name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
   }

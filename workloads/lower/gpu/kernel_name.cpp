@@ -37,7 +37,7 @@ std::optional<GemmTile> Offered(std::int64_t bm, std::int64_t bn,
 
 std::optional<GemmTile> TileOfName(const std::string& name, const GemmProblem& problem,
                                    const std::vector<GemmTile>& offered) {
-  static const std::regex kTile("(?:sgemm_|tilesize|gemm_)([0-9]+)x([0-9]+)");
+  static const std::regex kTile("(?:sgemm_|tilesize|gemm_|conv_)([0-9]+)x([0-9]+)");
   static const std::regex kGrid("grid ([0-9]+)x([0-9]+)x([0-9]+)");
   std::smatch tile, grid;
   std::int64_t x = 0, y = 0, z = 1;
