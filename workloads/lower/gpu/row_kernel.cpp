@@ -23,49 +23,15 @@ OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t by
   return s;
 }
 
-/// A quotient of the value in `reg`, as CUDA compiles it from Volta on: a reciprocal that is
-/// refined, a check of the operands, and a way around to a slow path that nobody takes. What comes
-/// after waits for the check, so divisions follow each other.
-void WriteDivision(WarpProgramBuilder& b, int reg) {
-  b.Add(WarpOpcode::kSfu, 45, 44);
-  b.Add(WarpOpcode::kFp32, 46, 45, 44);
-  b.Add(WarpOpcode::kFp32, 46, 46, 45);
-  b.Overhead(1, 4);  // where the ways join again
-  b.Add(WarpOpcode::kSfu, 47, reg, 44);
-  b.Add(WarpOpcode::kFp32, 40, reg, 46);
-  b.Add(WarpOpcode::kFp32, 41, 40, reg);
-  b.Add(WarpOpcode::kFp32, reg, 41, 46, 40);
-  b.Add(WarpOpcode::kInteger, 42, 47);  // the branch
-  b.Overhead(1, 4);
-}
-
-/// The same for each element after the other, where each ends with a branch.
-void WriteElementsInTurn(WarpProgramBuilder& b, const ElementWork& work, int elements, int from,
-                         int registers) {
-  for (int e = 0; e < elements; ++e) {
-    const int value = 32 + e % 4;
-    for (int i = 0; i < work.fp32; ++i) {
-      b.Add(WarpOpcode::kFp32, value, i == 0 ? from + e % registers : value);
-    }
-    for (int i = 0; i < work.integer; ++i) b.Add(WarpOpcode::kInteger, 36 + i % 4, 36 + i % 4);
-    for (int i = 0; i < work.special; ++i) b.Add(WarpOpcode::kSfu, value, value);
-    for (int i = 0; i < work.divisions; ++i) WriteDivision(b, value);
-  }
-}
-
 /// Arithmetic of `elements` values that lie in `registers` from `from` on, in chains of their own.
 void WriteElements(WarpProgramBuilder& b, const ElementWork& work, int elements, int from,
                    int registers) {
-  if (work.divisions > 0) {
-    WriteElementsInTurn(b, work, elements, from, registers);
-    return;
-  }
   const int chains = std::min(elements, 4);
   for (int i = 0; i < work.fp32 * elements; ++i) {
     b.Add(WarpOpcode::kFp32, 32 + i % chains, from + i % registers, 32 + i % chains);
   }
   for (int i = 0; i < work.integer * elements; ++i) {
-    b.Add(WarpOpcode::kInteger, 36 + i % 4, 36 + i % 4);
+    b.Add(WarpOpcode::kInteger, 36 + i % 4, from + i % registers, 36 + i % 4);
   }
   for (int i = 0; i < work.special * elements; ++i) {
     b.Add(WarpOpcode::kSfu, 32 + i % chains, 32 + i % chains);
@@ -157,9 +123,7 @@ void WriteFirstWarpReduction(WarpProgramBuilder& b, std::int64_t warps, bool fir
 /// Floating-point work of an element in all passes, a special function as four.
 double Fp32OfElement(const RowWork& w) {
   int sum = 0;
-  for (const ElementWork& pass : w.passes) {
-    sum += pass.fp32 + 4 * pass.special + 9 * pass.divisions;
-  }
+  for (const ElementWork& pass : w.passes) sum += pass.fp32 + 4 * pass.special;
   return sum;
 }
 
@@ -308,7 +272,6 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   b.Phase(0);
   const std::int32_t loop = b.Here();
   for (int i = 0; i < elements; ++i) {
-    b.Overhead(w.checks_per_element, 4);
     b.Memory(WarpOpcode::kLoadGlobal, loads[static_cast<std::size_t>(i)], 48 + i % 200);
   }
   for (std::size_t p = 0; p < w.passes.size(); ++p) {
@@ -316,7 +279,6 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
     if (p + 1 < w.passes.size()) WriteReduction(b, false, shared);
   }
   for (int i = 0; i < elements; ++i) {
-    b.Overhead(2 * w.checks_per_element, 4);  // and a way out
     b.Memory(WarpOpcode::kStoreGlobal, stores[static_cast<std::size_t>(i)], 48 + i % 200);
   }
   b.LoopPass(loop, 0);
@@ -329,8 +291,8 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
 
 RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes) {
   // As CUDA compiles single precision's exp and division; values of two bytes are converted.
-  constexpr ElementWork kExponential{6, 1, 1}, kDivision{0, 0, 0, 1}, kOne{1};
-  const ElementWork from_half{bytes < 4 ? 1 : 0}, to_half{0, bytes < 4 ? 1 : 0};
+  constexpr ElementWork kExponential{6, 1, 1}, kDivision{6, 2, 1}, kOne{1};
+  const ElementWork convert{bytes < 4 ? 1 : 0};
   const ElementWork exponential = kOne + kExponential;  // of what is left of the maximum
   RowWork work;
   work.name = "softmax";
@@ -339,13 +301,11 @@ RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes) {
   work.bytes = bytes;
   work.scalar_tail = true;
   work.first_warp_reduces = true;
-  const bool in_registers = columns <= kWarpColumns;   // exponentials are kept
-  const ElementWork maximum{0, in_registers ? 2 : 1};  // a comparison and a choice, or both in one
-  work.checks_per_element = in_registers ? 1 : 0;
-  work.passes = {from_half + maximum, exponential + kOne, kDivision + to_half};
+  const bool in_registers = columns <= kWarpColumns;  // exponentials are kept
+  work.passes = {convert + kOne, exponential + kOne, kDivision + convert};
   if (!in_registers) {
-    work.passes[1] = work.passes[1] + from_half;
-    work.passes[2] = work.passes[2] + from_half + exponential;
+    work.passes[1] = work.passes[1] + convert;
+    work.passes[2] = work.passes[2] + convert + exponential;
   }
   return work;
 }

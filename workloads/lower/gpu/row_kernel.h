@@ -16,9 +16,8 @@ namespace siliscope {
 /// Instructions of an element in one pass.
 struct ElementWork {
   int fp32 = 0, integer = 0, special = 0;
-  int divisions = 0;  ///< rounded as IEEE 754 says
   ElementWork operator+(const ElementWork& o) const {
-    return {fp32 + o.fp32, integer + o.integer, special + o.special, divisions + o.divisions};
+    return {fp32 + o.fp32, integer + o.integer, special + o.special};
   }
 };
 
@@ -33,7 +32,6 @@ struct RowWork {
   bool welford = false;
   bool past_l1 = false;             ///< loads are cached in L2 only
   bool first_warp_reduces = false;  ///< over all warps' values; else each warp its own, then all
-  int checks_per_element = 0;       ///< a warp's row: whether an element is in it, at each access
   bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
 };
 
