@@ -94,17 +94,10 @@ bool ExposesLatency(const KernelPass& pass) {
   return pass.Loads() && pass.ring <= 1 && !pass.through_registers;
 }
 
-/// What the passes take beside their loads where these come from the L2.
-struct FarCosts {
-  /// A step: every warp waits for its own, and those of a CTA don't hold each other up as they do
-  /// on short ways.
-  std::vector<double> chains;
-  std::vector<double> once;  ///< what lasts no longer than the first loads is hidden by them
-};
-
-FarCosts MeasureFar(const GpuSpec& gpu, const GpuKernel& kernel, CtaCost* cost) {
-  FarCosts costs{std::vector<double>(kernel.passes.size(), 0),
-                 std::vector<double>(kernel.passes.size(), 0)};
+/// What a step of each pass takes beside its loads where these come from the L2: every warp waits
+/// for its own, and those of a CTA don't hold each other up as they do on short ways.
+std::vector<double> ChainCycles(const GpuSpec& gpu, const GpuKernel& kernel, CtaCost* cost) {
+  std::vector<double> cycles(kernel.passes.size(), 0);
   const std::int64_t latency = gpu.l2.near_latency_cycles;
   GpuSpec far = gpu;
   far.sm.l1.latency_cycles = latency;  // also where a step's lines are those of the step before
@@ -113,12 +106,10 @@ FarCosts MeasureFar(const GpuSpec& gpu, const GpuKernel& kernel, CtaCost* cost) 
     if (!ExposesLatency(kernel.passes[p])) continue;
     const Run longer = RunCtas(far, kernel, 1, latency, p);
     const double step = (longer.cycles - few.cycles) / kMoreSteps;
-    costs.chains[p] = std::max(0.0, step - static_cast<double>(latency));
-    costs.once[p] =
-        std::max(0.0, few.passes[p] - static_cast<double>(FewSteps(kernel.passes[p])) * step);
+    cycles[p] = std::max(0.0, step - static_cast<double>(latency));
     cost->instructions += longer.counters.instructions;
   }
-  return costs;
+  return cycles;
 }
 
 }  // namespace
@@ -129,7 +120,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
   cost.instructions = one.counters.instructions;
   const StepCosts steps_alone = MeasureSteps(gpu, kernel, 1, one, &cost);
   const std::vector<double>& alone = steps_alone.cycles;
-  const FarCosts far = MeasureFar(gpu, kernel, &cost);
+  const std::vector<double> chains = ChainCycles(gpu, kernel, &cost);
   std::vector<double> together = alone;
   double drain_interval = 0, drains = 0, scale = 1;
   bool whole = true;  ///< the kernel's own steps were run
@@ -164,12 +155,12 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const bool exposes = ExposesLatency(pass);
     const double exposed = exposes ? std::min(latency, 0.8 * alone[p]) : 0;
     c.alone_cycles = std::max(alone[p] - exposed, c.interval_cycles);
-    c.chain_cycles = exposes ? std::min(far.chains[p], c.alone_cycles) : c.alone_cycles;
+    c.chain_cycles = exposes ? std::min(chains[p], c.alone_cycles) : c.alone_cycles;
     const double once = loads ? latency - (alone[p] - c.alone_cycles) : 0;
     const double steps = static_cast<double>(FewSteps(pass));
     double beside = one.passes[p] - steps * alone[p] - once;
-    if (exposes && !(pass.through_l1 && pass.rereads)) beside = std::min(beside, far.once[p]);
-    if (beside < 0 && p > 0) {  // its first warps were at it while the last were in the pass before
+    if (beside < 0 && p > 0 && !kernel.passes[p - 1].joins) {
+      // Its first warps were at it while the last were in the pass before.
       PassCost& before = cost.passes.back();
       before.fill_cycles = std::max(0.0, before.fill_cycles + beside);
     }
