@@ -38,8 +38,7 @@ class NetworkCompiler : public Compiler {
     }
     const Graph graph = Load(part);
     const bool whole = most > 0 && request.batch > most && invocations == 1;
-    Program program = Lower(graph, machine, cost, request.dtype, invocations, request.trials,
-                            request.kernel, request.host_copies);
+    Program program = Lower(graph, machine, cost, request, invocations);
     program.workload = request.workload;
     program.gpu.mode = LaunchModeOf(request.launch);
     program.network_hash = ContentHash(PrintGraph(graph));
@@ -59,7 +58,11 @@ class NetworkCompiler : public Compiler {
                           const TileCost& cost) const override {
     Graph graph = SingleOperatorGraph(request);
     VerifyGraph(graph);
-    Program program = Lower(graph, machine, cost, request.dtype, 1, request.trials, request.kernel);
+    WorkloadRequest alone;
+    alone.dtype = request.dtype;
+    alone.trials = request.trials;
+    alone.kernel = request.kernel;
+    Program program = Lower(graph, machine, cost, alone, 1);
     // In a captured graph of a whole network, weights have left the caches since their last use.
     program.gpu.cold_weights = request.launch == "graph";
     program.gpu.mode = LaunchModeOf(request.launch);
@@ -106,19 +109,19 @@ class NetworkCompiler : public Compiler {
   }
 
   static Program Lower(const Graph& graph, const MachineSpec& machine, const TileCost& cost,
-                       const std::string& dtype, std::int64_t invocations,
-                       const ProgramTrials& trials, const std::string& kernel = "",
-                       bool host_copies = false) {
+                       const WorkloadRequest& request, std::int64_t invocations) {
     if (graph.operators.empty()) throw UserError("the network has no operators");
     const std::string type =
-        dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : dtype;
+        request.dtype.empty() ? std::string(DataTypeName(machine.default_dtype)) : request.dtype;
     if (machine.kind == "gpu") {
-      return GpuLowering(graph, machine, type, kernel, trials).Run(invocations, host_copies);
+      return GpuLowering(graph, machine, type, request.kernel, request.trials)
+          .Run(invocations, request.host_copies, request.streams);
     }
-    if (host_copies) {
+    if (request.host_copies) {
       throw UserError("--host-copies: " + machine.name +
                       " has no copy engines; its host link always carries inputs and outputs");
     }
+    if (request.streams > 1) throw UserError("--streams: " + machine.name + " is no GPU");
     return NpuLowering(graph, machine, cost, type).Run(invocations);
   }
 

@@ -97,6 +97,10 @@ void AddRunCommand(CLI::App& app) {
   run->add_option(
       "--kernel", o->workload.request.kernel,
       "kernel that matrix products take on a GPU, by a name with its tile: gemm_128x64");
+  run->add_option("--streams", o->workload.request.streams,
+                  "streams of a GPU, on which operators run side by side that don't wait for each "
+                  "other")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{128}));
   run->add_flag("--host-copies", o->workload.request.host_copies,
                 "inputs come from the host's memory and outputs go there, by a GPU's copy engines");
   run->add_option("--launch", o->workload.request.launch,

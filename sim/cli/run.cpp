@@ -61,6 +61,9 @@ void RunNetwork(const RunOptions& o) {
   request.ideal = o.ideal;
   if (!o.lock_clock.empty()) request.overrides.emplace_back("lock_clock", o.lock_clock);
   request.host = o.host;
+  if (!o.host.empty() && o.workload.request.streams > 1) {
+    throw UserError("--streams: a framework's host launches one kernel after another (--host)");
+  }
   request.autotune = o.autotune;
   request.work = ResolveWorkload(o.workload);
   request.options.spans = o.trace != "none";

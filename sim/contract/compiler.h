@@ -28,6 +28,7 @@ struct WorkloadRequest {
   std::map<std::string, std::int64_t> dimensions;  ///< symbolic dimensions
   std::string launch;        ///< of GPU kernels: graph, kernel or stream; "" = graph
   std::string kernel;        ///< that products take, as a profiler names it; "" = our own choice
+  std::int64_t streams = 1;  ///< of a GPU, that operators which don't wait for each other go to
   bool host_copies = false;  ///< inputs come from the host's memory, outputs go there (GPUs)
   ProgramTrials trials{};    ///< none: kernels are chosen by estimate alone
 };

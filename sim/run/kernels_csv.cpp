@@ -29,6 +29,7 @@ std::string KernelsCsv(const SimulationResult& result) {
   const GpuProgram& gpu = result.program.gpu;
   std::vector<std::string> columns = {"launch",
                                       "operator",
+                                      "stream",
                                       "name",
                                       "kernel",
                                       "tile",
@@ -70,6 +71,7 @@ std::string KernelsCsv(const SimulationResult& result) {
     const auto count = [](std::int64_t n) { return std::to_string(n); };
     std::vector<std::string> row = {std::to_string(r.launch),
                                     std::to_string(launch.op),
+                                    std::to_string(launch.stream),
                                     result.program.operators[launch.op].name,
                                     k.name,
                                     k.tile,

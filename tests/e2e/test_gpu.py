@@ -208,6 +208,31 @@ def test_inputs_and_outputs_go_over_the_host_link(tmp_path):
     assert refused.returncode == 2 and "has no copy engines" in refused.stderr
 
 
+def test_operators_that_do_not_wait_for_each_other_run_side_by_side(tmp_path):
+    """Products for queries, keys and values fill a third of an A100 each."""
+    def kernels(out, *options):
+        done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "bert_base_layer",
+                         "--no-advice", "--trace", "none", "--out", str(tmp_path / out), *options)
+        assert done.returncode == 0, done.stderr
+        rows = rows_of(tmp_path / out / "kernels.csv")
+        return rows, max(float(k["end_us"]) for k in rows)
+
+    alone, alone_us = kernels("one")
+    beside, _ = kernels("three", "--streams", "3", "--host-copies")
+    assert {k["stream"] for k in alone} == {"0"}
+    assert {k["stream"] for k in beside} == {"0", "1", "2", "3", "4"}  # two of them for copies
+    times = {k["name"]: (float(k["begin_us"]), float(k["end_us"])) for k in beside}
+    projections = [times[name] for name in ("q_proj", "k_proj", "v_proj")]
+    assert max(begin for begin, _ in projections) < min(end for _, end in projections)
+    assert times["attention"][0] > max(end for _, end in projections)
+    assert kernels("again", "--streams", "3")[1] < 0.9 * alone_us
+    for system, options, says in [("tpu-v4", (), "no GPU"),
+                                  ("a100-sxm-80gb", ("--host", "pytorch-2"), "one kernel after")]:
+        refused = siliscope("run", "--system", system, "--workload", "resnet18", "--streams", "2",
+                            "--out", str(tmp_path / "x"), *options)
+        assert refused.returncode == 2 and says in refused.stderr
+
+
 def test_a_kernel_can_be_asked_for(tmp_path):
     def run(kernel):
         done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=2048;n=2048;k=1024",

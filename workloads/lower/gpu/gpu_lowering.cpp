@@ -156,7 +156,7 @@ void GpuLowering::Launch(std::uint32_t op, GpuKernel kernel) {
   program_.gpu.launches.push_back(launch);
 }
 
-Program GpuLowering::Run(std::int64_t invocations, bool host_copies) {
+Program GpuLowering::Run(std::int64_t invocations, bool host_copies, std::int64_t streams) {
   const auto bytes = [this](TensorId t) { return TensorBytes(t); };
   program_.operators = OperatorInfosOf(graph_, bytes);
   std::vector<std::string> missing;
@@ -174,6 +174,7 @@ Program GpuLowering::Run(std::int64_t invocations, bool host_copies) {
   for (std::uint32_t i = 0; i < graph_.operators.size(); ++i) {
     GpuLowerRegistry::Instance().Get("operator for a GPU", graph_.operators[i].kind)(*this, i);
   }
+  if (streams > 1) AssignStreams(streams);
   if (host_copies) CopyInputsAndOutputs();
   program_.compulsory_bytes = CompulsoryBytesOf(graph_, bytes, invocations);
   const std::int64_t capacity = machine_.memory.capacity_bytes;

@@ -23,8 +23,9 @@ class GpuLowering {
   /// With `trials`, the best few by estimate are run, and the fastest of them is taken.
   GpuLowering(const Graph& graph, const MachineSpec& machine, const std::string& dtype,
               const std::string& kernel, ProgramTrials trials);
-  /// With `host_copies`, inputs come from the host's memory and outputs go there.
-  Program Run(std::int64_t invocations, bool host_copies);
+  /// With `host_copies`, inputs come from the host's memory and outputs go there. Operators that
+  /// don't wait for each other go to as many as `streams`.
+  Program Run(std::int64_t invocations, bool host_copies, std::int64_t streams);
 
   const Graph& graph() const { return graph_; }
   const MachineSpec& machine() const { return machine_; }
@@ -56,6 +57,7 @@ class GpuLowering {
 
  private:
   void ChooseLayouts();
+  void AssignStreams(std::int64_t streams);
   void CopyInputsAndOutputs();
 
   const Graph& graph_;

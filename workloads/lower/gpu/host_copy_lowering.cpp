@@ -3,6 +3,8 @@
 // the inputs and outputs of a network where they are asked for.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "workloads/lower/gpu/gpu_lowering.h"
 
 namespace siliscope {
@@ -51,20 +53,23 @@ void GpuLowering::CopyInputsAndOutputs() {
     Describe(launch.op, gpu.kernels.back());
     return launch;
   };
+  std::uint32_t streams = 1;  // of the kernels
+  for (const GpuLaunch& launch : gpu.launches) streams = std::max(streams, launch.stream + 1);
   std::vector<GpuLaunch> copies;
-  for (const TensorId id : graph_.inputs) copies.push_back(add(id, HostCopy::kToChip, 1));
+  for (const TensorId id : graph_.inputs) copies.push_back(add(id, HostCopy::kToChip, streams));
   const auto first = static_cast<std::uint32_t>(copies.size());
+  std::vector<bool> begun(streams, false);
   for (GpuLaunch& launch : gpu.launches) {
     for (std::uint32_t& before : launch.after) before += first;
-  }
-  for (std::uint32_t i = 0; i < first && !gpu.launches.empty(); ++i) {
-    gpu.launches.front().after.push_back(i);
+    for (std::uint32_t i = 0; i < first && !begun[launch.stream]; ++i) launch.after.push_back(i);
+    begun[launch.stream] = true;
   }
   gpu.launches.insert(gpu.launches.begin(), copies.begin(), copies.end());
-  const auto last = static_cast<std::uint32_t>(gpu.launches.size() - 1);
+  std::vector<std::uint32_t> last(streams);  // kernel of each stream
+  for (std::uint32_t i = first; i < gpu.launches.size(); ++i) last[gpu.launches[i].stream] = i;
   for (const TensorId id : graph_.outputs) {
-    GpuLaunch launch = add(id, HostCopy::kFromChip, 2);
-    launch.after = {last};
+    GpuLaunch launch = add(id, HostCopy::kFromChip, streams + 1);
+    launch.after = last;
     gpu.launches.push_back(launch);
   }
 }
