@@ -80,6 +80,16 @@ def test_a_pool_reads_all_of_its_input(run):
         assert moved == pytest.approx(int(pool["input_bytes"]) + int(pool["output_bytes"]), rel=0.02)
 
 
+@pytest.mark.parametrize("window,share", [(3, 1), (1, 0.25)])
+def test_a_strided_convolution_reads_what_its_windows_cover(tmp_path, window, share):
+    """Windows of three by three at every second pixel cover the image, those of one a quarter."""
+    workload = ("conv2d:n=64;c=128;h=112;w=112;out_c=128;stride_h=2;stride_w=2;"
+                f"kh={window};kw={window};pad_h={window // 2};pad_w={window // 2}")
+    kernel_us("a100-sxm-80gb", workload, tmp_path / "r")
+    dram = next(row for row in rows_of(tmp_path / "r" / "memory.csv") if row["level"] == "dram")
+    assert int(dram["read_bytes"]) == pytest.approx(share * 64 * 128 * 112 * 112 * 2, rel=0.02)
+
+
 @pytest.mark.parametrize("chip", sorted(
     name.removesuffix(".yaml") for name in os.listdir(os.path.join(ROOT, "configs", "chips"))
     if name.split("-")[0] in ("p100", "v100", "t4", "a100", "h100", "h200")))

@@ -70,7 +70,16 @@ void LowerConv(GpuLowering& lowering, std::uint32_t index) {
   p.a_rows_denominator = pixels;
   const std::int64_t width = x.shape.size() > 3 ? x.shape[3] : 1;
   const std::int64_t kw = w.shape.size() > 3 ? w.shape[3] : 1;
-  for (std::int64_t t = 0; t < taps; ++t) p.a_steps.emplace_back(t / kw * width + t % kw, 0);
+  // With a stride the places of the window read in turn from as many parts of the image, each with
+  // as many pixels as the output has.
+  const bool plane = op.kind == "conv" && x.shape.size() == 4;
+  const Shape strides = plane ? op.Ints("strides", {1, 1}) : Shape{1, 1};
+  const std::int64_t down = strides[0], across = strides[1];
+  for (std::int64_t tap = 0; tap < taps; ++tap) {
+    const std::int64_t row = tap / kw, column = tap % kw;
+    p.a_steps.push_back(
+        {row / down * (width / across) + column / across, row % down * across + column % across});
+  }
   p.a_step_k = channels;
   AddEpilogue(lowering, op, &p);
   LaunchGemm(lowering, index, p);

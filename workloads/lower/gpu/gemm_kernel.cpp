@@ -81,10 +81,13 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   if (!p.a_steps.empty()) {  // a step of the kernel is part of a window
     const std::int64_t parts = std::max<std::int64_t>(1, CeilDivide(p.a_step_k, t.bk));
     const std::int64_t windows = CeilDivide(t.bk, std::max<std::int64_t>(1, p.a_step_k));
+    // Several places of the window in a step are in all parts of the image.
+    const std::int64_t part_rows = windows > 1 ? 0 : t.bm;
+    if (windows > 1) a.rows = a.row_i;
     for (std::size_t w = 0; w < p.a_steps.size(); w += static_cast<std::size_t>(windows)) {
       for (std::int64_t part = 0; part < parts; ++part) {
-        a.step_offsets.emplace_back(p.a_steps[w].first,
-                                    p.a_steps[w].second + part * BytesOf(p.a_bytes, t.bk));
+        a.step_offsets.emplace_back(p.a_steps[w].row + p.a_steps[w].part * part_rows,
+                                    part * BytesOf(p.a_bytes, t.bk));
       }
     }
   }

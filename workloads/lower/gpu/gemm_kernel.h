@@ -13,6 +13,12 @@
 namespace siliscope {
 
 /// C [m x n] = A [m x k] B [k x n], batched. Operands are tensors of the program.
+/// A place of a convolution's window.
+struct WindowStep {
+  std::int64_t row = 0;   ///< pixels from the origin
+  std::int64_t part = 0;  ///< of the pixels that a stride leaves between those of one place
+};
+
 struct GemmProblem {
   std::int64_t m = 0, n = 0, k = 0, batch = 1;
   std::uint32_t a = 0, b = 0, c = 0;
@@ -29,8 +35,8 @@ struct GemmProblem {
   std::vector<std::uint32_t> epilogue_operands;  ///< read tile by tile beside C (residuals)
   bool weights_cold = true;
   /// Implicit GEMM: rows of A are pixels, steps are windows and channels.
-  std::vector<std::pair<std::int64_t, std::int64_t>> a_steps;  ///< row and byte offset of a step
-  std::int64_t a_rows_numerator = 1, a_rows_denominator = 1;   ///< rows of A's tensor a row of C
+  std::vector<WindowStep> a_steps;
+  std::int64_t a_rows_numerator = 1, a_rows_denominator = 1;  ///< rows of A's tensor a row of C
   std::int64_t a_step_k = 0;  ///< contraction that one of those steps covers
 };
 
