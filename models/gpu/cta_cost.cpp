@@ -217,8 +217,11 @@ std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
       for (const std::int64_t field : fields) key += std::to_string(field) + ",";
     }
   }
-  for (const KernelPass& pass : kernel.passes)
+  for (const KernelPass& pass : kernel.passes) {
     key += "/" + std::to_string(pass.ring) + ":" + std::to_string(FewSteps(pass));
+    for (const bool is : {pass.joins, pass.Loads(), pass.through_registers}) key += is ? "y" : "n";
+  }
+  key += "|" + std::to_string(gpu.l2.near_latency_cycles);
   return key;
 }
 

@@ -130,7 +130,7 @@ Tick L2Cache::MoveLines(std::size_t t, std::uint32_t granule, std::uint64_t line
     request.address = tensor.address + (row0 + row) * pitch + (line0 + in_line) * line_bytes_;
     request.bytes = run * line_bytes_;
     request.write = write;
-    memory->Request(request, *this, static_cast<std::uint64_t>(run));
+    memory->Request(request, *this, static_cast<std::uint64_t>(run));  // told by its lines
   }
   return response_end_;
 }

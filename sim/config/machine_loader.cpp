@@ -173,6 +173,10 @@ void CheckGpu(const MachineSpec& spec, const Fail& fail) {
   if (gpu.sm.l1.unified && gpu.sm.shared_memory.size_bytes > gpu.sm.l1.size_bytes) {
     fail("sm.shared_memory.size: is above sm.l1.size, which holds both");
   }
+  if (gpu.lock_clock_hz > spec.clock_hz) {
+    fail(fmt::format("lock_clock: {:.0f} MHz is above the chip's clock, {:.0f} MHz",
+                     gpu.lock_clock_hz / 1e6, spec.clock_hz / 1e6));
+  }
 }
 
 void CheckNpu(const MachineSpec& spec, const Fail& fail) {

@@ -169,6 +169,9 @@ def test_a_chip_that_contradicts_itself_is_refused(tmp_path):
                      "--set", "sm.shared_memory.size=300 KiB", "--out", str(tmp_path / "x"))
     assert done.returncode == 2
     assert "sm.shared_memory.size" in done.stderr and "Traceback" not in done.stderr
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "resnet18",
+                     "--lock-clock", "2 GHz", "--out", str(tmp_path / "x"))
+    assert done.returncode == 2 and "above the chip's clock, 1410 MHz" in done.stderr
 
 
 @pytest.mark.parametrize("workload", ["gemm:m=8192;n=512;k=512", "gemm:m=16;n=4096;k=12288"])

@@ -27,6 +27,23 @@ TEST(CostStore, CostsReadBackExactly) {
   EXPECT_EQ(back->counters.macs, cost.counters.macs);
 }
 
+TEST(CostStore, KeysTellWhatCostsDependOn) {
+  const GpuSpec gpu;
+  GpuKernel kernel;
+  kernel.passes.resize(2);
+  const std::string key = CtaCostKey(gpu, kernel, 2);
+  GpuSpec far = gpu;
+  ++far.l2.near_latency_cycles;
+  EXPECT_NE(CtaCostKey(far, kernel, 2), key);
+  EXPECT_NE(CtaCostKey(gpu, kernel, 3), key);
+  GpuKernel other = kernel;
+  other.passes[0].joins = false;
+  EXPECT_NE(CtaCostKey(gpu, other, 2), key);
+  other = kernel;
+  other.passes[1].loads = {0};
+  EXPECT_NE(CtaCostKey(gpu, other, 2), key);
+}
+
 TEST(CostStore, OtherTextsAreNoCosts) {
   const std::string text = WriteCtaCost(CtaCost{});
   EXPECT_TRUE(ReadCtaCost(text).has_value());

@@ -12,13 +12,13 @@
 
 namespace siliscope {
 
-/// C [m x n] = A [m x k] B [k x n], batched. Operands are tensors of the program.
 /// A place of a convolution's window.
 struct WindowStep {
   std::int64_t row = 0;   ///< pixels from the origin
   std::int64_t part = 0;  ///< of the pixels that a stride leaves between those of one place
 };
 
+/// C [m x n] = A [m x k] B [k x n], batched. Operands are tensors of the program.
 struct GemmProblem {
   std::int64_t m = 0, n = 0, k = 0, batch = 1;
   std::uint32_t a = 0, b = 0, c = 0;
