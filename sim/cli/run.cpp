@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "sim/cli/commands.h"
 #include "sim/cli/option_text.h"
@@ -69,8 +70,10 @@ void RunNetwork(const RunOptions& o) {
   request.options.spans = o.trace != "none";
   TraceOptionsOf(o);  // complains before anything runs
   OutputFolder out(o.out);
-  Advice advice;
-  if (!o.no_advice) advice = SimulateAdvice(request);
+  std::optional<Advisor> advisor;
+  if (!o.no_advice && std::holds_alternative<WorkloadRequest>(request.work)) {
+    advisor.emplace(request);
+  }
   request.options.zoom.units = SplitList(o.zoom);
   request.zoom_operators = SplitList(o.zoom_operators);
   const bool zoomed = !o.zoom.empty() || !o.zoom_operators.empty();
@@ -89,8 +92,8 @@ void RunNetwork(const RunOptions& o) {
   CheckRecord(result);
   const Metrics metrics = ComputeMetrics(result);
   nlohmann::ordered_json summary = SummaryJson(result, metrics);
-  for (Remedy& remedy : advice.remedies) {
-    remedy.factor = metrics.samples_per_s > 0 ? remedy.factor / metrics.samples_per_s : 0;
+  const Advice advice = advisor ? advisor->Advise(result.program.batch, metrics) : Advice{};
+  for (const Remedy& remedy : advice.remedies) {
     summary["would_help"].push_back(
         {{"change", remedy.text}, {"factor", remedy.factor}, {"options", remedy.options}});
   }

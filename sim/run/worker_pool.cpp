@@ -80,6 +80,17 @@ Worker StartWorker(const std::function<std::string(std::size_t)>& job, std::size
   return {index, pid, ends[0], ""};
 }
 
+std::string ReadAll(int descriptor) {
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t count = ::read(descriptor, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+}
+
 /// Reads what a worker has to say; true once it has ended.
 bool ReadSome(Worker* worker) {
   char buffer[65536];
@@ -127,6 +138,35 @@ std::vector<JobResult> RunJobs(std::size_t count,
     }
   }
   return results;
+}
+
+WaitingJob::WaitingJob(const std::function<std::string(const std::string&)>& job) {
+  int input[2];
+  if (::pipe(input) != 0) throw InternalError("no pipe for a worker process");
+  const Worker worker = StartWorker(
+      [&](std::size_t) {
+        ::close(input[1]);
+        const std::string text = ReadAll(input[0]);
+        return text.empty() ? text : job(text);
+      },
+      0);
+  ::close(input[0]);
+  to_job_ = input[1];
+  from_job_ = worker.pipe;
+  pid_ = worker.pid;
+}
+
+WaitingJob::~WaitingJob() {
+  if (to_job_ >= 0) Run("");
+}
+
+JobResult WaitingJob::Run(const std::string& input) {
+  WriteAll(to_job_, input);
+  ::close(to_job_);
+  to_job_ = -1;
+  Worker worker{0, pid_, from_job_, ReadAll(from_job_)};
+  ::close(from_job_);
+  return Collect(&worker);
 }
 
 void KillWorkers() {

@@ -21,6 +21,25 @@ std::vector<JobResult> RunJobs(std::size_t count,
                                const std::function<std::string(std::size_t)>& job,
                                const std::function<void(std::size_t)>& progress);
 
+/// A job in a process that is forked at once and waits for its input: it can simulate after the
+/// parent has, and doesn't see what the parent has built since.
+class WaitingJob {
+ public:
+  explicit WaitingJob(const std::function<std::string(const std::string& input)>& job);
+  /// The job ends unasked where `Run` was never called.
+  ~WaitingJob();
+  WaitingJob(const WaitingJob&) = delete;
+  WaitingJob& operator=(const WaitingJob&) = delete;
+
+  /// Gives the input and waits for the end; once only.
+  JobResult Run(const std::string& input);
+
+ private:
+  int to_job_ = -1;
+  int from_job_ = -1;
+  int pid_ = 0;
+};
+
 /// Ends the workers that are still running; for the handler of Ctrl-C.
 void KillWorkers();
 

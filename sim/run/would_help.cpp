@@ -7,26 +7,39 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "sim/run/metrics.h"
-#include "sim/run/worker_pool.h"
-
 namespace siliscope {
 namespace {
+
+/// Of the time, that a change could save at most; a larger batch takes long to simulate.
+constexpr double kLeastSavedPct = 5, kLeastSavedByBatchPct = 15;
 
 struct Variant {
   std::string text;
   std::vector<Override> overrides;
   std::int64_t batch_factor = 1;
+  std::vector<Cause> shortens{};  ///< none named: it may shorten any
 };
+
+/// What more SMs share among them.
+const std::vector<Cause> kWorkOfSms = {Cause::kCompute,      Cause::kOperand,
+                                       Cause::kDependency,   Cause::kFillDrain,
+                                       Cause::kQuantisation, Cause::kSynchronisation};
+const std::vector<Cause> kMemory = {Cause::kMemoryBandwidth, Cause::kMemoryLatency};
+const std::vector<Cause> kOnceABatch = {Cause::kLaunch, Cause::kQuantisation, Cause::kFillDrain};
 
 std::vector<Variant> GpuVariants(const MachineSpec& machine) {
   return {
-      {"memory x2", {{"memory.channels", std::to_string(machine.memory.channels * 2)}}},
+      {"memory x2", {{"memory.channels", std::to_string(machine.memory.channels * 2)}}, 1, kMemory},
       {"SMs x2",
        {{"sms", std::to_string(machine.gpu.sms * 2)},
-        {"gpcs", std::to_string(machine.gpu.gpcs * 2)}}},
-      {"launch x0.5", {{"launch.graph", fmt::format("{} us", machine.gpu.launch.graph_s * 0.5e6)}}},
-      {"batch x4", {}, 4}};
+        {"gpcs", std::to_string(machine.gpu.gpcs * 2)}},
+       1,
+       kWorkOfSms},
+      {"launch x0.5",
+       {{"launch.graph", fmt::format("{} us", machine.gpu.launch.graph_s * 0.5e6)}},
+       1,
+       {Cause::kLaunch}},
+      {"batch x4", {}, 4, kOnceABatch}};
 }
 
 std::vector<Variant> VariantsOf(const MachineSpec& machine) {
@@ -72,8 +85,8 @@ Baseline ReadBaseline(const std::string& numbers) {
   return baseline;
 }
 
-Remedy RemedyOf(const Variant& variant, double samples_per_s, std::int64_t batch) {
-  Remedy remedy{variant.text, samples_per_s, {}};
+Remedy RemedyOf(const Variant& variant, double factor, std::int64_t batch) {
+  Remedy remedy{variant.text, factor, {}};
   for (const auto& [key, value] : variant.overrides) {
     remedy.options.push_back(fmt::format("--set '{}={}'", key, value));
   }
@@ -84,39 +97,90 @@ Remedy RemedyOf(const Variant& variant, double samples_per_s, std::int64_t batch
   return remedy;
 }
 
+/// Where each weight is used for long enough, more samples don't save memory either.
+bool CanHelp(const Variant& variant, const Metrics& metrics) {
+  if (variant.shortens.empty()) return true;
+  double share = 0;
+  for (const Cause cause : variant.shortens) {
+    share += metrics.cause_pct[static_cast<std::size_t>(cause)];
+  }
+  if (variant.batch_factor == 1) return share / 2 >= kLeastSavedPct;  // twice of a resource
+  if (metrics.macs_per_weight_byte < metrics.ridge_macs_per_byte) {
+    for (const Cause cause : kMemory) share += metrics.cause_pct[static_cast<std::size_t>(cause)];
+  }
+  return share * (1 - 1.0 / static_cast<double>(variant.batch_factor)) >= kLeastSavedByBatchPct;
+}
+
+/// The request of a variant, or of the chip as it is where `variant` is none.
+SimulationRequest RequestOf(const SimulationRequest& request, const Variant* variant,
+                            std::int64_t batch) {
+  SimulationRequest changed = request;
+  changed.options = {};
+  if (variant == nullptr) {
+    changed.overrides.clear();
+    changed.ideal.clear();
+    return changed;
+  }
+  for (const Override& o : variant->overrides) changed.overrides.push_back(o);
+  if (variant->batch_factor > 1) {
+    std::get<WorkloadRequest>(changed.work).batch = batch * variant->batch_factor;
+  }
+  return changed;
+}
+
 }  // namespace
 
-Advice SimulateAdvice(const SimulationRequest& request) {
-  const MachineSpec machine = MachineOf(request);
-  const auto* workload = std::get_if<WorkloadRequest>(&request.work);
-  if (workload == nullptr) return {};
-  const std::int64_t batch = std::max<std::int64_t>(
-      1, workload->batch > 0 ? workload->batch : CompileRequest(request, machine).batch);
-  const std::vector<Variant> variants = VariantsOf(machine);
-  const bool changed = !request.overrides.empty() || !request.ideal.empty();
+Advisor::Advisor(const SimulationRequest& request)
+    : machine_(MachineOf(request)),
+      changed_(!request.overrides.empty() || !request.ideal.empty()),
+      job_([request, this](const std::string& input) { return SimulateVariants(request, input); }) {
+}
+
+/// In the process of its own: `input` is the batch and the variants' indices, the answer a line of
+/// numbers for each, empty where it can't run.
+std::string Advisor::SimulateVariants(const SimulationRequest& request,
+                                      const std::string& input) const {
+  std::istringstream in(input);
+  std::int64_t batch = 1;
+  in >> batch;
+  std::vector<std::size_t> chosen;
+  for (std::size_t index = 0; in >> index;) chosen.push_back(index);
+  const std::vector<Variant> variants = VariantsOf(machine_);
   const auto jobs = RunJobs(
-      variants.size() + (changed ? 1 : 0),
+      chosen.size(),
       [&](std::size_t i) {
-        SimulationRequest variant = request;
-        variant.options = {};
-        if (i == variants.size()) {
-          variant.overrides.clear();
-          variant.ideal.clear();
-          return Numbers(ComputeMetrics(Simulate(variant)));
-        }
-        for (const Override& o : variants[i].overrides) variant.overrides.push_back(o);
-        auto& work = std::get<WorkloadRequest>(variant.work);
-        if (variants[i].batch_factor > 1) work.batch = batch * variants[i].batch_factor;
-        return Numbers(ComputeMetrics(Simulate(variant)));
+        const Variant* variant = chosen[i] < variants.size() ? &variants[chosen[i]] : nullptr;
+        return Numbers(ComputeMetrics(Simulate(RequestOf(request, variant, batch))));
       },
       [](std::size_t) {});
-  Advice advice;
-  for (std::size_t i = 0; i < variants.size(); ++i) {
-    if (jobs[i].exit_code != 0) continue;  // does not fit, or can't be rewritten: no remedy
-    const double samples_per_s = std::strtod(jobs[i].output.c_str(), nullptr);
-    advice.remedies.push_back(RemedyOf(variants[i], samples_per_s, batch));
+  std::string text;
+  for (const JobResult& job : jobs) text += (job.exit_code == 0 ? job.output : "") + "\n";
+  return text;
+}
+
+Advice Advisor::Advise(std::int64_t batch, const Metrics& metrics) {
+  const std::vector<Variant> variants = VariantsOf(machine_);
+  std::vector<std::size_t> chosen;
+  std::string input = std::to_string(batch);
+  for (std::size_t i = 0; i < variants.size() + (changed_ ? 1 : 0); ++i) {
+    if (i < variants.size() && !CanHelp(variants[i], metrics)) continue;
+    chosen.push_back(i);
+    input += fmt::format(" {}", i);
   }
-  if (changed && jobs.back().exit_code == 0) advice.baseline = ReadBaseline(jobs.back().output);
+  Advice advice;
+  if (chosen.empty()) return advice;
+  std::istringstream answer(job_.Run(input).output);
+  std::string numbers;
+  for (const std::size_t i : chosen) {
+    if (!std::getline(answer, numbers) || numbers.empty()) continue;  // can't run: no remedy
+    if (i == variants.size()) {
+      advice.baseline = ReadBaseline(numbers);
+    } else {
+      const double samples_per_s = std::strtod(numbers.c_str(), nullptr);
+      const double own = metrics.samples_per_s;
+      advice.remedies.push_back(RemedyOf(variants[i], own > 0 ? samples_per_s / own : 0, batch));
+    }
+  }
   return advice;
 }
 

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "sim/run/metrics.h"
 #include "sim/run/simulation.h"
+#include "sim/run/worker_pool.h"
 
 namespace siliscope {
 
@@ -30,8 +32,21 @@ struct Advice {
   std::optional<Baseline> baseline;  ///< where something was changed
 };
 
-/// Simulates the variants in worker processes; call it before the run's own simulation. Remedies
-/// carry samples a second as their `factor`, to be divided by the run's own.
-Advice SimulateAdvice(const SimulationRequest& request);
+/// Makes a request's advice. Its process starts here, before the run's own simulation.
+class Advisor {
+ public:
+  explicit Advisor(const SimulationRequest& request);
+
+  /// Simulates the variants that could save at least 5% of a run of `batch` samples and these
+  /// `metrics`, by the causes that they shorten; a change of the batch, 15%.
+  Advice Advise(std::int64_t batch, const Metrics& metrics);
+
+ private:
+  std::string SimulateVariants(const SimulationRequest& request, const std::string& input) const;
+
+  MachineSpec machine_;
+  bool changed_;  ///< by `--set` or `--ideal`
+  WaitingJob job_;
+};
 
 }  // namespace siliscope
