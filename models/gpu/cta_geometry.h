@@ -40,6 +40,15 @@ inline CtaPlace PlaceOf(const GridMap& grid, std::int64_t n) {
   return place;
 }
 
+/// The row that the n-th index of a table names: any, but always the same.
+inline std::int64_t ScatteredRow(std::int64_t n, std::int64_t rows) {
+  std::uint64_t hash = (static_cast<std::uint64_t>(n) + 1) * 0x9e3779b97f4a7c15ULL;
+  hash ^= hash >> 31;
+  hash *= 0xbf58476d1ce4e5b9ULL;
+  hash ^= hash >> 27;
+  return static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(rows));
+}
+
 inline Rectangle RectangleOf(const OperandStream& s, const GpuTensor& tensor, const CtaPlace& place,
                              std::int64_t step) {
   const std::int64_t batch = place.batch / s.batch_divisor;
@@ -54,6 +63,7 @@ inline Rectangle RectangleOf(const OperandStream& s, const GpuTensor& tensor, co
     row += offset.first;
     byte += offset.second;
   }
+  if (s.scattered) row = ScatteredRow(row, tensor.rows);
   Rectangle r;
   r.row = std::max<std::int64_t>(row, 0);
   r.rows = std::min(row + s.rows, tensor.rows) - r.row;

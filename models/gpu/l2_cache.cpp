@@ -8,17 +8,23 @@
 namespace siliscope {
 namespace {
 
-constexpr std::int64_t kLinesPerStretch = 8;  ///< that lie in one memory channel
+/// A power of two, at most half a granule.
+std::int64_t LinesPerStretch(std::int64_t channel_bytes, std::int64_t line_bytes) {
+  std::int64_t lines = 1;
+  while (2 * lines * line_bytes <= channel_bytes && 2 * lines < kLinesPerGranule) lines *= 2;
+  return lines;
+}
 
 }  // namespace
 
 L2Cache::L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock clock,
-                 const GpuProgram& program)
+                 const GpuProgram& program, std::int64_t channel_bytes)
     : sc_core::sc_module(name),
       spec_(spec),
       clock_(clock),
       partitions_(static_cast<std::size_t>(spec.partitions)),
       line_bytes_(spec.fetch_bytes),
+      lines_per_stretch_(LinesPerStretch(channel_bytes, spec.fetch_bytes)),
       capacity_lines_(spec.size_bytes / spec.fetch_bytes / spec.partitions),
       tensors_(program.tensors) {
   port.bind(*this);
@@ -89,12 +95,12 @@ Tick L2Cache::PassSlices(std::size_t partition, std::uint32_t granule, std::uint
 
 /// A line belongs to the partition of the memory channel that it lies in, so lines of one stretch
 /// of a channel belong together: half of the stretches to each partition.
-std::uint64_t L2Cache::HomeOf(std::uint32_t granule, std::int64_t lines_per_row) {
+std::uint64_t L2Cache::HomeOf(std::uint32_t granule, std::int64_t lines_per_row) const {
   std::uint64_t hash = std::uint64_t{granule} * 0x9e3779b97f4a7c15ULL;
   hash ^= hash >> 29;
   hash *= 0xbf58476d1ce4e5b9ULL;
   hash >>= 16;
-  const auto stretch = static_cast<int>(std::min(kLinesPerStretch, lines_per_row));
+  const auto stretch = static_cast<int>(std::min(lines_per_stretch_, lines_per_row));
   const int half = static_cast<int>(kLinesPerGranule) / stretch / 2;
   std::uint64_t home = 0;
   for (int i = 0; i < half; ++i) {  // a stretch and its opposite in the granule's other half

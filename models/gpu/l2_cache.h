@@ -74,8 +74,9 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   sc_core::sc_export<L2Port> port{"port"};
   sc_core::sc_port<MemoryPort> memory{"memory"};
 
+  /// `channel_bytes` of consecutive addresses lie in one channel of the memory.
   L2Cache(const sc_core::sc_module_name& name, const L2Spec& spec, Clock clock,
-          const GpuProgram& program);
+          const GpuProgram& program, std::int64_t channel_bytes);
 
   L2Response Access(const L2Request& request) override;
 
@@ -127,7 +128,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   Tick PassAtomicUnit(const L2Request& request, Tick at_cache);
   std::uint64_t Lines(const Layout& layout, const Rectangle& r, std::int64_t granule_row,
                       std::int64_t granule_column) const;
-  static std::uint64_t HomeOf(std::uint32_t granule, std::int64_t lines_per_row);
+  std::uint64_t HomeOf(std::uint32_t granule, std::int64_t lines_per_row) const;
   /// Lines that come in are there at `ready`; those that came before `now` are.
   static void Await(Granule* g, std::size_t partition, std::uint64_t lines, Tick now, Tick ready) {
     if (g->ready[partition] <= now) g->coming[partition] = 0;
@@ -158,8 +159,8 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   L2Spec spec_;
   Clock clock_;
   std::size_t partitions_;
-  std::int64_t line_bytes_;      ///< what a miss fetches
-  std::int64_t capacity_lines_;  ///< of a partition
+  std::int64_t line_bytes_, lines_per_stretch_;  ///< what a miss fetches
+  std::int64_t capacity_lines_;                  ///< of a partition
   Tick half_near_ = 0, far_ = 0;
   std::vector<GpuTensor> tensors_;
   std::vector<Layout> layouts_;

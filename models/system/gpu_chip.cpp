@@ -52,7 +52,8 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       tlb_(machine.gpu.sm.tlb),
       states_(program.gpu.launches.size()) {
   dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
-  l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_);
+  l2_ = std::make_unique<L2Cache>("l2", L2Of(machine), Clock(machine.clock_hz), gpu_,
+                                  machine.memory.interleave_bytes);
   l2_->memory.bind(dram_->port);
   GpuHostLinkSpec link = machine.gpu.host_link;
   if (machine.IsIdeal("host_link")) link.bytes_per_s = link.latency_s = link.setup_s = 0;

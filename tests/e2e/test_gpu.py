@@ -282,3 +282,28 @@ def test_figures_of_gpus_are_drawn(tmp_path):
     for x in ("4096^3", "512x4096x4096"):
         assert used["A100, cp.async", x] > used["A100, registers", x]
     assert (tmp_path / "f" / "E29.png").stat().st_size > 10000
+
+
+def test_an_embedding_finds_rows_that_were_named_before(tmp_path):
+    """Of as many draws as there are rows, 1 - 1/e name a new one; a table within the L2 is loaded
+    once however often it is asked."""
+    share = {}
+    for rows, indices in ((65536, 65536), (1024, 65536), (8192, 8192)):
+        kernel_us("a100-sxm-80gb", f"embedding:rows={rows};cols=4096;indices={indices}",
+                  tmp_path / "r", "--launch", "kernel", "--dtype", "bf16")
+        dram = next(r for r in rows_of(tmp_path / "r" / "memory.csv") if r["level"] == "dram")
+        share[rows] = int(dram["read_bytes"]) / (indices * 8192)
+    assert share[1024] < 0.2
+    assert 0.632 < share[8192] < 0.85  # of 64 MB: some rows are gone when they are named again
+    assert share[65536] > 0.9
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_a_transpose_moves_whole_lines(tmp_path, dtype):
+    """Tiles in shared memory: as fast as a copy (Ruetsch and Micikevicius 2009), not one line an
+    element."""
+    size = "rows=8192;cols=8192"
+    turned = kernel_us("a100-sxm-80gb", f"transpose:{size}", tmp_path / "t", "--dtype", dtype)
+    copied = kernel_us("a100-sxm-80gb", f"elementwise:fn=relu;tensors=1;{size}", tmp_path / "c",
+                       "--dtype", dtype)
+    assert turned[0] == pytest.approx(copied[0], rel=0.1)

@@ -157,6 +157,13 @@ void Embedding(ShapeKeys& keys, Graph* graph, Operator* op) {
                 Input(graph, "indices", {count}, Role::kActivation)};
 }
 
+void TransposeOperator(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::int64_t batch = keys.Int("batch", 1), rows = keys.Int("rows"), cols = keys.Int("cols");
+  op->kind = "transpose";
+  op->attributes["perm"] = Shape{0, 2, 1};
+  op->inputs = {Input(graph, "x", {batch, rows, cols}, Role::kActivation)};
+}
+
 void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
   const std::string function = keys.Text("fn", "scale", {"add", "init", "read", "scale", "triad"});
   const Shape shape = {keys.Int("elements")};
@@ -215,7 +222,7 @@ struct ListedOperator {
   void (*make)(ShapeKeys& keys, Graph* graph, Operator* op);
 };
 
-constexpr std::array<ListedOperator, 13> kOperators = {
+constexpr std::array<ListedOperator, 14> kOperators = {
     {ListedOperator{"atomic", "atomic_benchmark: addresses=own|one [, rounds, ctas, threads]",
                     &AtomicBenchmark},
      ListedOperator{"attention",
@@ -242,7 +249,8 @@ constexpr std::array<ListedOperator, 13> kOperators = {
          "softmax", "softmax: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "softmax"); }},
      ListedOperator{"stream", "stream_benchmark: elements [, fn, ctas, threads, unroll, rounds]",
-                    &Stream}}};
+                    &Stream},
+     ListedOperator{"transpose", "transpose: rows, cols [, batch]", &TransposeOperator}}};
 
 }  // namespace
 

@@ -73,18 +73,22 @@ void GpuLowering::SetLayout(TensorId id, std::int64_t rows, std::int64_t row_byt
   layouts_[static_cast<std::size_t>(id)] = {rows, row_bytes};
 }
 
-/// Products read their operands in columns of k, everything else row by row.
+/// Products and transposes take tiles of rows and columns, everything else row by row.
 void GpuLowering::ChooseLayouts() {
-  std::vector<bool> product(graph_.tensors.size(), false), image(graph_.tensors.size(), false);
+  std::vector<bool> matrix(graph_.tensors.size(), false), image(graph_.tensors.size(), false);
   for (const Operator& op : graph_.operators) {
+    if (op.kind == "transpose") {
+      matrix[static_cast<std::size_t>(op.inputs[0])] = true;
+      matrix[static_cast<std::size_t>(op.outputs.front())] = true;
+    }
     if (!IsProduct(op.kind)) continue;
     const bool conv = op.kind == "conv" || op.kind == "conv_transpose";
     for (const TensorId t : op.inputs) {
       if (t == kNoTensor) continue;
-      product[static_cast<std::size_t>(t)] = true;
+      matrix[static_cast<std::size_t>(t)] = true;
       if (conv && graph_.tensor(t).role != Role::kWeight) image[static_cast<std::size_t>(t)] = true;
     }
-    product[static_cast<std::size_t>(op.outputs.front())] = true;
+    matrix[static_cast<std::size_t>(op.outputs.front())] = true;
     if (conv) image[static_cast<std::size_t>(op.outputs.front())] = true;
   }
   for (std::size_t i = 0; i < graph_.tensors.size(); ++i) {
@@ -96,7 +100,7 @@ void GpuLowering::ChooseLayouts() {
     const bool channels_last = image[i] && t.shape.size() == 4;
     if (channels_last) {
       rows = t.shape[0] * t.shape[2] * t.shape[3];
-    } else if (product[i] && t.shape.size() > 1) {
+    } else if (matrix[i] && t.shape.size() > 1) {
       rows = t.elements() / std::max<std::int64_t>(1, t.shape.back());
     }
     rows = std::max<std::int64_t>(1, rows);

@@ -11,6 +11,7 @@ namespace siliscope {
 namespace {
 
 constexpr std::int64_t kWarpColumns = 1024;  ///< a warp keeps so much of a row in its registers
+constexpr int kDivisionFp32 = 5;             ///< steps of Newton's method and the quotient
 
 OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t bytes,
                         std::int64_t step_bytes) {
@@ -21,6 +22,16 @@ OperandStream RowStream(std::uint32_t tensor, std::int64_t rows, std::int64_t by
   s.row_i = rows;
   s.byte_step = s.row_bytes;
   return s;
+}
+
+/// A division as IEEE 754 wants it: a check for operands out of range (a special function), steps
+/// of Newton's method, and a branch to the rare path, which the lanes join again: no other
+/// element's division overlaps it.
+void WriteDivision(WarpProgramBuilder& b) {
+  b.Add(WarpOpcode::kSfu, 33, 32);
+  b.Add(WarpOpcode::kInteger, 33, 33);
+  for (int i = 0; i < kDivisionFp32; ++i) b.Add(WarpOpcode::kFp32, 33, 33);
+  b.Add(WarpOpcode::kInteger, 32, 33);
 }
 
 /// Arithmetic of `elements` values that lie in `registers` from `from` on, in chains of their own.
@@ -36,6 +47,7 @@ void WriteElements(WarpProgramBuilder& b, const ElementWork& work, int elements,
   for (int i = 0; i < work.special * elements; ++i) {
     b.Add(WarpOpcode::kSfu, 32 + i % chains, 32 + i % chains);
   }
+  for (int i = 0; i < work.divisions * elements; ++i) WriteDivision(b);
 }
 
 /// One step of a pass: a load of each thread, its arithmetic, perhaps a store.
@@ -123,7 +135,9 @@ void WriteFirstWarpReduction(WarpProgramBuilder& b, std::int64_t warps, bool fir
 /// Floating-point work of an element in all passes, a special function as four.
 double Fp32OfElement(const RowWork& w) {
   int sum = 0;
-  for (const ElementWork& pass : w.passes) sum += pass.fp32 + 4 * pass.special;
+  for (const ElementWork& pass : w.passes) {
+    sum += pass.fp32 + 4 * pass.special + (kDivisionFp32 + 4) * pass.divisions;
+  }
   return sum;
 }
 
@@ -291,7 +305,7 @@ GpuKernel WarpKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
 
 RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes) {
   // As CUDA compiles single precision's exp and division; values of two bytes are converted.
-  constexpr ElementWork kExponential{6, 1, 1}, kDivision{6, 2, 1}, kOne{1};
+  constexpr ElementWork kExponential{6, 1, 1}, kOne{1};
   const ElementWork convert{bytes < 4 ? 1 : 0};
   const ElementWork exponential = kOne + kExponential;  // of what is left of the maximum
   RowWork work;
@@ -302,7 +316,10 @@ RowWork SoftmaxWork(std::int64_t rows, std::int64_t columns, double bytes) {
   work.scalar_tail = true;
   work.first_warp_reduces = true;
   const bool in_registers = columns <= kWarpColumns;  // exponentials are kept
-  work.passes = {convert + kOne, exponential + kOne, kDivision + convert};
+  // Divisions of a warp that keeps its row are taken to overlap: in turn they would be a chain so
+  // long that tiles, which pass an SM's pipes one CTA after another, overstate it for few CTAs.
+  const ElementWork division = in_registers ? ElementWork{6, 2, 1} : ElementWork{0, 0, 0, 1};
+  work.passes = {convert + kOne, exponential + kOne, division + convert};
   if (!in_registers) {
     work.passes[1] = work.passes[1] + convert;
     work.passes[2] = work.passes[2] + convert + exponential;

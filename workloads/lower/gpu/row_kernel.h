@@ -16,8 +16,9 @@ namespace siliscope {
 /// Instructions of an element in one pass.
 struct ElementWork {
   int fp32 = 0, integer = 0, special = 0;
+  int divisions = 0;  ///< one after another
   ElementWork operator+(const ElementWork& o) const {
-    return {fp32 + o.fp32, integer + o.integer, special + o.special};
+    return {fp32 + o.fp32, integer + o.integer, special + o.special, divisions + o.divisions};
   }
 };
 
