@@ -52,9 +52,18 @@ void WriteCtaReduction(WarpProgramBuilder* b, std::uint16_t stream) {
   b->LoopPass(loop, 1);
 }
 
+/// Turns of CTAs that walk a tensor whose loads are under way at a time: compilers unroll such
+/// loops by four. Past a store they load nothing, as it might write what is loaded.
+std::int64_t UnrollOf(const StreamWork& work) {
+  constexpr std::int64_t kUnroll = 4;
+  return work.ctas > 0 && work.stores.empty() ? kUnroll : 1;
+}
+
+/// Each unrolled turn has streams of its own.
 WarpProgram ProgramOf(const StreamWork& work) {
   WarpProgramBuilder b;
-  const std::int64_t per_thread = work.per_thread;
+  const std::int64_t copies = UnrollOf(work);
+  const std::int64_t per_thread = work.per_thread * copies;
   std::vector<std::uint16_t> accesses;
   std::uint16_t stream = 0;
   // What lies in several rows is loaded row by row.
@@ -64,13 +73,15 @@ WarpProgram ProgramOf(const StreamWork& work) {
   };
   const auto add = [&](const StreamOperand& operand) {
     WarpAccess a;
-    a.stream = stream++;
     a.bytes_per_lane = static_cast<std::uint8_t>(
-        std::clamp<std::int64_t>(Scaled(per_thread, operand.bytes), 1, 16));
+        std::clamp<std::int64_t>(Scaled(work.per_thread, operand.bytes), 1, 16));
     a.warp_bytes = 32 * a.bytes_per_lane;
-    for (int row = 0; row < rows_of(operand); ++row) {
-      a.row = row;
-      accesses.push_back(b.Access(a));
+    for (std::int64_t copy = 0; copy < copies; ++copy) {
+      a.stream = stream++;
+      for (int row = 0; row < rows_of(operand); ++row) {
+        a.row = row;
+        accesses.push_back(b.Access(a));
+      }
     }
   };
   for (const StreamOperand& load : work.loads) add(load);
@@ -81,7 +92,7 @@ WarpProgram ProgramOf(const StreamWork& work) {
   int reg = 16;
   std::size_t next = 0;
   for (const StreamOperand& load : work.loads) {
-    for (int row = 0; row < rows_of(load); ++row) {
+    for (std::int64_t row = 0; row < rows_of(load) * copies; ++row) {
       b.Memory(WarpOpcode::kLoadGlobal, accesses[next++], reg, 4);
       reg = std::min(reg + 4, 120);
     }
@@ -94,12 +105,38 @@ WarpProgram ProgramOf(const StreamWork& work) {
     b.Add(WarpOpcode::kSfu, 128 + i % static_cast<int>(per_thread),
           128 + i % static_cast<int>(per_thread));
   }
-  for (std::size_t i = 0; i < work.stores.size(); ++i) {
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(work.stores.size()) * copies; ++i) {
     b.Memory(WarpOpcode::kStoreGlobal, accesses[next++], 128, 4);
   }
   b.LoopPass(loop, 0);
   if (work.reduces_to) WriteCtaReduction(&b, stream);
   return b.Finish();
+}
+
+/// CTAs go over the columns of `turn_rows` rows, then over the next.
+void WalkInTurns(const StreamWork& work, std::int64_t rows, GpuKernel* k, KernelPass* pass) {
+  const std::int64_t turn_rows = std::max<std::int64_t>(1, work.ctas / k->grid.columns);
+  const std::int64_t unroll = UnrollOf(work);
+  pass->steps = CeilDivide(CeilDivide(rows, turn_rows), unroll);
+  k->grid.rows = turn_rows;
+  std::vector<OperandStream> streams;
+  for (const OperandStream& stream : k->streams) {
+    for (std::int64_t copy = 0; copy < unroll; ++copy) {
+      streams.push_back(stream);
+      for (std::int64_t step = 0; step < pass->steps; ++step) {
+        streams.back().step_offsets.emplace_back((step * unroll + copy) * turn_rows * stream.row_i,
+                                                 0);
+      }
+    }
+  }
+  k->streams = std::move(streams);
+  const auto repeat = [&](std::vector<std::uint16_t>* ids, std::size_t first) {
+    const std::size_t count = ids->size() * static_cast<std::size_t>(unroll);
+    ids->clear();
+    for (std::size_t i = 0; i < count; ++i) ids->push_back(static_cast<std::uint16_t>(first + i));
+  };
+  repeat(&pass->loads, 0);
+  repeat(&pass->stores, pass->loads.size());
 }
 
 }  // namespace
@@ -128,6 +165,7 @@ GpuKernel MakeStreamKernel(const MachineSpec&, const GpuTensor& shape, const Str
     pass.stores.push_back(static_cast<std::uint16_t>(k.streams.size()));
     k.streams.push_back(StretchOf(store, work.elements_bytes, rows, bytes));
   }
+  if (work.ctas > 0) WalkInTurns(work, k.grid.rows, &k, &pass);
   k.passes = {pass};
   if (work.reduces_to) {
     OperandStream result;
@@ -138,7 +176,8 @@ GpuKernel MakeStreamKernel(const MachineSpec&, const GpuTensor& shape, const Str
     k.streams.push_back(result);
     k.passes.push_back(reduction);
   }
-  k.fp32_per_cta = static_cast<double>(work.threads * work.per_thread) *
+  const std::int64_t turns = UnrollOf(work) * k.passes.front().steps;
+  k.fp32_per_cta = static_cast<double>(work.threads * work.per_thread * turns) *
                    static_cast<double>(work.operations + 4 * work.special);
   k.roles = {{"main", k.warps, ProgramOf(work)}};
   return k;

@@ -27,6 +27,8 @@ struct StreamWork {
   std::int64_t per_thread = 4;  ///< elements
   double elements_bytes = 4;    ///< of an element in the tensor that gives the grid
   std::int64_t threads = 128;
+  /// CTAs that walk the tensor in turns, with a stride of all of them; 0 = each takes one stretch.
+  std::int64_t ctas = 0;
   /// The CTA's elements become one value, which joins the first of this tensor by an atomic.
   std::optional<std::uint32_t> reduces_to;
 };
