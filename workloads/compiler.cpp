@@ -10,6 +10,7 @@
 #include "workloads/import/workload_source.h"
 #include "workloads/ir/operator_kind.h"
 #include "workloads/ir/printer.h"
+#include "workloads/lower/cpu/cpu_lowering.h"
 #include "workloads/lower/gpu/gpu_lowering.h"
 #include "workloads/lower/npu/npu_lowering.h"
 #include "workloads/passes/pass.h"
@@ -116,6 +117,11 @@ class NetworkCompiler : public Compiler {
     if (machine.kind == "gpu") {
       return GpuLowering(graph, machine, type, request.kernel, request.trials)
           .Run(invocations, request.host_copies, request.streams);
+    }
+    if (machine.kind == "cpu") {
+      if (request.host_copies) throw UserError("--host-copies: " + machine.name + " is the host");
+      if (request.streams > 1) throw UserError("--streams: " + machine.name + " is no GPU");
+      return CpuLowering(graph, machine, type).Run(invocations);
     }
     if (request.host_copies) {
       throw UserError("--host-copies: " + machine.name +

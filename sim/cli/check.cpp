@@ -26,6 +26,7 @@ bool IsSystem(const std::string& name) {
 
 std::string UnitsText(const MachineSpec& machine) {
   if (machine.kind == "gpu") return fmt::format("{} SMs", machine.gpu.sms);
+  if (machine.kind == "cpu") return fmt::format("{} cores", machine.cpu.cores);
   return fmt::format("{} core(s), {} array(s) of {}x{} each", machine.npu.cores,
                      machine.npu.array.count, machine.npu.array.rows, machine.npu.array.columns);
 }

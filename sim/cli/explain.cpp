@@ -64,8 +64,10 @@ bool ExplainSystem(const std::string& name, std::vector<std::string>* names) {
   if (std::find(machines.begin(), machines.end(), name) == machines.end()) return false;
   const MachineSpec m = LoadMachine(name, {});
   const std::string units =
-      m.kind == "gpu"
-          ? fmt::format("{} SMs in {} GPCs", m.gpu.sms, m.gpu.gpcs)
+      m.kind == "gpu" ? fmt::format("{} SMs in {} GPCs", m.gpu.sms, m.gpu.gpcs)
+      : m.kind == "cpu"
+          ? fmt::format("{} core(s) with vectors of {} bits", m.cpu.cores,
+                        8 * m.cpu.core.vector_bytes)
           : fmt::format("{} core(s) with {} systolic array(s) of {}x{} each", m.npu.cores,
                         m.npu.array.count, m.npu.array.rows, m.npu.array.columns);
   fmt::print("{} (chip): {}\n  {}, {:.4g} MHz\n", name, m.description, units, m.clock_hz / 1e6);

@@ -78,6 +78,7 @@ std::string MemoryLine(const SimulationResult& result, const Metrics& m) {
     const char* verdict = intensity <= 0                      ? ""
                           : intensity < m.ridge_macs_per_byte ? " (below: memory sets the limit)"
                           : result.machine.kind == "gpu"      ? " (above: the pipes set the limit)"
+                          : result.machine.kind == "cpu"      ? " (above: the ports set the limit)"
                                                          : " (above: the arrays set the limit)";
     return fmt::format(
         "  memory       {:.3g} GB/s of {:.4g}  {:.0f}%   {} MAC/B of weights, ridge {}{}\n",

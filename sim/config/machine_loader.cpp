@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <functional>
 #include <regex>
+#include <sstream>
 
+#include "sim/config/cpu_fields.h"
 #include "sim/config/gpu_fields.h"
 #include "sim/config/npu_fields.h"
 #include "sim/config/yaml_reader.h"
@@ -122,9 +124,11 @@ MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& ove
     VisitNpu(reader, spec.npu);
   } else if (spec.kind == "gpu") {
     VisitGpu(reader, spec.gpu);
+  } else if (spec.kind == "cpu") {
+    VisitCpu(reader, spec.cpu);
   } else {
     throw UserError(document.Place(document.root()["kind"], "kind") + ": kind: \"" + spec.kind +
-                    "\" is not a kind of chip" + Suggestion(spec.kind, {"gpu", "npu"}));
+                    "\" is not a kind of chip" + Suggestion(spec.kind, {"cpu", "gpu", "npu"}));
   }
   if (reader.BeginSection("memory", Need::kRequired, "off-chip memory")) {
     ReadMemory(reader, document, spec.memory);
@@ -177,6 +181,54 @@ void CheckGpu(const MachineSpec& spec, const Fail& fail) {
     fail(fmt::format("lock_clock: {:.0f} MHz is above the chip's clock, {:.0f} MHz",
                      gpu.lock_clock_hz / 1e6, spec.clock_hz / 1e6));
   }
+}
+
+void CheckClass(const std::string& name, const std::string& key, const Fail& fail) {
+  const std::vector<std::string> names(kMicroOpClassNames.begin(), kMicroOpClassNames.end());
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    fail(fmt::format("{}: \"{}\" is not a class of micro-operations{}", key, name,
+                     Suggestion(name, names)));
+  }
+}
+
+void CheckCaches(const CpuSpec& cpu, const Fail& fail) {
+  const std::pair<const char*, const CpuCacheSpec&> levels[] = {
+      {"l1", cpu.l1}, {"l2", cpu.l2}, {"l3", cpu.l3}};
+  bool below = true;
+  for (const auto& [name, cache] : levels) {
+    if (cache.size_bytes > 0 && !below) fail(std::string(name) + ": the level above is missing");
+    below = cache.size_bytes > 0;
+    const std::int64_t way = cache.ways * cpu.line_bytes;
+    if (cache.size_bytes % way != 0) {
+      fail(fmt::format("{}.size: {} B is no multiple of ways x line, {} B", name, cache.size_bytes,
+                       way));
+    }
+  }
+  if (cpu.l1.size_bytes == 0) fail("l1.size: a core needs a data cache");
+}
+
+void CheckCpu(const CpuSpec& cpu, const Fail& fail) {
+  std::string taken;
+  for (const auto& [port, classes] : cpu.core.ports) {
+    std::istringstream words(classes);
+    for (std::string word; words >> word; taken += " " + word + " ") {
+      CheckClass(word, "core.ports." + port, fail);
+    }
+  }
+  for (const char* name : kMicroOpClassNames) {
+    if (taken.find(" " + std::string(name) + " ") == std::string::npos) {
+      fail(fmt::format("core.ports: no port takes {}", name));
+    }
+  }
+  for (const auto* table : {&cpu.core.latency, &cpu.core.interval}) {
+    for (const auto& [name, cycles] : *table) {
+      const char* key = table == &cpu.core.latency ? "core.latency." : "core.interval.";
+      CheckClass(name, key + name, fail);
+      if (cycles < 1 || cycles > 100'000) fail(key + name + ": from 1 to 100000 cycles");
+    }
+  }
+  if (cpu.core.ports.size() > 32) fail("core.ports: more than 32");
+  CheckCaches(cpu, fail);
 }
 
 void CheckNpu(const MachineSpec& spec, const Fail& fail) {
@@ -234,6 +286,8 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
   const Fail fail = [&](const std::string& what) { throw UserError(place + ": " + what); };
   if (spec.kind == "gpu") {
     CheckGpu(spec, fail);
+  } else if (spec.kind == "cpu") {
+    CheckCpu(spec.cpu, fail);
   } else {
     CheckNpu(spec, fail);
   }

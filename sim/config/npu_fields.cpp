@@ -152,7 +152,7 @@ void VisitMapping(FieldVisitor& v, NpuMappingSpec& s) {
 
 void VisitMachine(FieldVisitor& v, MachineSpec& s) {
   v.Text("name", s.name, kRequired, "the name of the chip, as in the name of the file");
-  v.Text("kind", s.kind, kRequired, "the kind of chip: npu or gpu");
+  v.Text("kind", s.kind, kRequired, "the kind of chip: npu, gpu or cpu");
   v.Text("description", s.description, kOptional, "one line for `siliscope list systems`");
   v.Real("clock", s.clock_hz, Dimension::kFrequency, {1e3, 1e12}, kRequired,
          "of arrays, vector units and scratchpads");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sim/config/cpu_fields.h"
 #include "sim/config/gpu_fields.h"
 #include "sim/config/host_loader.h"
 #include "sim/config/npu_fields.h"
@@ -129,12 +130,14 @@ class SchemaWriter : public FieldVisitor {
   std::vector<KeyDocumentation> keys_;
 };
 
-SchemaWriter VisitChip(bool gpu) {
-  SchemaWriter writer(gpu ? "A GPU" : "An NPU");
+SchemaWriter VisitChip(const std::string& kind) {
+  SchemaWriter writer(kind == "gpu" ? "A GPU" : kind == "cpu" ? "A CPU" : "An NPU");
   MachineSpec spec;
   VisitMachine(writer, spec);
-  if (gpu) {
+  if (kind == "gpu") {
     VisitGpu(writer, spec.gpu);
+  } else if (kind == "cpu") {
+    VisitCpu(writer, spec.cpu);
   } else {
     VisitNpu(writer, spec.npu);
   }
@@ -153,8 +156,9 @@ Json ChipSchema() {
     return Json{{"properties", {{"kind", {{"const", kind}}}}}};
   };
   schema["if"] = is("gpu");
-  schema["then"] = VisitChip(true).schema();
-  schema["else"] = VisitChip(false).schema();
+  schema["then"] = VisitChip("gpu").schema();
+  schema["else"] = {
+      {"if", is("cpu")}, {"then", VisitChip("cpu").schema()}, {"else", VisitChip("npu").schema()}};
   return schema;
 }
 
@@ -168,12 +172,14 @@ Json MemorySchema() {
 }
 
 std::vector<KeyDocumentation> ChipKeys() {
-  const SchemaWriter npu = VisitChip(false), gpu = VisitChip(true);
-  std::vector<KeyDocumentation> keys = npu.keys();
-  for (const KeyDocumentation& key : gpu.keys()) {
-    const bool known = std::any_of(keys.begin(), keys.end(),
-                                   [&](const KeyDocumentation& k) { return k.path == key.path; });
-    if (!known) keys.push_back(key);
+  std::vector<KeyDocumentation> keys;
+  for (const char* kind : {"npu", "gpu", "cpu"}) {
+    const SchemaWriter chip = VisitChip(kind);
+    for (const KeyDocumentation& key : chip.keys()) {
+      const bool known = std::any_of(keys.begin(), keys.end(),
+                                     [&](const KeyDocumentation& k) { return k.path == key.path; });
+      if (!known) keys.push_back(key);
+    }
   }
   return keys;
 }

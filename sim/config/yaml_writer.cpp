@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/config/cpu_fields.h"
 #include "sim/config/gpu_fields.h"
 #include "sim/config/npu_fields.h"
 
@@ -108,6 +109,8 @@ std::string WriteMachineYaml(const MachineSpec& spec) {
   VisitMachine(writer, copy);
   if (spec.kind == "gpu") {
     VisitGpu(writer, copy.gpu);
+  } else if (spec.kind == "cpu") {
+    VisitCpu(writer, copy.cpu);
   } else {
     VisitNpu(writer, copy.npu);
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/contract/cpu_spec.h"
 #include "sim/contract/data_type.h"
 #include "sim/contract/dram_spec.h"
 #include "sim/contract/gpu_spec.h"
@@ -23,7 +24,7 @@ struct PeakSpec {
 
 struct MachineSpec {
   std::string name;
-  std::string kind;  ///< "npu" or "gpu": which of the parts below counts
+  std::string kind;  ///< "npu", "gpu" or "cpu": which of the parts below counts
   std::string description;
   double clock_hz = 0;
   double tdp_w = 0;
@@ -33,6 +34,7 @@ struct MachineSpec {
   DramSpec memory;
   NpuSpec npu;
   GpuSpec gpu;
+  CpuSpec cpu;
 
   /// Where each number comes from: path of the section or field -> "source; confidence".
   std::map<std::string, std::string> sources;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/contract/cpu_program.h"
 #include "sim/contract/data_type.h"
 #include "sim/contract/gpu_program.h"
 
@@ -105,6 +106,7 @@ struct Program {
   std::vector<TensorPlacement> tensors;
   NpuProgram npu;
   GpuProgram gpu;
+  CpuProgram cpu;
   std::int64_t weight_bytes = 0;
   std::int64_t compulsory_bytes = 0;  ///< weights once, inputs and outputs of the network
   std::int64_t memory_bytes = 0;      ///< what the program needs of the off-chip memory

@@ -47,6 +47,22 @@ std::string_view CauseWords(Cause cause, std::string_view kind) {
         break;
     }
   }
+  if (kind == "cpu") {
+    switch (cause) {
+      case Cause::kCompute:
+        return "retiring";
+      case Cause::kOperand:
+        return "front end";
+      case Cause::kFillDrain:
+        return "bad speculation";
+      case Cause::kMemoryLatency:
+        return "back end, waiting for memory";
+      case Cause::kDependency:
+        return "back end, ports and results";
+      default:
+        break;
+    }
+  }
   return kTexts[static_cast<std::size_t>(cause)].words;
 }
 std::string_view CauseMeaning(Cause cause) {

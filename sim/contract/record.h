@@ -61,7 +61,7 @@ struct UnitRecord {
   std::int64_t bytes = 0;       ///< moved by the unit
 
   /// Whether a chip's time is told by units of this kind.
-  bool critical() const { return kind == "systolic_array" || kind == "sm"; }
+  bool critical() const { return kind == "systolic_array" || kind == "sm" || kind == "core"; }
 };
 
 /// Bytes through one level of the memory hierarchy.

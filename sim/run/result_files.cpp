@@ -205,6 +205,7 @@ namespace {
 std::vector<std::string> ComputeTypes(const MachineSpec& machine) {
   std::vector<std::string> types;
   for (const auto& [type, rate] : machine.npu.array.macs_per_element) types.push_back(type);
+  if (machine.kind == "cpu") types = {"fp32", "fp64"};
   if (machine.kind == "gpu") {
     types = {"fp32", "fp64"};
     for (const auto& [type, rate] : machine.gpu.tensor_core.macs_per_cycle) {

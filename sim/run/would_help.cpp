@@ -42,10 +42,25 @@ std::vector<Variant> GpuVariants(const MachineSpec& machine) {
       {"batch x4", {}, 4, kOnceABatch}};
 }
 
+std::vector<Variant> CpuVariants(const MachineSpec& machine) {
+  std::vector<Variant> variants = {
+      {"window x2",
+       {{"core.reorder_window", std::to_string(machine.cpu.core.reorder_window * 2)},
+        {"core.scheduler", std::to_string(machine.cpu.core.scheduler * 2)}},
+       1,
+       {Cause::kMemoryLatency, Cause::kDependency}}};
+  if (machine.cpu.l2.size_bytes > 0) {
+    variants.push_back(
+        {"l2 x2", {{"l2.size", std::to_string(machine.cpu.l2.size_bytes * 2) + " B"}}, 1, kMemory});
+  }
+  return variants;
+}
+
 std::vector<Variant> VariantsOf(const MachineSpec& machine) {
   const SystolicArraySpec& array = machine.npu.array;
   std::vector<Variant> variants;
   if (machine.kind == "gpu") return GpuVariants(machine);
+  if (machine.kind == "cpu") return CpuVariants(machine);
   if (array.rows >= 8 && array.columns >= 8 && array.rows % 2 == 0 && array.columns % 2 == 0) {
     variants.push_back(
         {fmt::format("array {}x{} x{}", array.rows / 2, array.columns / 2, array.count * 4),

@@ -300,10 +300,10 @@ def test_an_embedding_finds_rows_that_were_named_before(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_a_transpose_moves_whole_lines(tmp_path, dtype):
-    """Tiles in shared memory: as fast as a copy (Ruetsch and Micikevicius 2009), not one line an
-    element."""
+    """Tiles in shared memory: nearly as fast as a copy (Ruetsch and Micikevicius 2009), where a line
+    an element would take 32 times as long."""
     size = "rows=8192;cols=8192"
     turned = kernel_us("a100-sxm-80gb", f"transpose:{size}", tmp_path / "t", "--dtype", dtype)
     copied = kernel_us("a100-sxm-80gb", f"elementwise:fn=relu;tensors=1;{size}", tmp_path / "c",
                        "--dtype", dtype)
-    assert turned[0] == pytest.approx(copied[0], rel=0.1)
+    assert copied[0] < turned[0] < 1.2 * copied[0]

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/cpu/core_memory.h"
+
+#include <algorithm>
+
+namespace siliscope {
+namespace {
+
+constexpr std::int64_t kPrefetchPage = 4096;  ///< bytes that prefetchers stay inside of
+
+}  // namespace
+
+CoreMemory::CoreMemory(const CpuSpec& spec, SharedMemory& shared)
+    : spec_(spec),
+      shared_(shared),
+      l1_(spec.l1, spec.line_bytes),
+      l2_(spec.l2, spec.line_bytes),
+      l1_misses_(spec.l1.misses),
+      l2_misses_(spec.l2.misses),
+      l1_streams_(spec.l1.prefetch_lines, spec.l1.prefetch_streams,
+                  kPrefetchPage / spec.line_bytes),
+      l2_streams_(spec.l2.prefetch_lines, spec.l2.prefetch_streams,
+                  kPrefetchPage / spec.line_bytes),
+      pages_(spec.tlb),
+      l2_fill_(spec.l2.fill_bytes_per_cycle),
+      l2_write_back_(spec.l2.fill_bytes_per_cycle) {}
+
+void CoreMemory::Clear() {
+  l1_ = CacheArray(spec_.l1, spec_.line_bytes);
+  l2_ = CacheArray(spec_.l2, spec_.line_bytes);
+}
+
+CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, bool write) {
+  when += pages_.Translate(address);
+  const std::int64_t line = address / spec_.line_bytes;
+  const auto latency = static_cast<std::uint64_t>(spec_.l1.latency_cycles);
+  if (CacheLine* here = l1_.Find(line)) {
+    const bool late = here->ready > when + latency;
+    if (here->prefetched) {  // what runs ahead goes on
+      here->prefetched = false;
+      PrefetchIntoL1(when, line);
+      PrefetchIntoL2(when, line);
+    }
+    here->dirty |= write;
+    ++(late ? l1_traffic_.misses : l1_traffic_.hits);
+    return {std::max(when + latency, here->ready), late};
+  }
+  ++l1_traffic_.misses;
+  PrefetchIntoL1(when, line);
+  const std::uint64_t ready = FetchIntoL1(when, line, write, false);
+  PrefetchIntoL2(when, line);
+  return {ready, true};
+}
+
+std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, bool write,
+                                      bool prefetch) {
+  const std::uint64_t start = l1_misses_.FreeFrom(when);
+  const std::uint64_t ready = FetchFromL2(start, line);
+  l1_misses_.Take(start, ready);
+  l1_traffic_.write_bytes += spec_.line_bytes;
+  const CacheLine gone = l1_.Insert(line, ready, write, prefetch);
+  if (gone.dirty) {
+    l2_traffic_.write_bytes += spec_.line_bytes;
+    l2_write_back_.Move(ready, spec_.line_bytes);
+    if (CacheLine* below = l2_.Find(gone.line)) {
+      below->dirty = true;
+    } else if (l2_.exists()) {
+      const CacheLine dropped = l2_.Insert(gone.line, ready, true);
+      if (dropped.line >= 0) shared_.Drop(ready, dropped);
+    } else {
+      shared_.Drop(ready, gone);
+    }
+  }
+  return ready;
+}
+
+std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
+  if (!l2_.exists()) return shared_.Fetch(when, line);
+  const auto latency = static_cast<std::uint64_t>(spec_.l2.latency_cycles);
+  std::uint64_t ready = when + latency;
+  if (CacheLine* here = l2_.Find(line)) {
+    ++l2_traffic_.hits;
+    ready = std::max(ready, here->ready);
+    here->prefetched = false;
+  } else {
+    ++l2_traffic_.misses;
+    ready = std::max(ready, FetchIntoL2(when, line, false));
+  }
+  l2_traffic_.read_bytes += spec_.line_bytes;
+  return l2_fill_.Move(ready, spec_.line_bytes);
+}
+
+std::uint64_t CoreMemory::FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch) {
+  const std::uint64_t start = l2_misses_.FreeFrom(when);
+  const std::uint64_t ready = shared_.Fetch(start, line);
+  l2_misses_.Take(start, ready);
+  const CacheLine dropped = l2_.Insert(line, ready, false, prefetch);
+  const bool kept_below = !spec_.l3.victim && !dropped.dirty;
+  if (dropped.line >= 0 && !kept_below) shared_.Drop(ready, dropped);
+  return ready;
+}
+
+/// Prefetches are dropped where no register is free.
+void CoreMemory::PrefetchIntoL1(std::uint64_t when, std::int64_t line) {
+  StreamPrefetcher::Range range = l1_streams_.Observe(line);
+  for (; range.count > 0; --range.count, range.first += range.step) {
+    if (!l1_misses_.IsFree(when)) return;
+    if (l1_.Find(range.first) != nullptr) continue;
+    ++l1_traffic_.prefetches;
+    FetchIntoL1(when, range.first, false, true);
+  }
+}
+
+void CoreMemory::PrefetchIntoL2(std::uint64_t when, std::int64_t line) {
+  if (!l2_.exists()) return;
+  StreamPrefetcher::Range range = l2_streams_.Observe(line);
+  for (; range.count > 0; --range.count, range.first += range.step) {
+    if (!l2_misses_.IsFree(when)) return;
+    if (l2_.Find(range.first) != nullptr) continue;
+    ++l2_traffic_.prefetches;
+    FetchIntoL2(when, range.first, true);
+  }
+}
+
+}  // namespace siliscope

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The caches of one core, its prefetchers and its translations. Times are cycles of the core.
+#pragma once
+
+#include <cstdint>
+
+#include "models/cpu/bandwidth_calendar.h"
+#include "models/cpu/cache_array.h"
+#include "models/cpu/miss_registers.h"
+#include "models/cpu/page_table_cache.h"
+#include "models/cpu/shared_memory.h"
+#include "models/cpu/stream_prefetcher.h"
+#include "sim/contract/cpu_spec.h"
+
+namespace siliscope {
+
+class CoreMemory {
+ public:
+  CoreMemory(const CpuSpec& spec, SharedMemory& shared);
+
+  struct Result {
+    std::uint64_t ready =
+        0;                ///< cycle in which the data is in a register, or the line may be written
+    bool missed = false;  ///< it was not in L1
+  };
+  /// An access to one line that begins in `when`.
+  Result Access(std::uint64_t when, std::int64_t address, bool write);
+
+  /// Forgets all lines and pages.
+  void Clear();
+  const CacheTraffic& l1() const { return l1_traffic_; }
+  const CacheTraffic& l2() const { return l2_traffic_; }
+  void ResetCounters() { l1_traffic_ = l2_traffic_ = {}; }
+
+ private:
+  std::uint64_t FetchIntoL1(std::uint64_t when, std::int64_t line, bool write, bool prefetch);
+  std::uint64_t FetchFromL2(std::uint64_t when, std::int64_t line);
+  std::uint64_t FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch);
+  void PrefetchIntoL1(std::uint64_t when, std::int64_t line);
+  void PrefetchIntoL2(std::uint64_t when, std::int64_t line);
+
+  const CpuSpec& spec_;
+  SharedMemory& shared_;
+  CacheArray l1_, l2_;
+  MissRegisters l1_misses_, l2_misses_;
+  StreamPrefetcher l1_streams_, l2_streams_;
+  PageTableCache pages_;
+  BandwidthCalendar l2_fill_, l2_write_back_;
+  CacheTraffic l1_traffic_, l2_traffic_;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows streams of neighbouring lines and says which lines to fetch ahead of them (Jouppi, ISCA
+// 1990; as in commercial cores it stays inside of a page, whose successor lies anywhere).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace siliscope {
+
+class StreamPrefetcher {
+ public:
+  /// Runs `ahead` lines ahead of each of `streams` streams; pages of `lines_per_page` lines.
+  StreamPrefetcher(std::int64_t ahead, std::int64_t streams, std::int64_t lines_per_page)
+      : ahead_(ahead), lines_per_page_(lines_per_page) {
+    if (ahead > 0) streams_.resize(static_cast<std::size_t>(streams));
+  }
+
+  struct Range {
+    std::int64_t first = 0;  ///< the line to begin with
+    std::int64_t count = 0;
+    std::int64_t step = 1;  ///< 1 or -1
+  };
+  /// A line that was asked for; which lines shall come.
+  Range Observe(std::int64_t line);
+
+ private:
+  struct Stream {
+    std::int64_t last = -1'000;  ///< line
+    std::int64_t step = 0;       ///< direction; 0 = not known yet
+    std::int64_t fetched = 0;    ///< the furthest line that was asked for
+    int confidence = 0;
+    std::uint64_t used = 0;
+  };
+
+  std::int64_t ahead_, lines_per_page_;
+  std::vector<Stream> streams_;
+  std::uint64_t uses_ = 0;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/config/cpu_fields.h"
+
+namespace siliscope {
+namespace {
+
+constexpr Need kRequired = Need::kRequired;
+constexpr Need kOptional = Need::kOptional;
+constexpr Range kCycles{0, 1 << 20};
+constexpr Range kCount{1, 1 << 20};
+
+void VisitCore(FieldVisitor& v, CpuCoreSpec& s) {
+  if (!v.BeginSection("core", kRequired, "a core: window, queues, ports")) return;
+  v.Flag("in_order", s.in_order, kOptional, "micro-operations issue in program order");
+  v.Integer("width", s.width, {1, 64}, kRequired,
+            "micro-operations that enter and leave the window in a cycle");
+  v.Integer("reorder_window", s.reorder_window, kCount, kRequired,
+            "micro-operations that have not retired");
+  v.Integer("scheduler", s.scheduler, kCount, kRequired,
+            "micro-operations that wait for operands or ports");
+  v.Integer("load_queue", s.load_queue, kCount, kRequired, "loads that have not retired");
+  v.Integer("store_queue", s.store_queue, kCount, kRequired, "stores that have not reached the L1");
+  int predictor = static_cast<int>(s.predictor);
+  v.Choice("predictor", predictor, {"perfect", "static", "loop", "two_bit"}, kOptional,
+           "of branches; static: backward ones are taken; loop: two_bit, and trips that repeat");
+  s.predictor = static_cast<BranchPredictor>(predictor);
+  v.Integer("mispredict", s.mispredict_cycles, kCycles, kOptional,
+            "cycles from a mispredicted branch to the next micro-operation");
+  v.Bytes("vector", s.vector_bytes, {1, 4096}, kRequired, "of a vector register");
+  v.Bytes("load_width", s.load_bytes, {1, 4096}, kRequired, "that a load port moves in a cycle");
+  v.Bytes("store_width", s.store_bytes, {1, 4096}, kRequired,
+          "that stores write to the L1 in a cycle");
+  v.Integer("forward", s.forward_cycles, kCycles, kOptional,
+            "cycles from a store that waits to a load of the same place");
+  v.TextTable("ports", s.ports, kRequired,
+              "port -> classes of micro-operations that it takes, separated by spaces: integer, "
+              "multiply, branch, load, store, float_add, float_multiply, fma, divide, shuffle");
+  v.Table("latency", s.latency, Dimension::kPlain, kRequired,
+          "cycles of each class to its result (load: of a hit in L1); others: 1");
+  v.Table("interval", s.interval, Dimension::kPlain, kOptional,
+          "cycles for which a micro-operation of a class keeps its port; others: 1");
+  v.EndSection();
+}
+
+void VisitCache(FieldVisitor& v, const char* key, CpuCacheSpec& s, Need need, const char* meaning) {
+  if (!v.BeginSection(key, need, meaning)) return;
+  v.Bytes("size", s.size_bytes, {0, 1e12}, kRequired, "0 = there is none");
+  v.Integer("ways", s.ways, {1, 1024}, kRequired, "lines of a set");
+  v.Integer("latency", s.latency_cycles, kCycles, kRequired,
+            "cycles of a load that hits, from the core and back");
+  v.Real("fill", s.fill_bytes_per_cycle, Dimension::kBytesPerCycle, {1, 1e6}, kOptional,
+         "to the level above (L1: not used, its ports are the core's)");
+  v.Integer("misses", s.misses, kCount, kOptional, "lines that may be on their way from below");
+  v.Integer("prefetch_lines", s.prefetch_lines, {0, 4096}, kOptional,
+            "that a stream's prefetches run ahead of it; 0 = no prefetcher");
+  v.Integer("prefetch_streams", s.prefetch_streams, {1, 1024}, kOptional,
+            "that the prefetcher follows at a time");
+  int replacement = s.random_replacement ? 1 : 0;
+  v.Choice("replacement", replacement, {"least_recently_used", "random"}, kOptional,
+           "which line of a set goes");
+  s.random_replacement = replacement == 1;
+  v.Flag("victim", s.victim, kOptional, "holds only what the level above has dropped");
+  v.EndSection();
+}
+
+void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
+  if (!v.BeginSection("matrix_library", kOptional,
+                      "how the library of the chip's measurements divides products; its rows are "
+                      "the columns of a row-major result")) {
+    return;
+  }
+  const auto table = [&](const char* key, std::map<std::string, double>& field,
+                         const char* meaning) {
+    v.Table(key, field, Dimension::kPlain, kOptional, meaning);
+  };
+  table("block_rows", s.block_rows, "of a packed block, by data type");
+  table("block_depth", s.block_depth, "of the contraction, in a packed block");
+  table("tile_rows", s.tile_rows, "of the micro-kernel");
+  table("tile_columns", s.tile_columns, "of the micro-kernel, at most");
+  table("column_unroll", s.column_unroll,
+        "columns are packed in groups of three times this while the first block runs");
+  v.Flag("broadcast_pairs", s.broadcast_pairs, kOptional,
+         "single precision: a broadcast brings two values");
+  v.Integer("unpacked_macs", s.unpacked_macs, {0, 1e15}, kOptional,
+            "products of at most so many multiply-accumulates are not packed");
+  v.Real("call", s.call_s, Dimension::kTime, {0, 1}, kOptional,
+         "of a call, beside the product: checks, buffers, the caller's language");
+  v.EndSection();
+}
+
+}  // namespace
+
+void VisitCpu(FieldVisitor& v, CpuSpec& s) {
+  v.Integer("cores", s.cores, {1, 4096}, kRequired, "in use");
+  v.Bytes("line", s.line_bytes, {16, 1024}, kOptional, "of all caches");
+  VisitCore(v, s.core);
+  VisitCache(v, "l1", s.l1, kRequired, "data cache of a core");
+  VisitCache(v, "l2", s.l2, kOptional, "second-level cache of a core");
+  VisitCache(v, "l3", s.l3, kOptional, "third-level cache");
+  if (v.BeginSection("tlb", kOptional, "translation of addresses")) {
+    v.Bytes("page", s.tlb.page_bytes, {4096, 1 << 30}, kOptional, "of memory");
+    v.Integer("l1_entries", s.tlb.l1_entries, kCount, kOptional, "pages of the first level");
+    v.Integer("l2_entries", s.tlb.l2_entries, kCount, kOptional, "pages of the second level");
+    v.Integer("l2", s.tlb.l2_cycles, kCycles, kOptional, "cycles to the second level");
+    v.Integer("walk", s.tlb.walk_cycles, kCycles, kOptional, "cycles of a page walk");
+    v.EndSection();
+  }
+  VisitCpuLibrary(v, s.library);
+}
+
+}  // namespace siliscope

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The instruction set between the compiler and a CPU: codes made of micro-operations and counted
+// loops, and calls of codes with trip counts and addresses.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/contract/cpu_spec.h"
+
+namespace siliscope {
+
+inline constexpr std::uint8_t kNoCpuRegister = 255;
+
+/// One micro-operation. Registers are names of a code's own, up to 254; renaming gives each result
+/// a place of its own.
+struct MicroOp {
+  MicroOpClass op = MicroOpClass::kInteger;
+  std::uint8_t destination = kNoCpuRegister;
+  std::array<std::uint8_t, 3> sources = {kNoCpuRegister, kNoCpuRegister, kNoCpuRegister};
+  /// Loads and stores: `bytes` at the pointer `pointer` plus `offset`.
+  std::uint8_t pointer = 0;
+  std::uint16_t bytes = 0;
+  std::int64_t offset = 0;
+  /// Integers: moves `pointer` by so many bytes.
+  std::int64_t advance = 0;
+  /// Loads: the next line of a walk that visits all lines of the call's `walk_bytes` in an order
+  /// that no prefetcher follows.
+  bool walks = false;
+  /// Branches: back to micro-operation `target` until the call's `trips[loop]` are done.
+  std::int32_t target = 0;
+  std::uint8_t loop = 0;
+  float flops = 0;  ///< of all lanes
+};
+
+struct CpuCode {
+  std::string name;  ///< "sgemm_32x12", "pack_a"
+  std::vector<MicroOp> ops;
+};
+
+/// One run of a code. Pointers begin at `pointers`.
+struct CpuCall {
+  std::uint32_t code = 0;
+  std::uint32_t op = 0;  ///< index into Program::operators
+  std::vector<std::int64_t> trips;
+  std::vector<std::int64_t> pointers;
+  std::int64_t walk_bytes = 0;
+  double enter_s = 0;  ///< before it: a library is entered
+};
+
+/// A tensor in memory.
+struct CpuTensor {
+  std::string name;
+  std::int64_t address = 0;
+  std::int64_t bytes = 0;
+};
+
+struct CpuProgram {
+  std::vector<CpuTensor> tensors;
+  std::vector<CpuCode> codes;
+  std::vector<CpuCall> calls;  ///< one after another, on one core
+  bool cold = false;           ///< nothing is in the caches before the run; else what a run left
+};
+
+}  // namespace siliscope

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A CPU: cores with out-of-order windows (or none) and ports, a hierarchy of caches, off-chip
+// memory. Plain data from a chip YAML of `kind: cpu`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace siliscope {
+
+/// What a micro-operation needs; vector and scalar ones of a class share their ports.
+enum class MicroOpClass : std::uint8_t {
+  kInteger,   ///< add, compare, logic, address
+  kMultiply,  ///< of integers
+  kBranch,
+  kLoad,
+  kStore,
+  kFloatAdd,  ///< add, compare, convert
+  kFloatMultiply,
+  kFma,
+  kDivide,   ///< and square root
+  kShuffle,  ///< lanes change places
+};
+inline constexpr std::size_t kMicroOpClasses = 10;
+inline constexpr std::array<const char*, kMicroOpClasses> kMicroOpClassNames = {
+    "integer",   "multiply",       "branch", "load",   "store",
+    "float_add", "float_multiply", "fma",    "divide", "shuffle"};
+
+enum class BranchPredictor : std::uint8_t {
+  kPerfect,
+  kStatic,  ///< backward branches are taken, forward ones not
+  kLoop,    ///< two bits, and the trips of a loop that repeat (Seznec, L-TAGE, JILP 2007)
+  kTwoBit,  ///< a counter of two bits for each branch (Smith, ISCA 1981)
+};
+
+struct CpuCoreSpec {
+  bool in_order = false;   ///< issues in program order
+  std::int64_t width = 4;  ///< micro-operations that enter and leave the window in a cycle
+  std::int64_t reorder_window = 128;
+  std::int64_t scheduler = 64;  ///< micro-operations that wait for operands or ports
+  std::int64_t load_queue = 64;
+  std::int64_t store_queue = 32;
+  BranchPredictor predictor = BranchPredictor::kTwoBit;
+  std::int64_t mispredict_cycles = 15;  ///< from the branch's end to the next micro-operation
+  std::int64_t vector_bytes = 32;       ///< of a register
+  std::int64_t load_bytes = 32;         ///< that a load port moves in a cycle
+  std::int64_t store_bytes = 32;        ///< that commit to the L1 in a cycle
+  std::int64_t forward_cycles = 5;      ///< from a store that waits to a load of the same place
+  /// Port name -> classes that it takes, separated by spaces; one micro-operation a cycle each.
+  std::map<std::string, std::string> ports;
+  std::map<std::string, double> latency;   ///< of a class, in cycles; loads: of a hit in L1
+  std::map<std::string, double> interval;  ///< cycles that a class keeps its port; default 1
+};
+
+struct CpuCacheSpec {
+  std::int64_t size_bytes = 0;  ///< 0 = there is no such level
+  std::int64_t ways = 8;
+  std::int64_t latency_cycles = 14;    ///< of a load that hits, from the core and back
+  double fill_bytes_per_cycle = 64;    ///< to the level above
+  std::int64_t misses = 16;            ///< lines that may be on their way from below
+  std::int64_t prefetch_lines = 0;     ///< that a stream's prefetches run ahead; 0 = none
+  std::int64_t prefetch_streams = 16;  ///< that are followed at a time
+  bool random_replacement = false;     ///< any line of a set goes, else the least recently used
+  bool victim = false;                 ///< holds what the level above has dropped, else all
+};
+
+struct CpuTlbSpec {
+  std::int64_t page_bytes = 4096;
+  std::int64_t l1_entries = 64;
+  std::int64_t l2_entries = 1536;
+  std::int64_t l2_cycles = 7;     ///< to the second level
+  std::int64_t walk_cycles = 30;  ///< of a page walk
+};
+
+/// How the matrix library of the chip's measurements divides a product, by data type. Its rows are
+/// the columns of a row-major result.
+struct CpuLibrarySpec {
+  std::map<std::string, double> block_rows;     ///< of a packed block of the first operand
+  std::map<std::string, double> block_depth;    ///< of the contraction
+  std::map<std::string, double> tile_rows;      ///< of the micro-kernel
+  std::map<std::string, double> tile_columns;   ///< at most, of the micro-kernel
+  std::map<std::string, double> column_unroll;  ///< columns are packed in thirds of these groups
+  bool broadcast_pairs = true;                  ///< single precision: two values a broadcast
+  std::int64_t unpacked_macs = 0;               ///< smaller products are not packed
+  double call_s = 0;                            ///< of a call, before and after the product
+};
+
+struct CpuSpec {
+  std::int64_t cores = 1;
+  std::int64_t line_bytes = 64;
+  CpuCoreSpec core;
+  CpuCacheSpec l1, l2, l3;
+  CpuTlbSpec tlb;
+  CpuLibrarySpec library;
+};
+
+}  // namespace siliscope
