@@ -12,13 +12,30 @@ const char* TopDownName(TopDown place) {
   return kNames[static_cast<std::size_t>(place)];
 }
 
-CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory)
+void CoreCounters::Repeat(const CoreCounters& before, std::uint64_t times) {
+  const auto more = static_cast<std::int64_t>(times);
+  repeated += times * (micro_ops - before.micro_ops);
+  loads += times * (loads - before.loads);
+  stores += times * (stores - before.stores);
+  branches += times * (branches - before.branches);
+  mispredicts += times * (mispredicts - before.mispredicts);
+  flops += static_cast<double>(times) * (flops - before.flops);
+  load_bytes += more * (load_bytes - before.load_bytes);
+  store_bytes += more * (store_bytes - before.store_bytes);
+  for (std::size_t i = 0; i < kTopDown; ++i) slots[i] += times * (slots[i] - before.slots[i]);
+  micro_ops += times * (micro_ops - before.micro_ops);
+}
+
+CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
+                     bool every_turn)
     : spec_(spec),
       codes_(codes),
       memory_(memory),
       window_(static_cast<std::size_t>(spec.core.reorder_window)),
       loads_(static_cast<std::size_t>(spec.core.load_queue), 0),
-      stores_(spec, memory) {
+      stores_(spec, memory),
+      every_turn_(every_turn),
+      turns_(memory) {
   for (std::size_t c = 0; c < kMicroOpClasses; ++c) {
     const std::string name = kMicroOpClassNames[c];
     std::uint32_t port = 0;
@@ -45,6 +62,14 @@ std::uint64_t CoreCycle::Run(const CpuCall& call) {
   left_ = call.trips;
   BranchHistory& history = history_[call.code];
   walk_at_ = 0;
+  const std::size_t outermost = call.trips.size() - 1;
+  constexpr std::int64_t kFewTurns = 6;
+  if (every_turn_ || call.walk_bytes > 0 || call.trips[outermost] < kFewTurns) {
+    turns_.Stop();
+  } else {
+    turns_.Begin(retire_cycle_, pointers_);
+    turn_begin_ = counters_;
+  }
   for (std::size_t at = 0; at < code.ops.size();) {
     const MicroOp& op = code.ops[at];
     Execute(op, call);
@@ -60,10 +85,31 @@ std::uint64_t CoreCycle::Run(const CpuCall& call) {
       const std::uint64_t known = window_[(window_at_ + window_.size() - 1) % window_.size()].cycle;
       fetch_from_ = known + static_cast<std::uint64_t>(spec_.core.mispredict_cycles);
     }
+    if (taken && op.loop == outermost && turns_.watching()) EndTurn(&left);
     if (!taken) left = call.trips[op.loop];
     at = taken ? static_cast<std::size_t>(op.target) : at + 1;
   }
   return retire_cycle_;
+}
+
+/// Of turns that repeat themselves all but the last are counted on. Short ones say nothing: the
+/// window is still filling up.
+void CoreCycle::EndTurn(std::int64_t* left) {
+  constexpr std::int64_t kWindows = 4;
+  const auto ops = static_cast<std::int64_t>(counters_.micro_ops - turn_begin_.micro_ops);
+  if (ops < kWindows * spec_.core.reorder_window) {
+    turns_.Stop();
+    return;
+  }
+  if (turns_.EndTurn(retire_cycle_, pointers_) && *left > 1) {
+    const std::int64_t turns = turns_.Repeat(*left - 1, retire_cycle_, &pointers_);
+    *left -= turns;
+    counters_.Repeat(turn_begin_, static_cast<std::uint64_t>(turns));
+    retire_cycle_ += static_cast<std::uint64_t>(turns) * turns_.turn_cycles();
+    retired_ = 0;
+    SleepUntil(retire_cycle_);
+  }
+  turn_begin_ = counters_;
 }
 
 std::uint64_t CoreCycle::End() const { return std::max(retire_cycle_, stores_.last_leaves()); }
@@ -129,6 +175,7 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, const CpuC
   const std::uint64_t start = ports_.Take(ready, issue.ports, passes);
   last_issue_ = start;
   counters_.load_bytes += op.bytes;
+  if (!op.walks) turns_.Touch(op.pointer, address, op.bytes, false);
   const StoreBuffer::Forward forward = stores_.Find(address, op.bytes, start);
   const std::uint64_t in_passes = passes - 1;
   if (forward.found && forward.whole) {
@@ -192,6 +239,7 @@ void CoreCycle::Execute(const MicroOp& op, const CpuCall& call) {
   if (op.op == MicroOpClass::kStore) {
     ++counters_.stores;
     counters_.store_bytes += op.bytes;
+    turns_.Touch(op.pointer, pointers_[op.pointer] + op.offset, op.bytes, true);
     stores_.Add(pointers_[op.pointer] + op.offset, op.bytes, done, retire_cycle_);
   }
 }

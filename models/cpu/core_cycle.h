@@ -19,6 +19,7 @@
 #include "models/cpu/core_memory.h"
 #include "models/cpu/slot_calendar.h"
 #include "models/cpu/store_buffer.h"
+#include "models/cpu/turn_sampler.h"
 #include "sim/contract/cpu_program.h"
 #include "sim/contract/cpu_spec.h"
 
@@ -39,11 +40,17 @@ struct CoreCounters {
   double flops = 0;
   std::int64_t load_bytes = 0, store_bytes = 0;
   std::array<std::uint64_t, kTopDown> slots{};
+  std::uint64_t repeated = 0;  ///< micro-operations that were counted on, of all
+
+  /// Adds `times` times what came since `before`.
+  void Repeat(const CoreCounters& before, std::uint64_t times);
 };
 
 class CoreCycle {
  public:
-  CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory);
+  /// With `every_turn`, turns of loops that repeat themselves are simulated too.
+  CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
+            bool every_turn);
 
   /// Runs a call behind what has run before; returns the cycle in which its last micro-operation
   /// retires.
@@ -79,6 +86,7 @@ class CoreCycle {
   std::uint64_t Load(const MicroOp& op, std::uint64_t ready, const CpuCall& call, bool* missed);
   void Retire(std::uint64_t done, bool memory);
   std::int64_t NextOfWalk(const CpuCall& call);
+  void EndTurn(std::int64_t* left);
 
   const CpuSpec& spec_;
   const std::vector<CpuCode>& codes_;
@@ -103,6 +111,9 @@ class CoreCycle {
   std::int64_t retired_ = 0;  ///< in that cycle
   std::uint64_t last_issue_ = 0;
   std::int64_t walk_at_ = 0;
+  bool every_turn_;
+  TurnSampler turns_;
+  CoreCounters turn_begin_;  ///< when the outermost loop's turn began
   CoreCounters counters_;
 };
 

@@ -29,7 +29,8 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   shared_ = std::make_unique<SharedMemory>("l3", machine.cpu, clock_);
   shared_->memory.bind(dram_->port);
   memory_ = std::make_unique<CoreMemory>(machine.cpu, *shared_);
-  core_ = std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *memory_);
+  core_ = std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *memory_,
+                                      !options.zoom.units.empty());
   warming_ = !program.cpu.cold;
 }
 
@@ -61,7 +62,7 @@ void CpuChip::RunCalls() {
     ++next_call_;
   }
   if (next_call_ == calls.size()) {
-    micro_ops_ += core_->counters().micro_ops;
+    micro_ops_ += core_->counters().micro_ops - core_->counters().repeated;
     end_cycle_ = core_->End();
     if (!warming_) {
       finished_ = true;

@@ -47,7 +47,7 @@ const bool kRegistered = SystemModelRegistry::Instance().Add(
               return std::make_unique<CpuTileCost>();
             },
             &CpuPeak,
-            [](const MachineSpec&) { return std::vector<std::string>{}; },
+            [](const MachineSpec&) { return std::vector<std::string>{"core0"}; },
             {"dram"},
             [](const MachineSpec&) { return std::vector<std::string>{"dram"}; }});
 

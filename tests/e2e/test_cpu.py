@@ -35,6 +35,14 @@ def test_a_product_runs_near_the_peak_and_its_causes_sum(tmp_path):
     assert int(levels["l1"]["read_bytes"]) > int(levels["l2"]["read_bytes"]) > 0
 
 
+@pytest.mark.parametrize("workload", ["gemm:m=256;n=256;k=256", "gemm:m=16;n=1024;k=512"])
+def test_turns_that_repeat_take_the_time_of_every_micro_operation(tmp_path, workload):
+    """Tile zoom against cycle zoom."""
+    tiles = run(workload, tmp_path / "t")
+    cycles = run(workload, tmp_path / "c", "--zoom", "core0")
+    assert tiles["time_us"] == pytest.approx(cycles["time_us"], rel=0.03)
+
+
 def test_a_thin_product_takes_longer_than_its_weights(tmp_path):
     """A library packs the weights in every call (mechanism: OpenBLAS, interface/gemm.c)."""
     one = run("gemm:m=1;n=1024;k=1024", tmp_path / "a")["time_us"]

@@ -120,12 +120,14 @@ TEST(Chips, EverySectionOfAProductNamesItsSource) {
 
 TEST(Schema, CoversEveryKey) {
   const auto schema = ChipSchema();
-  const auto& npu = schema["else"];
+  const auto& npu = schema["else"]["else"];
+  const auto& cpu = schema["else"]["then"];
   const auto& gpu = schema["then"];
   EXPECT_TRUE(npu["properties"]["array"]["properties"].contains("rows"));
   EXPECT_EQ(npu["properties"]["array"]["additionalProperties"], false);
   EXPECT_TRUE(gpu["properties"]["sm"]["properties"].contains("max_warps"));
   EXPECT_FALSE(gpu["properties"].contains("array"));
+  EXPECT_TRUE(cpu["properties"]["core"]["properties"].contains("reorder_window"));
   EXPECT_GT(ChipKeys().size(), 120U);
 }
 
