@@ -35,7 +35,7 @@ CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, Cor
       loads_(static_cast<std::size_t>(spec.core.load_queue), 0),
       stores_(spec, memory),
       every_turn_(every_turn),
-      turns_(memory) {
+      turns_(memory, spec.line_bytes) {
   for (std::size_t c = 0; c < kMicroOpClasses; ++c) {
     const std::string name = kMicroOpClassNames[c];
     std::uint32_t port = 0;

@@ -7,7 +7,6 @@
 namespace siliscope {
 namespace {
 
-constexpr std::int64_t kLine = 64;
 constexpr std::size_t kMostTouches = 1 << 20;  ///< longer turns are not kept
 
 }  // namespace
@@ -23,10 +22,10 @@ void TurnSampler::Begin(std::uint64_t cycle, const std::vector<std::int64_t>& po
 }
 
 void TurnSampler::Note(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write) {
-  for (std::int64_t line = address / kLine; line * kLine < address + bytes; ++line) {
+  for (std::int64_t line = address / line_bytes_; line * line_bytes_ < address + bytes; ++line) {
     if (line == last_line_[pointer] && !write) continue;
     last_line_[pointer] = line;
-    touched_.push_back({line * kLine - at_begin_[pointer], pointer, write});
+    touched_.push_back({line * line_bytes_ - at_begin_[pointer], pointer, write});
   }
   if (touched_.size() > kMostTouches) watching_ = false;
 }

@@ -14,7 +14,8 @@ namespace siliscope {
 
 class TurnSampler {
  public:
-  explicit TurnSampler(CoreMemory& memory) : memory_(memory) {}
+  TurnSampler(CoreMemory& memory, std::int64_t line_bytes)
+      : memory_(memory), line_bytes_(line_bytes) {}
 
   /// A new loop begins with its first turn.
   void Begin(std::uint64_t cycle, const std::vector<std::int64_t>& pointers);
@@ -48,10 +49,11 @@ class TurnSampler {
   void Note(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write);
   Found Count() const {
     const CacheTraffic& l2 = memory_.l2();
-    return {memory_.l1().write_bytes / 64, l2.misses + l2.prefetches};
+    return {memory_.l1().write_bytes / line_bytes_, l2.misses + l2.prefetches};
   }
 
   CoreMemory& memory_;
+  std::int64_t line_bytes_;
   bool watching_ = false;
   std::uint64_t begin_ = 0, last_cycles_ = 0, sum_cycles_ = 0;
   std::uint64_t turn_cycles_ = 0;  ///< mean of the equal ones

@@ -43,6 +43,7 @@ void CpuChip::BeginPass() {
   memory_->ResetCounters();
   shared_->ResetCounters();
   dram_before_ = dram_->Counters();
+  l2_charged_ = dram_read_charged_ = dram_write_charged_ = 0;
   times_ = {};
   operators_.assign(program_.operators.size(), {});
   next_call_ = 0;
@@ -88,6 +89,18 @@ void CpuChip::EnterLibrary(const CpuCall& call) {
       std::min(operators_[call.op].begin, clock_.Cycles(begin - begin_cycle_));
 }
 
+/// What came through the levels since the last call's end.
+void CpuChip::ChargeBytes(OperatorRecord* op) {
+  const CacheTraffic& l2 = memory_->l2();
+  const auto charge = [](std::int64_t now, std::int64_t* charged, std::int64_t* to) {
+    *to += now - *charged;
+    *charged = now;
+  };
+  charge(std::max(l2.read_bytes, l2.write_bytes), &l2_charged_, &op->l2_bytes);
+  charge(shared_->dram_read_bytes(), &dram_read_charged_, &op->dram_read_bytes);
+  charge(shared_->dram_write_bytes(), &dram_write_charged_, &op->dram_write_bytes);
+}
+
 /// The call's time on the core, divided as the slots that came to their place in it.
 void CpuChip::Charge(const CpuCall& call, const CoreCounters& before, std::uint64_t begin) {
   const Tick from = clock_.Cycles(begin - begin_cycle_);
@@ -98,6 +111,7 @@ void CpuChip::Charge(const CpuCall& call, const CoreCounters& before, std::uint6
   op.active += to - from;
   op.exclusive += to - from;
   op.executed_flops += core_->counters().flops - before.flops;
+  ChargeBytes(&op);
   double slots = 0;
   std::array<double, kTopDown> part{};
   for (std::size_t p = 0; p < kTopDown; ++p) {

@@ -32,6 +32,7 @@ class CpuChip : public Domain {
   void BeginPass();
   void EnterLibrary(const CpuCall& call);
   void Charge(const CpuCall& call, const CoreCounters& before, std::uint64_t begin);
+  void ChargeBytes(OperatorRecord* op);
   void AddLevels(Record* record) const;
 
   const MachineSpec& machine_;
@@ -49,6 +50,7 @@ class CpuChip : public Domain {
   std::uint64_t entered_until_ = 0;  ///< the library is at work before the operator's calls
   std::uint64_t micro_ops_ = 0;      ///< of both passes
   DramCounters dram_before_;
+  std::int64_t l2_charged_ = 0, dram_read_charged_ = 0, dram_write_charged_ = 0;
   CauseTimes times_{};
   std::vector<OperatorRecord> operators_;
   std::vector<Span> spans_;

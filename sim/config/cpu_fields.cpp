@@ -26,9 +26,9 @@ void VisitCore(FieldVisitor& v, CpuCoreSpec& s) {
   s.predictor = static_cast<BranchPredictor>(predictor);
   v.Integer("mispredict", s.mispredict_cycles, kCycles, kOptional,
             "cycles from a mispredicted branch to the next micro-operation");
-  v.Bytes("vector", s.vector_bytes, {1, 4096}, kRequired, "of a vector register");
-  v.Bytes("load_width", s.load_bytes, {1, 4096}, kRequired, "that a load port moves in a cycle");
-  v.Bytes("store_width", s.store_bytes, {1, 4096}, kRequired,
+  v.Bytes("vector", s.vector_bytes, {8, 4096}, kRequired, "of a vector register");
+  v.Bytes("load_width", s.load_bytes, {8, 4096}, kRequired, "that a load port moves in a cycle");
+  v.Bytes("store_width", s.store_bytes, {8, 4096}, kRequired,
           "that stores write to the L1 in a cycle");
   v.Integer("forward", s.forward_cycles, kCycles, kOptional,
             "cycles from a store that waits to a load of the same place");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -207,6 +208,23 @@ void CheckCaches(const CpuSpec& cpu, const Fail& fail) {
   if (cpu.l1.size_bytes == 0) fail("l1.size: a core needs a data cache");
 }
 
+void CheckLibrary(const CpuLibrarySpec& library, const Fail& fail) {
+  const std::pair<const char*, const std::map<std::string, double>&> tables[] = {
+      {"block_rows", library.block_rows},
+      {"block_depth", library.block_depth},
+      {"tile_rows", library.tile_rows},
+      {"tile_columns", library.tile_columns},
+      {"column_unroll", library.column_unroll}};
+  for (const auto& [name, table] : tables) {
+    CheckDataTypes(table, std::string("matrix_library.") + name, fail);
+    for (const auto& [type, value] : table) {
+      if (value < 1 || value > 1e6 || value != std::floor(value)) {
+        fail(fmt::format("matrix_library.{}.{}: a whole number from 1 to 1000000", name, type));
+      }
+    }
+  }
+}
+
 void CheckCpu(const CpuSpec& cpu, const Fail& fail) {
   std::string taken;
   for (const auto& [port, classes] : cpu.core.ports) {
@@ -228,6 +246,7 @@ void CheckCpu(const CpuSpec& cpu, const Fail& fail) {
     }
   }
   if (cpu.core.ports.size() > 32) fail("core.ports: more than 32");
+  CheckLibrary(cpu.library, fail);
   CheckCaches(cpu, fail);
 }
 

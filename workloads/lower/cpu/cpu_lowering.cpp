@@ -32,6 +32,10 @@ CpuLowering::CpuLowering(const Graph& graph, const MachineSpec& machine, const s
     throw UserError(machine.name + " has no rate for data type \"" + dtype + "\"" +
                     Suggestion(dtype, types));
   }
+  if (machine.cpu.cores > 1) {
+    program_.notes.push_back(
+        fmt::format("runs on one of {} cores: threads are not modelled yet", machine.cpu.cores));
+  }
   element_bytes_ = runs_as == "fp64" ? 8 : 4;
   program_.dtype = runs_as;
 }

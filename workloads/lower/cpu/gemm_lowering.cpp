@@ -40,6 +40,15 @@ Blocking BlockingOf(const CpuLowering& lowering) {
   blocking.tile_columns = value(library.tile_columns, 6);
   blocking.column_unroll = value(library.column_unroll, 2);
   const std::int64_t e = lowering.ElementBytes();
+  constexpr std::int64_t kMostSums = 96;  // registers that a code has names for
+  const std::int64_t lanes = lowering.Lanes();
+  const std::int64_t sums = CeilDivide(blocking.tile_rows, lanes) * blocking.tile_columns;
+  if (sums > kMostSums) {
+    throw UserError(
+        fmt::format("matrix_library: a tile of {} x {} needs {} vectors of {} elements for its "
+                    "sums; at most {}",
+                    blocking.tile_rows, blocking.tile_columns, sums, lanes, kMostSums));
+  }
   blocking.depth =
       value(library.block_depth,
             std::max<std::int64_t>(
