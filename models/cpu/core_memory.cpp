@@ -100,11 +100,14 @@ std::uint64_t CoreMemory::FetchIntoL2(std::uint64_t when, std::int64_t line, boo
   return ready;
 }
 
-/// Prefetches are dropped where no register is free.
+/// Prefetches wait where no register is free.
 void CoreMemory::PrefetchIntoL1(std::uint64_t when, std::int64_t line) {
   StreamPrefetcher::Range range = l1_streams_.Observe(line);
   for (; range.count > 0; --range.count, range.first += range.step) {
-    if (!l1_misses_.IsFree(when)) return;
+    if (!l1_misses_.IsFree(when)) {
+      l1_streams_.Postpone(range);
+      return;
+    }
     if (l1_.Find(range.first) != nullptr) continue;
     ++l1_traffic_.prefetches;
     FetchIntoL1(when, range.first, false, true);
@@ -115,7 +118,10 @@ void CoreMemory::PrefetchIntoL2(std::uint64_t when, std::int64_t line) {
   if (!l2_.exists()) return;
   StreamPrefetcher::Range range = l2_streams_.Observe(line);
   for (; range.count > 0; --range.count, range.first += range.step) {
-    if (!l2_misses_.IsFree(when)) return;
+    if (!l2_misses_.IsFree(when)) {
+      l2_streams_.Postpone(range);
+      return;
+    }
     if (l2_.Find(range.first) != nullptr) continue;
     ++l2_traffic_.prefetches;
     FetchIntoL2(when, range.first, true);

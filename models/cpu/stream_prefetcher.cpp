@@ -45,7 +45,8 @@ StreamPrefetcher::Range StreamPrefetcher::Observe(std::int64_t line) {
   to = step > 0 ? std::min(to, edge) : std::max(to, edge);
   std::int64_t from = stream->fetched;
   if ((from - line) * step < 0) from = line;
-  Range range{from + step, std::max<std::int64_t>(0, (to - from) * step), step};
+  Range range{from + step, std::max<std::int64_t>(0, (to - from) * step), step,
+              static_cast<std::size_t>(stream - streams_.data())};
   if (range.count > 0) stream->fetched = to;
   return range;
 }

@@ -3,6 +3,7 @@
 // 1990; as in commercial cores it stays inside of a page, whose successor lies anywhere).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -20,9 +21,12 @@ class StreamPrefetcher {
     std::int64_t first = 0;  ///< the line to begin with
     std::int64_t count = 0;
     std::int64_t step = 1;  ///< 1 or -1
+    std::size_t stream = 0;
   };
   /// A line that was asked for; which lines shall come.
   Range Observe(std::int64_t line);
+  /// What is left of a range was not fetched: it comes with the stream's next step.
+  void Postpone(const Range& range) { streams_[range.stream].fetched = range.first - range.step; }
 
  private:
   struct Stream {
