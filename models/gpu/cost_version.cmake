@@ -1,5 +1,5 @@
-# SPDX-License-Identifier: Apache-2.0
-# Writes ${OUT}: a digest of what measures costs, so that a store of another version isn't used.
+#SPDX - License - Identifier : Apache - 2.0
+#Writes ${OUT } : a digest of what measures costs, so that a store of another version isn't used.
 file(GLOB sources ${SOURCE}/models/gpu/*.cpp ${SOURCE}/models/gpu/*.h ${SOURCE}/sim/contract/gpu_*.h)
 set(all "")
 foreach(source ${sources})

@@ -202,6 +202,7 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   Sm::Step step;
   step.alone_cycles = ready.cycles;
   step.interval_cycles = cost.interval_cycles;
+  step.shares = loads && (pass.ring > 1 || pass.through_registers);
   step.wait = wait;
   Compute(group, step);
 }

@@ -121,6 +121,10 @@ void Sm::Charge(Tick until, Cause cause, std::uint32_t op, bool busy) {
 }
 
 void Sm::Take(const Step& step) {
+  if (step.shares && oldest_first_) {
+    Share(step);
+    return;
+  }
   if (waiting_.empty() && pipe_free_ <= events_.now()) {
     Serve(step);
     return;
@@ -141,8 +145,45 @@ void Sm::ServeNext() {
   if (!waiting_.empty()) events_.Schedule(pipe_free_, &CallServeNext, this, 0, 1);
 }
 
+void Sm::Share(const Step& step) {
+  Account(step, std::max(events_.now(), pipe_free_));
+  std::uint32_t id = 0;
+  while (id < sharing_.size() && sharing_[id].taken != nullptr) ++id;
+  if (id == sharing_.size()) sharing_.emplace_back();
+  sharing_[id] = step;
+  const double period = 1e12 / clock_.hertz();
+  share_.Add(events_.now(), step.alone_cycles * period, step.interval_cycles * period, step.age,
+             id);
+  AwaitEnd();
+}
+
+void Sm::AwaitEnd() {
+  const Tick end = share_.NextEnd();
+  if (end >= next_end_) return;  // it looks again then
+  next_end_ = end;
+  events_.Schedule(end, &CallEndShares, this, 0);
+}
+
+void Sm::EndShares() {
+  if (events_.now() != next_end_) return;  // an earlier end has come in between
+  next_end_ = kNever;
+  std::uint32_t id = 0;
+  while (share_.TakeEnded(events_.now(), &id)) {
+    const Step step = sharing_[id];
+    sharing_[id].taken = nullptr;
+    step.taken(step.context, step.argument, events_.now());
+  }
+  AwaitEnd();
+}
+
 void Sm::Serve(const Step& step) {
   const Tick start = events_.now();
+  Account(step, start);
+  step.taken(step.context, step.argument, start + clock_.Cycles(step.alone_cycles));
+}
+
+/// The pipes' time for a step is charged as if they took one after another.
+void Sm::Account(const Step& step, Tick start) {
   const Wait& wait = step.wait;
   if (start > accounted_) {
     Charge(std::min(start, wait.since), wait.before, step.op, false);
@@ -154,7 +195,6 @@ void Sm::Serve(const Step& step) {
   pipe_free_ = start + clock_.Cycles(step.interval_cycles);
   Charge(pipe_free_, Cause::kCompute, step.op, true);
   ++steps_;
-  step.taken(step.context, step.argument, start + clock_.Cycles(step.alone_cycles));
 }
 
 void Sm::BeginWindow() { window_ = {times_, loaded_bytes_, steps_, flops_}; }

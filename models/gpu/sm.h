@@ -9,6 +9,7 @@
 
 #include "models/gpu/cta_cost.h"
 #include "models/gpu/l2_cache.h"
+#include "models/gpu/pipe_share.h"
 #include "models/gpu/tlb.h"
 #include "sim/contract/program.h"
 #include "sim/contract/record.h"
@@ -70,6 +71,7 @@ class Sm : public sc_core::sc_module {
   struct Step {
     std::uint64_t age = 0;                         ///< the CTA that started first has the lowest
     double alone_cycles = 0, interval_cycles = 0;  ///< as in PassCost
+    bool shares = false;  ///< runs beside others: it doesn't wait for the memory in between
     Wait wait;
     std::uint32_t op = 0;
     /// Called once the pipes have taken the step, with the time at which it is over.
@@ -103,6 +105,11 @@ class Sm : public sc_core::sc_module {
 
  private:
   void Serve(const Step& step);
+  void Share(const Step& step);
+  void Account(const Step& step, Tick start);
+  void AwaitEnd();
+  void EndShares();
+  static void CallEndShares(void* self, std::uint64_t) { static_cast<Sm*>(self)->EndShares(); }
   void ServeNext();
   static void CallServeNext(void* self, std::uint64_t) { static_cast<Sm*>(self)->ServeNext(); }
   void Charge(Tick until, Cause cause, std::uint32_t op, bool busy);
@@ -124,6 +131,9 @@ class Sm : public sc_core::sc_module {
   bool oldest_first_;
   EventQueue& events_;
   std::vector<Step> waiting_;  ///< for the pipes
+  PipeShare share_;
+  std::vector<Step> sharing_;  ///< by the share's id; `taken` is null where one is free
+  Tick next_end_ = kNever;     ///< of a step that shares
   Tick accounted_ = 0;
   Tick origin_ = 0;
   CauseTimes times_{};

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/gpu/pipe_share.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace siliscope {
+namespace {
+
+/// When each of the steps ends, all of which begin at 0.
+std::vector<Tick> Ends(PipeShare share, std::size_t count) {
+  std::vector<Tick> ends(count, 0);
+  for (std::size_t left = count; left > 0;) {
+    const Tick now = share.NextEnd();
+    std::uint32_t id = 0;
+    while (share.TakeEnded(now, &id)) {
+      ends[id] = now;
+      --left;
+    }
+  }
+  return ends;
+}
+
+TEST(PipeShare, StepsThatLeaveRoomRunAsIfAlone) {
+  PipeShare share;
+  share.Add(0, 1000, 400, 1, 0);
+  share.Add(0, 1000, 500, 2, 1);
+  EXPECT_EQ(Ends(share, 2), (std::vector<Tick>{1000, 1000}));
+}
+
+TEST(PipeShare, TheYoungerGetsWhatTheOlderLeaves) {
+  PipeShare share;
+  share.Add(0, 1000, 800, 2, 0);  // the younger: a quarter of its speed until 1000
+  share.Add(0, 1000, 800, 1, 1);
+  EXPECT_EQ(Ends(share, 2), (std::vector<Tick>{1750, 1000}));
+}
+
+TEST(PipeShare, NoTimeOfThePipesIsLost) {
+  PipeShare share;
+  for (std::uint32_t i = 0; i < 9; ++i) share.Add(0, 1000, 1000, i, i);
+  EXPECT_EQ(Ends(share, 9).back(), 9000u);
+}
+
+}  // namespace
+}  // namespace siliscope
