@@ -44,7 +44,6 @@ def bytes_by_level(workload, out, *options):
     ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", (2 * 4096 * 4096, 2 * 4096 * 4096)),
     ("softmax:rows=1024;cols=2560", (3 * 2 * 1024 * 2560, 2 * 1024 * 2560)),
     ("transpose:rows=2048;cols=1024", (2 * 2048 * 1024, 2 * 2048 * 1024)),
-    ("embedding:rows=1000;cols=64;indices=2048", (2048 * (2 * 64 + 32), 2048 * 2 * 64)),  # an index: a sector
     ("gemm:m=2048;n=2048;k=1024", (0, 2 * 2048 * 2048)),  # loads go past it into shared memory
 ])
 def test_bytes_of_every_level_are_those_of_the_instructions(tmp_path, workload, l1_bytes):
