@@ -4,8 +4,8 @@
 
 #include "models/gpu/gpu_peak.h"
 #include "models/system/gpu_chip.h"
+#include "models/system/no_tile_cost.h"
 #include "sim/contract/system_model.h"
-#include "sim/core/error.h"
 
 namespace siliscope {
 namespace {
@@ -25,21 +25,6 @@ class GpuSystem : public SystemModel {
   MachineSpec machine_;
 };
 
-/// The lowering prices kernels by a closed form of its own and simulates what it takes; whoever
-/// asks for a tile of an array has the wrong chip.
-class GpuTileCost : public TileCost {
- public:
-  double MatmulIntervalCycles(std::int64_t, double, bool) const override { return NoArray(); }
-  double MatmulAloneCycles(std::int64_t, double, bool) const override { return NoArray(); }
-  double VectorCycles(const VectorWork&, std::int64_t, std::int64_t) const override {
-    return NoArray();
-  }
-  double CopySeconds(std::int64_t, MemorySpace) const override { return NoArray(); }
-
- private:
-  [[noreturn]] static double NoArray() { throw InternalError("a GPU has no array tiles to price"); }
-};
-
 std::vector<std::string> PaidResources(const MachineSpec&) {
   return {"dram", "host_link", "l2", "launch", "power"};
 }
@@ -49,7 +34,7 @@ const bool kRegistered = SystemModelRegistry::Instance().Add(
               return std::make_unique<GpuSystem>(machine);
             },
             [](const MachineSpec&) -> std::unique_ptr<TileCost> {
-              return std::make_unique<GpuTileCost>();
+              return std::make_unique<NoTileCost>();
             },
             &GpuPeak,
             [](const MachineSpec&) { return std::vector<std::string>{"sms"}; },
