@@ -5,7 +5,8 @@
 
 #include <cmath>
 #include <functional>
-#include <numeric>
+#include <utility>
+#include <vector>
 
 #include "sim/config/machine_loader.h"
 #include "sim/contract/system_model.h"
@@ -18,20 +19,16 @@ namespace {
 using Write = std::function<void(MicroCodeBuilder&)>;
 constexpr std::int64_t kTrips = 2000;
 
-/// The record of a loop that is run warm.
-Record RunLoop(const Write& body, const std::vector<Override>& overrides = {},
-               std::int64_t trips = kTrips, std::int64_t walk_bytes = 0) {
+/// The record of a code that is run warm; its loops take `trips`.
+Record RunCode(CpuCode code, std::vector<std::int64_t> trips,
+               const std::vector<Override>& overrides, std::int64_t walk_bytes = 0) {
   const MachineSpec machine = LoadMachine("zen5-avx512-1core", overrides);
-  MicroCodeBuilder b("loop");
-  const std::int32_t again = b.Here();
-  body(b);
-  b.Loop(again, 0);
   Program program;
   program.dtype = "fp32";
   program.operators.resize(1);
-  program.cpu.codes = {b.Finish()};
+  program.cpu.codes = {std::move(code)};
   CpuCall call;
-  call.trips = {trips};
+  call.trips = std::move(trips);
   call.pointers = {1 << 20, 1 << 28};
   call.walk_bytes = walk_bytes;
   program.cpu.calls = {call};
@@ -39,6 +36,15 @@ Record RunLoop(const Write& body, const std::vector<Override>& overrides = {},
       .Get("kind of chip", "cpu")
       .make_model(machine)
       ->Run(program, {});
+}
+
+Record RunLoop(const Write& body, const std::vector<Override>& overrides = {},
+               std::int64_t trips = kTrips, std::int64_t walk_bytes = 0) {
+  MicroCodeBuilder b("loop");
+  const std::int32_t again = b.Here();
+  body(b);
+  b.Loop(again, 0);
+  return RunCode(b.Finish(), {trips}, overrides, walk_bytes);
 }
 
 double Cycles(const Record& record) { return ToSeconds(record.total) * record.clock_hz; }
@@ -109,23 +115,12 @@ TEST(CpuCore, AMispredictedBranchCostsItsPenalty) {
   // An inner loop of four turns: two bits miss its end, a predictor of loops doesn't.
   const auto with = [](const char* predictor) {
     return InChild([&] {
-      const MachineSpec machine = LoadMachine("zen5-avx512-1core", {{"core.predictor", predictor}});
       MicroCodeBuilder b("loops");
       const std::int32_t again = b.Here();
       b.Add(MicroOpClass::kInteger, 16, 16);
       b.Loop(again, 0);
       b.Loop(again, 1);
-      Program program;
-      program.dtype = "fp32";
-      program.operators.resize(1);
-      program.cpu.codes = {b.Finish()};
-      CpuCall call;
-      call.trips = {4, kTrips};
-      program.cpu.calls = {call};
-      return Cycles(SystemModelRegistry::Instance()
-                        .Get("kind of chip", "cpu")
-                        .make_model(machine)
-                        ->Run(program, {}));
+      return Cycles(RunCode(b.Finish(), {4, kTrips}, {{"core.predictor", predictor}}));
     });
   };
   const double missed = (with("two_bit") - with("loop")) / kTrips;
