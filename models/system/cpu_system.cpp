@@ -26,16 +26,15 @@ class CpuSystem : public SystemModel {
 };
 
 const bool kRegistered = SystemModelRegistry::Instance().Add(
-    "cpu", {[](const MachineSpec& machine) -> std::unique_ptr<SystemModel> {
-              return std::make_unique<CpuSystem>(machine);
-            },
-            [](const MachineSpec&) -> std::unique_ptr<TileCost> {
-              return std::make_unique<NoTileCost>();
-            },
-            &CpuPeak,
-            [](const MachineSpec&) { return std::vector<std::string>{"core0"}; },
-            {"dram"},
-            [](const MachineSpec&) { return std::vector<std::string>{"dram"}; }});
+    "cpu",
+    {[](const MachineSpec& machine) -> std::unique_ptr<SystemModel> {
+       return std::make_unique<CpuSystem>(machine);
+     },
+     [](const MachineSpec&) -> std::unique_ptr<TileCost> { return std::make_unique<NoTileCost>(); },
+     &CpuPeak,
+     [](const MachineSpec&) { return std::vector<std::string>{"core0"}; },
+     {"dram"},
+     [](const MachineSpec&) { return std::vector<std::string>{"dram"}; }});
 
 }  // namespace
 }  // namespace siliscope

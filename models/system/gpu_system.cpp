@@ -30,16 +30,15 @@ std::vector<std::string> PaidResources(const MachineSpec&) {
 }
 
 const bool kRegistered = SystemModelRegistry::Instance().Add(
-    "gpu", {[](const MachineSpec& machine) -> std::unique_ptr<SystemModel> {
-              return std::make_unique<GpuSystem>(machine);
-            },
-            [](const MachineSpec&) -> std::unique_ptr<TileCost> {
-              return std::make_unique<NoTileCost>();
-            },
-            &GpuPeak,
-            [](const MachineSpec&) { return std::vector<std::string>{"sms"}; },
-            {"dram", "host_link", "l2", "launch", "power"},
-            &PaidResources});
+    "gpu",
+    {[](const MachineSpec& machine) -> std::unique_ptr<SystemModel> {
+       return std::make_unique<GpuSystem>(machine);
+     },
+     [](const MachineSpec&) -> std::unique_ptr<TileCost> { return std::make_unique<NoTileCost>(); },
+     &GpuPeak,
+     [](const MachineSpec&) { return std::vector<std::string>{"sms"}; },
+     {"dram", "host_link", "l2", "launch", "power"},
+     &PaidResources});
 
 }  // namespace
 }  // namespace siliscope
