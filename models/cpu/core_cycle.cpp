@@ -6,36 +6,16 @@
 
 namespace siliscope {
 
-const char* TopDownName(TopDown place) {
-  static constexpr std::array<const char*, kTopDown> kNames = {
-      "retiring", "front_end", "bad_speculation", "back_end_memory", "back_end_core"};
-  return kNames[static_cast<std::size_t>(place)];
-}
-
-void CoreCounters::Repeat(const CoreCounters& before, std::uint64_t times) {
-  const auto more = static_cast<std::int64_t>(times);
-  repeated += times * (micro_ops - before.micro_ops);
-  loads += times * (loads - before.loads);
-  stores += times * (stores - before.stores);
-  branches += times * (branches - before.branches);
-  mispredicts += times * (mispredicts - before.mispredicts);
-  flops += static_cast<double>(times) * (flops - before.flops);
-  load_bytes += more * (load_bytes - before.load_bytes);
-  store_bytes += more * (store_bytes - before.store_bytes);
-  for (std::size_t i = 0; i < kTopDown; ++i) slots[i] += times * (slots[i] - before.slots[i]);
-  micro_ops += times * (micro_ops - before.micro_ops);
-}
-
 CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
-                     bool every_turn)
+                     TurnMemory* turns)
     : spec_(spec),
       codes_(codes),
       memory_(memory),
       window_(static_cast<std::size_t>(spec.core.reorder_window)),
       loads_(static_cast<std::size_t>(spec.core.load_queue), 0),
       stores_(spec, memory),
-      every_turn_(every_turn),
-      turns_(memory, spec.line_bytes) {
+      turns_(turns),
+      recorder_(spec.line_bytes) {
   for (std::size_t c = 0; c < kMicroOpClasses; ++c) {
     const std::string name = kMicroOpClassNames[c];
     std::uint32_t port = 0;
@@ -56,60 +36,147 @@ CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, Cor
   for (const CpuCode& code : codes) history_.emplace_back(spec.core.predictor, code.ops.size());
 }
 
-std::uint64_t CoreCycle::Run(const CpuCall& call) {
-  const CpuCode& code = codes_[call.code];
+void CoreCycle::Begin(const CpuCall& call) {
+  call_ = &call;
+  code_ = &codes_[call.code];
   pointers_ = call.pointers;
   left_ = call.trips;
-  BranchHistory& history = history_[call.code];
   walk_at_ = 0;
-  const std::size_t outermost = call.trips.size() - 1;
-  constexpr std::int64_t kFewTurns = 6;
-  if (every_turn_ || call.walk_bytes > 0 || call.trips[outermost] < kFewTurns) {
-    turns_.Stop();
-  } else {
-    turns_.Begin(retire_cycle_, pointers_);
-    turn_begin_ = counters_;
-  }
-  for (std::size_t at = 0; at < code.ops.size();) {
-    const MicroOp& op = code.ops[at];
-    Execute(op, call);
-    if (op.op != MicroOpClass::kBranch) {
-      ++at;
-      continue;
-    }
-    std::int64_t& left = left_[op.loop];
-    const bool taken = --left > 0;
-    ++counters_.branches;
-    if (!history.Foresees(at, static_cast<std::size_t>(op.target) <= at, taken)) {
-      ++counters_.mispredicts;
-      const std::uint64_t known = window_[(window_at_ + window_.size() - 1) % window_.size()].cycle;
-      fetch_from_ = known + static_cast<std::uint64_t>(spec_.core.mispredict_cycles);
-    }
-    if (taken && op.loop == outermost && turns_.watching()) EndTurn(&left);
-    if (!taken) left = call.trips[op.loop];
-    at = taken ? static_cast<std::size_t>(op.target) : at + 1;
-  }
-  return retire_cycle_;
+  at_ = 0;
+  profile_ = turns_ == nullptr ? nullptr : turns_->ProfileOf(call);
+  if (profile_ != nullptr && profile_->every) profile_ = nullptr;
+  BeginTurn();
 }
 
-/// Of turns that repeat themselves all but the last are counted on. Short ones say nothing: the
-/// window is still filling up.
-void CoreCycle::EndTurn(std::int64_t* left) {
-  constexpr std::int64_t kWindows = 4;
-  const auto ops = static_cast<std::int64_t>(counters_.micro_ops - turn_begin_.micro_ops);
-  if (ops < kWindows * spec_.core.reorder_window) {
-    turns_.Stop();
+bool CoreCycle::Continue(std::uint64_t until) {
+  while (left_.back() > 0) {
+    if (!(plays_ ? Play(until) : Simulate(until))) return false;
+    if (left_.back() > 0) BeginTurn();
+  }
+  return true;
+}
+
+TurnFills CoreCycle::Fills() const {
+  const CacheTraffic& l2 = memory_.l2();
+  return {memory_.l1().write_bytes / spec_.line_bytes, l2.misses + l2.prefetches, l2.far};
+}
+
+/// A turn is simulated where nothing is known of it or it is wanted again, else played. A rest that
+/// is shorter than a turn is a share of one.
+void CoreCycle::BeginTurn() {
+  plays_ = false;
+  turn_left_ = left_.back();
+  if (profile_ == nullptr) return;
+  const std::int64_t trips = std::min(left_.back(), profile_->trips);
+  turn_left_ = trips;
+  turn_fills_ = Fills();
+  if (!profile_->costs.empty() && (profile_->wanted == 0 || trips < profile_->trips)) {
+    BeginToPlay(static_cast<double>(trips) / static_cast<double>(profile_->trips));
     return;
   }
-  if (turns_.EndTurn(retire_cycle_, pointers_) && *left > 1) {
-    const std::int64_t turns = turns_.Repeat(*left - 1, retire_cycle_, &pointers_);
-    *left -= turns;
-    counters_.Repeat(turn_begin_, static_cast<std::uint64_t>(turns));
-    retire_cycle_ += static_cast<std::uint64_t>(turns) * turns_.turn_cycles();
-    retired_ = 0;
-    SleepUntil(retire_cycle_);
-  }
   turn_begin_ = counters_;
+  if (trips == profile_->trips) recorder_.Begin(retire_cycle_, pointers_);
+}
+
+void CoreCycle::EndSimulatedTurn() {
+  if (!recorder_.recording()) return;
+  if (recorder_.overflown()) {
+    recorder_.Stop();
+    profile_->every = true;
+    profile_ = nullptr;
+    return;
+  }
+  TurnCost cost;
+  const TurnFills now = Fills();
+  cost.fills = {now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far};
+  cost.warm = warm_;
+  cost.counters = counters_.Since(turn_begin_);
+  recorder_.End(retire_cycle_, pointers_, profile_, &cost);
+  profile_->Learn(cost);
+}
+
+/// Micro-operations up to the end of the turn. One that others can learn from is not interrupted.
+bool CoreCycle::Simulate(std::uint64_t until) {
+  while (turn_left_ > 0) {
+    if (retire_cycle_ > until && !recorder_.recording()) return false;
+    const MicroOp& op = code_->ops[at_];
+    Execute(op);
+    if (op.op != MicroOpClass::kBranch) {
+      ++at_;
+      continue;
+    }
+    const bool taken = Branch(op);
+    at_ = taken ? static_cast<std::size_t>(op.target) : at_ + 1;
+    if (op.loop + std::size_t{1} == left_.size()) --turn_left_;
+  }
+  EndSimulatedTurn();
+  warm_ = true;
+  return true;
+}
+
+/// Whether it is taken.
+bool CoreCycle::Branch(const MicroOp& op) {
+  std::int64_t& left = left_[op.loop];
+  const bool taken = --left > 0;
+  ++counters_.branches;
+  if (!history_[call_->code].Foresees(at_, static_cast<std::size_t>(op.target) <= at_, taken)) {
+    ++counters_.mispredicts;
+    const std::uint64_t known = window_[(window_at_ + window_.size() - 1) % window_.size()].cycle;
+    fetch_from_ = known + static_cast<std::uint64_t>(spec_.core.mispredict_cycles);
+  }
+  const bool outermost = op.loop + std::size_t{1} == left_.size();
+  if (!taken && !outermost) left = call_->trips[op.loop];
+  return taken;
+}
+
+void CoreCycle::BeginToPlay(double share) {
+  plays_ = true;
+  warm_ = false;
+  const TurnCost& cost = profile_->costs[profile_->last];
+  const auto touches = static_cast<double>(profile_->touches.size());
+  played_.begin = static_cast<double>(retire_cycle_);
+  played_.share = share;
+  played_.at = 0;
+  played_.end = static_cast<std::size_t>(touches * share + 0.5);
+  played_.apart = touches > 0 ? cost.cycles / touches : 0;
+  played_.lead = cost.lead;
+  played_.slip = -1e300;
+}
+
+/// The lines of a turn that is played, up to the turn's end.
+bool CoreCycle::Play(std::uint64_t until) {
+  Played& p = played_;
+  const auto limit = static_cast<double>(until);
+  for (; p.at < p.end; ++p.at) {
+    const double place = p.begin + p.apart * static_cast<double>(p.at);
+    if (place > limit) return false;
+    const TurnTouch& touch = profile_->touches[p.at];
+    const auto issued = static_cast<std::uint64_t>(std::max(0.0, place - p.lead));
+    const CoreMemory::Result result =
+        memory_.Access(issued, pointers_[touch.pointer] + touch.offset, touch.write);
+    p.slip = std::max(p.slip, static_cast<double>(result.ready) - place);
+  }
+  const TurnFills now = Fills();
+  if (p.share == 1) {
+    profile_->Played({now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far});
+  }
+  const TurnCost& cost = profile_->costs[profile_->last];
+  const double later = p.end > 0 ? std::max(0.0, p.slip - cost.slip) : 0;
+  const double cycles = cost.cycles * p.share + later;
+  counters_.Add(cost.counters, p.share);
+  counters_.slots[static_cast<std::size_t>(TopDown::kBackEndMemory)] +=
+      later * static_cast<double>(spec_.core.width);
+  counters_.repeated +=
+      static_cast<std::uint64_t>(static_cast<double>(cost.counters.micro_ops) * p.share);
+  retire_cycle_ = static_cast<std::uint64_t>(p.begin + cycles);
+  retired_ = 0;
+  SleepUntil(retire_cycle_);
+  for (std::size_t i = 0; i < pointers_.size(); ++i) {
+    pointers_[i] += profile_->shift[i] / profile_->trips * turn_left_;
+  }
+  left_.back() -= turn_left_;
+  turn_left_ = 0;
+  return true;
 }
 
 std::uint64_t CoreCycle::End() const { return std::max(retire_cycle_, stores_.last_leaves()); }
@@ -124,8 +191,8 @@ void CoreCycle::SleepUntil(std::uint64_t cycle) {
 void CoreCycle::Lose(std::uint64_t until, TopDown place) {
   if (until <= enter_cycle_) return;
   const auto width = static_cast<std::uint64_t>(spec_.core.width);
-  counters_.slots[static_cast<std::size_t>(place)] +=
-      width - static_cast<std::uint64_t>(entered_) + (until - enter_cycle_ - 1) * width;
+  counters_.slots[static_cast<std::size_t>(place)] += static_cast<double>(
+      width - static_cast<std::uint64_t>(entered_) + (until - enter_cycle_ - 1) * width);
   enter_cycle_ = until;
   entered_ = 0;
 }
@@ -136,6 +203,7 @@ void CoreCycle::LoseToBackEnd(std::uint64_t until, bool memory) {
 
 /// The cycle in which a micro-operation finds a place in the window and its queues.
 std::uint64_t CoreCycle::Enter(const MicroOp& op) {
+  if (op.fused) return enter_cycle_;
   if (fetch_from_ > enter_cycle_) Lose(fetch_from_, TopDown::kBadSpeculation);
   if (entered_ == spec_.core.width) {
     ++enter_cycle_;
@@ -157,17 +225,15 @@ std::uint64_t CoreCycle::Enter(const MicroOp& op) {
 
 /// Lines of a walk come in the order of a generator that meets each once (Hull and Dobell, SIAM
 /// Review 1962: c is odd, a - 1 a multiple of 4, and their number a power of two).
-std::int64_t CoreCycle::NextOfWalk(const CpuCall& call) {
-  const std::int64_t lines = call.walk_bytes / spec_.line_bytes;
+std::int64_t CoreCycle::NextOfWalk() {
+  const std::int64_t lines = call_->walk_bytes / spec_.line_bytes;
   walk_at_ = (walk_at_ * 1'664'525 + 1'013'904'223) % lines;
   return walk_at_ * spec_.line_bytes;
 }
 
-std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, const CpuCall& call,
-                              bool* missed) {
+std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, bool* missed) {
   const Issue& issue = issue_[static_cast<std::size_t>(MicroOpClass::kLoad)];
-  const std::int64_t address =
-      pointers_[op.pointer] + op.offset + (op.walks ? NextOfWalk(call) : 0);
+  const std::int64_t address = pointers_[op.pointer] + op.offset + (op.walks ? NextOfWalk() : 0);
   const std::int64_t line = spec_.line_bytes;
   const std::int64_t lines = (address + op.bytes - 1) / line - address / line + 1;
   const std::int64_t width = std::min<std::int64_t>(spec_.core.load_bytes, line);
@@ -175,7 +241,6 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, const CpuC
   const std::uint64_t start = ports_.Take(ready, issue.ports, passes);
   last_issue_ = start;
   counters_.load_bytes += op.bytes;
-  if (!op.walks) turns_.Touch(op.pointer, address, op.bytes, false);
   const StoreBuffer::Forward forward = stores_.Find(address, op.bytes, start);
   const std::uint64_t in_passes = passes - 1;
   if (forward.found && forward.whole) {
@@ -189,10 +254,29 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, const CpuC
     done = std::max(done, result.ready);
     *missed = *missed || result.missed;
   }
+  recorder_.Touch(op.pointer, address, op.bytes, false, from, done);
   return done + in_passes;
 }
 
-void CoreCycle::Retire(std::uint64_t done, bool memory) {
+void CoreCycle::Store(const MicroOp& op, std::uint64_t done) {
+  ++counters_.stores;
+  counters_.store_bytes += op.bytes;
+  const std::int64_t address = pointers_[op.pointer] + op.offset;
+  if (op.streams) {
+    memory_.StreamStore(retire_cycle_, address);
+    return;
+  }
+  const std::uint64_t ready = stores_.Add(address, op.bytes, done, retire_cycle_);
+  recorder_.Touch(op.pointer, address, op.bytes, true, done, ready);
+}
+
+void CoreCycle::Retire(std::uint64_t done, bool memory, bool fused) {
+  if (fused) {
+    retire_cycle_ = std::max(retire_cycle_, done);
+    const std::size_t before = (window_at_ + window_.size() - 1) % window_.size();
+    window_[before] = {retire_cycle_, memory};
+    return;
+  }
   if (done > retire_cycle_) {
     retire_cycle_ = done;
     retired_ = 0;
@@ -205,7 +289,7 @@ void CoreCycle::Retire(std::uint64_t done, bool memory) {
   window_at_ = window_at_ + 1 == window_.size() ? 0 : window_at_ + 1;
 }
 
-void CoreCycle::Execute(const MicroOp& op, const CpuCall& call) {
+void CoreCycle::Execute(const MicroOp& op) {
   ++counters_.micro_ops;
   counters_.flops += static_cast<double>(op.flops);
   const std::uint64_t entered = Enter(op);
@@ -221,7 +305,7 @@ void CoreCycle::Execute(const MicroOp& op, const CpuCall& call) {
   if (op.op == MicroOpClass::kLoad) {
     ++counters_.loads;
     bool missed = false;
-    done = Load(op, ready, call, &missed);
+    done = Load(op, ready, &missed);
     memory = memory || missed;
   } else {
     const Issue& issue = issue_[static_cast<std::size_t>(op.op)];
@@ -231,17 +315,12 @@ void CoreCycle::Execute(const MicroOp& op, const CpuCall& call) {
   }
   if (last_issue_ > entered + 1) waiting_.push(last_issue_);
   if (op.destination != kNoCpuRegister) registers_[op.destination] = {done, memory};
-  Retire(done, memory);
+  Retire(done, memory, op.fused);
   if (op.op == MicroOpClass::kLoad) {
     loads_[loads_at_] = retire_cycle_;
     loads_at_ = loads_at_ + 1 == loads_.size() ? 0 : loads_at_ + 1;
   }
-  if (op.op == MicroOpClass::kStore) {
-    ++counters_.stores;
-    counters_.store_bytes += op.bytes;
-    turns_.Touch(op.pointer, pointers_[op.pointer] + op.offset, op.bytes, true);
-    stores_.Add(pointers_[op.pointer] + op.offset, op.bytes, done, retire_cycle_);
-  }
+  if (op.op == MicroOpClass::kStore) Store(op, done);
 }
 
 }  // namespace siliscope

@@ -4,57 +4,39 @@
 // it have left: window, scheduler, queues, ports and the memory are full until a cycle that is
 // known. An older micro-operation finds its port first, as schedulers prefer the oldest. So every
 // micro-operation is simulated, and no cycle is stepped in which nothing happens.
-//
-// Every slot of every cycle, of as many as enter the window at a time, goes to one of five places
-// (Yasin, "A Top-Down Method for Performance Analysis and Counters Architecture", ISPASS 2014).
 #pragma once
 
 #include <array>
+#include <boost/container/static_vector.hpp>
 #include <cstdint>
 #include <functional>
 #include <queue>
 #include <vector>
 
 #include "models/cpu/branch_history.h"
+#include "models/cpu/core_counters.h"
 #include "models/cpu/core_memory.h"
 #include "models/cpu/slot_calendar.h"
 #include "models/cpu/store_buffer.h"
-#include "models/cpu/turn_sampler.h"
+#include "models/cpu/turn_memory.h"
+#include "models/cpu/turn_recorder.h"
 #include "sim/contract/cpu_program.h"
 #include "sim/contract/cpu_spec.h"
 
 namespace siliscope {
 
-enum class TopDown : std::uint8_t {
-  kRetiring,
-  kFrontEnd,        ///< nothing was fetched
-  kBadSpeculation,  ///< after a branch that went the other way
-  kBackEndMemory,   ///< the window waited for data
-  kBackEndCore,     ///< the window waited for ports or results
-};
-inline constexpr std::size_t kTopDown = 5;
-const char* TopDownName(TopDown place);
-
-struct CoreCounters {
-  std::uint64_t micro_ops = 0, loads = 0, stores = 0, branches = 0, mispredicts = 0;
-  double flops = 0;
-  std::int64_t load_bytes = 0, store_bytes = 0;
-  std::array<std::uint64_t, kTopDown> slots{};
-  std::uint64_t repeated = 0;  ///< micro-operations that were counted on, of all
-
-  /// Adds `times` times what came since `before`.
-  void Repeat(const CoreCounters& before, std::uint64_t times);
-};
-
 class CoreCycle {
  public:
-  /// With `every_turn`, turns of loops that repeat themselves are simulated too.
+  /// With `turns`, those that are known are played; null = every micro-operation is simulated.
   CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
-            bool every_turn);
+            TurnMemory* turns);
 
-  /// Runs a call behind what has run before; returns the cycle in which its last micro-operation
-  /// retires.
-  std::uint64_t Run(const CpuCall& call);
+  /// A call begins, behind what has run before.
+  void Begin(const CpuCall& call);
+  /// Goes on with it until `until`; false where it has not ended by then.
+  bool Continue(std::uint64_t until);
+  /// The cycle in which the last micro-operation has retired.
+  std::uint64_t now() const { return retire_cycle_; }
   /// The cycle in which everything that has begun has ended, stores included.
   std::uint64_t End() const;
   /// Nothing comes in before this cycle; its slots up to then are not counted.
@@ -79,14 +61,21 @@ class CoreCycle {
     std::uint64_t latency = 1;
   };
 
-  void Execute(const MicroOp& op, const CpuCall& call);
+  bool Simulate(std::uint64_t until);
+  bool Play(std::uint64_t until);
+  void BeginTurn();
+  void BeginToPlay(double share);
+  void EndSimulatedTurn();
+  TurnFills Fills() const;
+  bool Branch(const MicroOp& op);
+  void Execute(const MicroOp& op);
   std::uint64_t Enter(const MicroOp& op);
   void Lose(std::uint64_t until, TopDown place);
   void LoseToBackEnd(std::uint64_t until, bool memory);
-  std::uint64_t Load(const MicroOp& op, std::uint64_t ready, const CpuCall& call, bool* missed);
-  void Retire(std::uint64_t done, bool memory);
-  std::int64_t NextOfWalk(const CpuCall& call);
-  void EndTurn(std::int64_t* left);
+  std::uint64_t Load(const MicroOp& op, std::uint64_t ready, bool* missed);
+  void Store(const MicroOp& op, std::uint64_t done);
+  void Retire(std::uint64_t done, bool memory, bool fused);
+  std::int64_t NextOfWalk();
 
   const CpuSpec& spec_;
   const std::vector<CpuCode>& codes_;
@@ -94,9 +83,12 @@ class CoreCycle {
   std::array<Issue, kMicroOpClasses> issue_{};
   SlotCalendar ports_;
   std::array<Register, 256> registers_{};
-  std::vector<std::int64_t> pointers_;
+  const CpuCall* call_ = nullptr;
+  const CpuCode* code_ = nullptr;
+  std::size_t at_ = 0;  ///< the next micro-operation
+  decltype(CpuCall::pointers) pointers_;
   std::vector<BranchHistory> history_;  ///< by code
-  std::vector<std::int64_t> left_;      ///< trips of each loop
+  decltype(CpuCall::trips) left_;       ///< trips of each loop
 
   std::uint64_t enter_cycle_ = 0;  ///< in which the last micro-operation came in
   std::int64_t entered_ = 0;       ///< in that cycle
@@ -111,9 +103,22 @@ class CoreCycle {
   std::int64_t retired_ = 0;  ///< in that cycle
   std::uint64_t last_issue_ = 0;
   std::int64_t walk_at_ = 0;
-  bool every_turn_;
-  TurnSampler turns_;
-  CoreCounters turn_begin_;  ///< when the outermost loop's turn began
+
+  /// A turn that is played.
+  struct Played {
+    double begin = 0, share = 1;
+    std::size_t at = 0, end = 0;  ///< touches
+    double apart = 0, lead = 0, slip = 0;
+  };
+  TurnMemory* turns_;
+  TurnProfile* profile_ = nullptr;
+  TurnRecorder recorder_;
+  bool plays_ = false;
+  bool warm_ = false;           ///< what ran last was simulated
+  std::int64_t turn_left_ = 0;  ///< trips of the simulated turn that are left
+  Played played_;
+  TurnFills turn_fills_;  ///< when the turn began
+  CoreCounters turn_begin_;
   CoreCounters counters_;
 };
 

@@ -13,6 +13,7 @@ constexpr std::int64_t kPrefetchPage = 4096;  ///< bytes that prefetchers stay i
 CoreMemory::CoreMemory(const CpuSpec& spec, SharedMemory& shared)
     : spec_(spec),
       shared_(shared),
+      core_(shared.AddCore(this)),
       l1_(spec.l1, spec.line_bytes),
       l2_(spec.l2, spec.line_bytes),
       l1_misses_(spec.l1.misses),
@@ -25,9 +26,17 @@ CoreMemory::CoreMemory(const CpuSpec& spec, SharedMemory& shared)
       l2_fill_(spec.l2.fill_bytes_per_cycle),
       l2_write_back_(spec.l2.fill_bytes_per_cycle) {}
 
-void CoreMemory::Clear() {
-  l1_ = CacheArray(spec_.l1, spec_.line_bytes);
-  l2_ = CacheArray(spec_.l2, spec_.line_bytes);
+void CoreMemory::Invalidate(std::int64_t line) {
+  l1_.Remove(line);
+  l2_.Remove(line);
+}
+
+void CoreMemory::StreamStore(std::uint64_t when, std::int64_t address) {
+  const std::int64_t line = address / spec_.line_bytes;
+  if (line == streamed_line_) return;
+  streamed_line_ = line;
+  Invalidate(line);
+  shared_.Stream(core_, when, line);
 }
 
 CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, bool write) {
@@ -41,13 +50,19 @@ CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, 
       PrefetchIntoL1(when, line);
       PrefetchIntoL2(when, line);
     }
-    here->dirty |= write;
+    std::uint64_t ready = std::max(when + latency, here->ready);
     ++(late ? l1_traffic_.misses : l1_traffic_.hits);
-    return {std::max(when + latency, here->ready), late};
+    if (write && !here->dirty) {
+      here->dirty = true;
+      const std::uint64_t owned = shared_.Own(core_, when, line);
+      if (owned > when) return {std::max(ready, owned), true};
+    }
+    return {ready, late};
   }
   ++l1_traffic_.misses;
   PrefetchIntoL1(when, line);
-  const std::uint64_t ready = FetchIntoL1(when, line, write, false);
+  std::uint64_t ready = FetchIntoL1(when, line, write, false);
+  if (write) ready = std::max(ready, shared_.Own(core_, when, line));
   PrefetchIntoL2(when, line);
   return {ready, true};
 }
@@ -59,23 +74,25 @@ std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, boo
   l1_misses_.Take(start, ready);
   l1_traffic_.write_bytes += spec_.line_bytes;
   const CacheLine gone = l1_.Insert(line, ready, write, prefetch);
-  if (gone.dirty) {
-    l2_traffic_.write_bytes += spec_.line_bytes;
-    l2_write_back_.Move(ready, spec_.line_bytes);
-    if (CacheLine* below = l2_.Find(gone.line)) {
-      below->dirty = true;
-    } else if (l2_.exists()) {
-      const CacheLine dropped = l2_.Insert(gone.line, ready, true);
-      if (dropped.line >= 0) shared_.Drop(ready, dropped);
-    } else {
-      shared_.Drop(ready, gone);
-    }
-  }
+  if (gone.dirty) DropFromL1(ready, gone);
   return ready;
 }
 
+void CoreMemory::DropFromL1(std::uint64_t when, const CacheLine& gone) {
+  l2_traffic_.write_bytes += spec_.line_bytes;
+  l2_write_back_.Move(when, spec_.line_bytes);
+  if (CacheLine* below = l2_.Find(gone.line())) {
+    below->dirty = true;
+  } else if (l2_.exists()) {
+    const CacheLine dropped = l2_.Insert(gone.line(), when, true);
+    if (dropped.valid()) shared_.Drop(core_, when, dropped);
+  } else {
+    shared_.Drop(core_, when, gone);
+  }
+}
+
 std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
-  if (!l2_.exists()) return shared_.Fetch(when, line);
+  if (!l2_.exists()) return FetchShared(when, line);
   const auto latency = static_cast<std::uint64_t>(spec_.l2.latency_cycles);
   std::uint64_t ready = when + latency;
   if (CacheLine* here = l2_.Find(line)) {
@@ -90,13 +107,20 @@ std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
   return l2_fill_.Move(ready, spec_.line_bytes);
 }
 
+std::uint64_t CoreMemory::FetchShared(std::uint64_t when, std::int64_t line) {
+  const std::int64_t missed = shared_.traffic().misses;
+  const std::uint64_t ready = shared_.Fetch(core_, when, line);
+  l2_traffic_.far += shared_.traffic().misses - missed;
+  return ready;
+}
+
 std::uint64_t CoreMemory::FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch) {
   const std::uint64_t start = l2_misses_.FreeFrom(when);
-  const std::uint64_t ready = shared_.Fetch(start, line);
+  const std::uint64_t ready = FetchShared(start, line);
   l2_misses_.Take(start, ready);
   const CacheLine dropped = l2_.Insert(line, ready, false, prefetch);
   const bool kept_below = !spec_.l3.victim && !dropped.dirty;
-  if (dropped.line >= 0 && !kept_below) shared_.Drop(ready, dropped);
+  if (dropped.valid() && !kept_below) shared_.Drop(core_, ready, dropped);
   return ready;
 }
 

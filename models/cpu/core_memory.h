@@ -14,9 +14,11 @@
 
 namespace siliscope {
 
-class CoreMemory {
+class CoreMemory : public PrivateCaches {
  public:
   CoreMemory(const CpuSpec& spec, SharedMemory& shared);
+  CoreMemory(const CoreMemory&) = delete;
+  CoreMemory& operator=(const CoreMemory&) = delete;
 
   struct Result {
     std::uint64_t ready =
@@ -26,8 +28,12 @@ class CoreMemory {
   /// An access to one line that begins in `when`.
   Result Access(std::uint64_t when, std::int64_t address, bool write);
 
-  /// Forgets all lines and pages.
-  void Clear();
+  /// A store that passes the caches by; those of one line go together.
+  void StreamStore(std::uint64_t when, std::int64_t address);
+
+  bool Holds(std::int64_t line) const override { return l2_.Holds(line) || l1_.Holds(line); }
+  void Invalidate(std::int64_t line) override;
+
   const CacheTraffic& l1() const { return l1_traffic_; }
   const CacheTraffic& l2() const { return l2_traffic_; }
   void ResetCounters() { l1_traffic_ = l2_traffic_ = {}; }
@@ -36,11 +42,15 @@ class CoreMemory {
   std::uint64_t FetchIntoL1(std::uint64_t when, std::int64_t line, bool write, bool prefetch);
   std::uint64_t FetchFromL2(std::uint64_t when, std::int64_t line);
   std::uint64_t FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch);
+  std::uint64_t FetchShared(std::uint64_t when, std::int64_t line);
+  void DropFromL1(std::uint64_t when, const CacheLine& gone);
   void PrefetchIntoL1(std::uint64_t when, std::int64_t line);
   void PrefetchIntoL2(std::uint64_t when, std::int64_t line);
 
   const CpuSpec& spec_;
   SharedMemory& shared_;
+  std::uint32_t core_;
+  std::int64_t streamed_line_ = -1;  ///< that stores write past the caches
   CacheArray l1_, l2_;
   MissRegisters l1_misses_, l2_misses_;
   StreamPrefetcher l1_streams_, l2_streams_;

@@ -9,45 +9,117 @@ SharedMemory::SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& s
     : sc_core::sc_module(name),
       spec_(spec),
       clock_(clock),
-      lines_(spec.l3, spec.line_bytes),
-      misses_(spec.l3.size_bytes > 0 ? spec.l3.misses : spec.l2.misses),
-      fill_(spec.l3.fill_bytes_per_cycle) {}
-
-std::uint64_t SharedMemory::Fetch(std::uint64_t when, std::int64_t line) {
-  const auto latency = static_cast<std::uint64_t>(lines_.exists() ? spec_.l3.latency_cycles : 0);
-  std::uint64_t ready = when + latency;
-  CacheLine* found = lines_.Find(line);
-  if (found != nullptr) {
-    ++traffic_.hits;
-    ready = std::max(ready, found->ready);
-    if (spec_.l3.victim) lines_.Remove(line);
-  } else {
-    ++traffic_.misses;
-    ready = FromDram(ready, line);
-    if (lines_.exists() && !spec_.l3.victim) Drop(when, {line, ready, 0, false, false});
+      cores_of_cluster_(static_cast<std::uint32_t>(spec.CoresOfCluster())) {
+  const std::int64_t misses =
+      spec.l3.size_bytes > 0 ? spec.l3.misses : spec.l2.misses * spec.CoresOfCluster();
+  const auto per_cycle = [&](double bytes_per_s) {
+    constexpr double kNoLimit = 1e9;
+    return bytes_per_s > 0 ? bytes_per_s / clock.hertz() : kNoLimit;
+  };
+  clusters_.reserve(static_cast<std::size_t>(spec.Clusters()));
+  for (std::int64_t c = 0; c < spec.Clusters(); ++c) {
+    clusters_.push_back({CacheArray(spec.l3, spec.line_bytes), MissRegisters(misses),
+                         BandwidthCalendar(per_cycle(spec.cluster.read_bytes_per_s)),
+                         BandwidthCalendar(per_cycle(spec.cluster.write_bytes_per_s))});
   }
-  traffic_.read_bytes += spec_.line_bytes;
-  return lines_.exists() ? fill_.Move(ready, spec_.line_bytes) : ready;
+  if (spec.cores > 1) {
+    const std::int64_t lines = spec.cores * (spec.l1.size_bytes + spec.l2.size_bytes);
+    directory_ = std::make_unique<CoherenceDirectory>(lines / spec.line_bytes);
+  }
 }
 
-void SharedMemory::Drop(std::uint64_t when, const CacheLine& line) {
+std::uint32_t SharedMemory::AddCore(PrivateCaches* caches) {
+  cores_.push_back(caches);
+  fill_.emplace_back(spec_.l3.fill_bytes_per_cycle);
+  return static_cast<std::uint32_t>(cores_.size() - 1);
+}
+
+std::uint64_t SharedMemory::Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line) {
+  Cluster& cluster = ClusterOf(core);
+  const bool has_lines = cluster.lines.exists();
+  const auto latency = static_cast<std::uint64_t>(has_lines ? spec_.l3.latency_cycles : 0);
+  std::uint64_t ready = when + latency;
+  if (CacheLine* found = cluster.lines.Find(line)) {
+    ++traffic_.hits;
+    ready = std::max(ready, found->ready);
+    if (spec_.l3.victim) cluster.lines.Remove(line);
+  } else {
+    ++traffic_.misses;
+    const std::uint64_t from_other = FromOtherCore(core, when, line);
+    ready = from_other > 0 ? from_other : FromDram(cluster, ready, line);
+    if (has_lines && !spec_.l3.victim) Drop(core, when, {line + 1, ready, 0, false, false});
+  }
+  if (directory_ != nullptr) {
+    CoherenceDirectory::Entry& entry = directory_->At(line);
+    entry.holders.set(core);
+    entry.last = core;
+  }
+  traffic_.read_bytes += spec_.line_bytes;
+  return has_lines ? fill_[core].Move(ready, spec_.line_bytes) : ready;
+}
+
+/// The cycle in which a line comes from another core's or cluster's caches; 0 = none has it.
+std::uint64_t SharedMemory::FromOtherCore(std::uint32_t core, std::uint64_t when,
+                                          std::int64_t line) {
+  if (directory_ == nullptr) return 0;
+  CoherenceDirectory::Entry* entry = directory_->Find(line);
+  if (entry == nullptr || entry->last == core) return 0;
+  Cluster& own = ClusterOf(core);
+  Cluster& other = ClusterOf(entry->last);
+  if (!cores_[entry->last]->Holds(line) && !other.lines.Holds(line)) return 0;
+  if (&own == &other) return when + static_cast<std::uint64_t>(spec_.cluster.transfer_cycles);
+  const std::uint64_t sent = other.write.Move(when, spec_.line_bytes);
+  return own.read.Move(sent + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles),
+                       spec_.line_bytes);
+}
+
+std::uint64_t SharedMemory::Own(std::uint32_t core, std::uint64_t when, std::int64_t line) {
+  if (directory_ == nullptr) return when;
+  CoherenceDirectory::Entry& entry = directory_->At(line);
+  entry.holders.reset(core);
+  std::uint64_t done = when;
+  if (entry.holders.any()) {
+    bool remote = false;
+    for (std::size_t c = entry.holders._Find_first(); c < cores_.size();
+         c = entry.holders._Find_next(c)) {
+      cores_[c]->Invalidate(line);
+      Cluster& cluster = ClusterOf(static_cast<std::uint32_t>(c));
+      if (&cluster == &ClusterOf(core)) continue;
+      cluster.lines.Remove(line);
+      remote = true;
+    }
+    done += static_cast<std::uint64_t>(remote ? spec_.cluster.remote_transfer_cycles
+                                              : spec_.cluster.transfer_cycles);
+    entry.holders.reset();
+  }
+  entry.holders.set(core);
+  entry.last = core;
+  return done;
+}
+
+void SharedMemory::Drop(std::uint32_t core, std::uint64_t when, const CacheLine& line) {
+  Cluster& cluster = ClusterOf(core);
   traffic_.write_bytes += spec_.line_bytes;
-  if (!lines_.exists()) {
-    if (line.dirty) ToDram(when, line.line);
+  if (!cluster.lines.exists()) {
+    if (line.dirty) ToDram(cluster, when, line.line());
     return;
   }
-  if (CacheLine* here = lines_.Find(line.line)) {
+  if (CacheLine* here = cluster.lines.Find(line.line())) {
     here->dirty |= line.dirty;
     return;
   }
-  const CacheLine gone = lines_.Insert(line.line, line.ready, line.dirty);
-  if (gone.dirty) ToDram(when, gone.line);
+  const CacheLine gone = cluster.lines.Insert(line.line(), line.ready, line.dirty);
+  if (gone.dirty) ToDram(cluster, when, gone.line());
 }
 
-void SharedMemory::Clear() { lines_ = CacheArray(spec_.l3, spec_.line_bytes); }
+void SharedMemory::Stream(std::uint32_t core, std::uint64_t when, std::int64_t line) {
+  const std::uint64_t owned = Own(core, when, line);
+  ClusterOf(core).lines.Remove(line);
+  ToDram(ClusterOf(core), owned, line);
+}
 
-std::uint64_t SharedMemory::FromDram(std::uint64_t when, std::int64_t line) {
-  const std::uint64_t start = misses_.FreeFrom(when);
+std::uint64_t SharedMemory::FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line) {
+  const std::uint64_t start = cluster.misses.FreeFrom(when);
   SendWrites(start);
   dram_read_bytes_ += spec_.line_bytes;
   MemoryRequest request;
@@ -57,14 +129,14 @@ std::uint64_t SharedMemory::FromDram(std::uint64_t when, std::int64_t line) {
   request.write = false;
   arrived_ = request.when;
   memory->Request(request, *this, 0);
-  const std::uint64_t ready = clock_.EdgeFrom(arrived_);
-  misses_.Take(start, ready);
+  const std::uint64_t ready = cluster.read.Move(clock_.EdgeFrom(arrived_), spec_.line_bytes);
+  cluster.misses.Take(start, ready);
   return ready;
 }
 
-void SharedMemory::ToDram(std::uint64_t when, std::int64_t line) {
+void SharedMemory::ToDram(Cluster& cluster, std::uint64_t when, std::int64_t line) {
   dram_write_bytes_ += spec_.line_bytes;
-  writes_.push({when, line});
+  writes_.push({cluster.write.Move(when, spec_.line_bytes), line});
 }
 
 /// Writes wait for their time, so that none holds up a read that comes before it.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the cores of a chip share: the last-level cache and the way to the off-chip memory.
+// What the cores of a chip share: the last-level caches of its clusters, the fabric between them,
+// who has which line, and the way to the off-chip memory.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <queue>
 #include <systemc>
 #include <utility>
@@ -11,6 +13,7 @@
 
 #include "models/cpu/bandwidth_calendar.h"
 #include "models/cpu/cache_array.h"
+#include "models/cpu/coherence_directory.h"
 #include "models/cpu/miss_registers.h"
 #include "models/memory/memory_port.h"
 #include "sim/contract/cpu_spec.h"
@@ -23,6 +26,15 @@ struct CacheTraffic {
   std::int64_t read_bytes = 0, write_bytes = 0;
   std::int64_t hits = 0, misses = 0;  ///< lines that the level above asked for
   std::int64_t prefetches = 0;        ///< lines that it fetched ahead
+  std::int64_t far = 0;               ///< of these, lines that the last-level cache did not have
+};
+
+/// The caches of one core, as the others see them.
+class PrivateCaches {
+ public:
+  virtual ~PrivateCaches() = default;
+  virtual bool Holds(std::int64_t line) const = 0;
+  virtual void Invalidate(std::int64_t line) = 0;
 };
 
 class SharedMemory : public sc_core::sc_module, private MemoryClient {
@@ -31,13 +43,18 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
 
   SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& spec, Clock clock);
 
-  /// A line for a core's L2; returns the cycle in which it is there. `when`: the cycle in which the
-  /// core asked its first level.
-  std::uint64_t Fetch(std::uint64_t when, std::int64_t line);
-  /// A line that a core's L2 has dropped.
-  void Drop(std::uint64_t when, const CacheLine& line);
-  /// Forgets all lines.
-  void Clear();
+  /// Cores are numbered in the order in which they are added.
+  std::uint32_t AddCore(PrivateCaches* caches);
+  /// A line for a core's private caches; returns the cycle in which it is there. `when`: the cycle
+  /// in which the core asked its first level.
+  std::uint64_t Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  /// A core is about to write a line that it has: no other may keep it. Returns the cycle in which
+  /// that is so.
+  std::uint64_t Own(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  /// A line that a core's last private cache has dropped.
+  void Drop(std::uint32_t core, std::uint64_t when, const CacheLine& line);
+  /// A whole line that is written past all caches.
+  void Stream(std::uint32_t core, std::uint64_t when, std::int64_t line);
 
   const CacheTraffic& traffic() const { return traffic_; }
   std::int64_t dram_read_bytes() const { return dram_read_bytes_; }
@@ -48,16 +65,26 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   }
 
  private:
+  struct Cluster {
+    CacheArray lines;
+    MissRegisters misses;
+    BandwidthCalendar read, write;  ///< the fabric's, both ways
+  };
+
   void Respond(std::uint64_t tag, const MemoryResponse& response) override;
-  std::uint64_t FromDram(std::uint64_t when, std::int64_t line);
-  void ToDram(std::uint64_t when, std::int64_t line);
+  Cluster& ClusterOf(std::uint32_t core) { return clusters_[core / cores_of_cluster_]; }
+  std::uint64_t FromOtherCore(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  std::uint64_t FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line);
+  void ToDram(Cluster& cluster, std::uint64_t when, std::int64_t line);
   void SendWrites(std::uint64_t until);
 
   const CpuSpec& spec_;
   Clock clock_;
-  CacheArray lines_;
-  MissRegisters misses_;
-  BandwidthCalendar fill_;
+  std::uint32_t cores_of_cluster_;
+  std::vector<Cluster> clusters_;
+  std::vector<BandwidthCalendar> fill_;  ///< of each core
+  std::vector<PrivateCaches*> cores_;
+  std::unique_ptr<CoherenceDirectory> directory_;        ///< null where there is one core
   using Write = std::pair<std::uint64_t, std::int64_t>;  ///< cycle, line
   std::priority_queue<Write, std::vector<Write>, std::greater<>> writes_;
   Tick arrived_ = 0;

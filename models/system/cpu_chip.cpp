@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/system/cpu_chip.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "models/cpu/cpu_peak.h"
@@ -9,12 +11,18 @@
 namespace siliscope {
 namespace {
 
-constexpr std::uint64_t kQuantumCycles = 2000;  ///< that a core runs ahead between two events
 constexpr std::size_t kMostSpans = 100'000;
 
 /// Where the slots of a core go, as causes of its time.
 constexpr std::array<Cause, kTopDown> kCauseOf = {
     Cause::kCompute, Cause::kOperand, Cause::kFillDrain, Cause::kMemoryLatency, Cause::kDependency};
+
+double ClockOf(const MachineSpec& machine, const Program& program) {
+  const double wide = machine.cpu.core.wide_clock_hz;
+  return program.cpu.wide_vectors && wide > 0 ? wide : machine.clock_hz;
+}
+
+Tick& TimeOf(CauseTimes* times, Cause cause) { return (*times)[static_cast<std::size_t>(cause)]; }
 
 }  // namespace
 
@@ -24,74 +32,133 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       machine_(machine),
       program_(program),
       keep_spans_(options.spans),
-      clock_(machine.clock_hz) {
+      clock_(ClockOf(machine, program)),
+      // Cores that run at the same time meet in the memory about in the order of their times.
+      quantum_cycles_(machine.cpu.cores > 1 ? 256 : 2000) {
   dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
-  shared_ = std::make_unique<SharedMemory>("l3", machine.cpu, clock_);
+  shared_ = std::make_unique<SharedMemory>("shared", machine.cpu, clock_);
   shared_->memory.bind(dram_->port);
-  memory_ = std::make_unique<CoreMemory>(machine.cpu, *shared_);
-  core_ = std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *memory_,
-                                      !options.zoom.units.empty());
+  if (options.zoom.units.empty()) {
+    turns_ = std::make_unique<TurnMemory>(program.cpu.codes, machine.cpu.core.reorder_window);
+  }
+  std::size_t threads = 1;
+  for (const CpuRegion& region : program.cpu.regions) {
+    threads = std::max(threads, region.threads.size());
+  }
+  cores_.resize(threads);
+  for (Core& core : cores_) {
+    core.memory = std::make_unique<CoreMemory>(machine.cpu, *shared_);
+    core.cycle =
+        std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *core.memory, turns_.get());
+  }
   warming_ = !program.cpu.cold;
 }
 
-void CpuChip::Start() { PostFromOutside(0, &CallRunCalls, this, 0); }
+void CpuChip::Start() { PostFromOutside(0, &CallBeginRegion, this, 0); }
 
 void CpuChip::BeginPass() {
-  begin_cycle_ = core_->End();
-  core_->SleepUntil(begin_cycle_);
-  core_->ResetCounters();
-  memory_->ResetCounters();
+  begin_cycle_ = region_cycle_;
+  for (Core& core : cores_) {
+    core.cycle->ResetCounters();
+    core.memory->ResetCounters();
+    core.times = {};
+  }
   shared_->ResetCounters();
   dram_before_ = dram_->Counters();
   l2_charged_ = dram_read_charged_ = dram_write_charged_ = 0;
-  times_ = {};
   operators_.assign(program_.operators.size(), {});
-  next_call_ = 0;
 }
 
-/// Calls, up to the quantum's end: what the memory does comes in the order of its times, about.
-void CpuChip::RunCalls() {
-  if (next_call_ == 0) BeginPass();
-  const std::uint64_t until = clock_.CyclesIn(queue().now()) + kQuantumCycles;
-  const std::vector<CpuCall>& calls = program_.cpu.calls;
-  while (next_call_ < calls.size() && core_->End() < until) {
-    if (calls[next_call_].enter_s > 0) EnterLibrary(calls[next_call_]);
-    const CoreCounters before = core_->counters();
-    const std::uint64_t begin = std::max({core_->End(), begin_cycle_, entered_until_});
-    core_->Run(calls[next_call_]);
-    Charge(calls[next_call_], before, begin);
-    ++next_call_;
+/// A line's way from one core to another that waits for it.
+std::uint64_t CpuChip::Hop(std::uint32_t from, std::uint32_t to) const {
+  const auto cluster = static_cast<std::uint32_t>(machine_.cpu.CoresOfCluster());
+  const CpuClusterSpec& s = machine_.cpu.cluster;
+  return static_cast<std::uint64_t>(from / cluster == to / cluster ? s.transfer_cycles
+                                                                   : s.remote_transfer_cycles);
+}
+
+void CpuChip::BeginRegion() {
+  if (next_region_ == 0) BeginPass();
+  const CpuRegion& region = program_.cpu.regions[next_region_];
+  entered_cycle_ = region_cycle_ + clock_.CyclesIn(static_cast<Tick>(region.enter_s * 1e12 + 0.5));
+  running_ = region.threads.size();
+  for (std::uint32_t t = 0; t < region.threads.size(); ++t) {
+    Core& core = cores_[t];
+    // In the tree a thread is woken by the one whose number lacks its highest bit.
+    std::uint32_t parent = t;
+    for (std::uint32_t bit = 1; bit <= t; bit <<= 1) {
+      if ((t & bit) != 0) parent = t & ~bit;
+    }
+    core.woken = t == 0 ? entered_cycle_ : cores_[parent].woken + Hop(parent, t);
+    core.next_call = 0;
+    core.in_call = false;
+    core.before = core.cycle->counters();
+    core.cycle->SleepUntil(core.woken);
+    queue().Schedule(std::max(queue().now(), clock_.Cycles(core.woken)), &CallRunCore, this, t);
   }
-  if (next_call_ == calls.size()) {
-    micro_ops_ += core_->counters().micro_ops - core_->counters().repeated;
-    end_cycle_ = core_->End();
+}
+
+void CpuChip::RunCore(std::uint32_t number) {
+  Core& core = cores_[number];
+  const auto& calls = program_.cpu.regions[next_region_].threads[number];
+  const std::uint64_t until = clock_.CyclesIn(queue().now()) + quantum_cycles_;
+  while (core.next_call < calls.size()) {
+    if (!core.in_call) core.cycle->Begin(calls[core.next_call]);
+    core.in_call = !core.cycle->Continue(until);
+    if (!core.in_call) ++core.next_call;
+    if (core.in_call || core.cycle->now() > until) break;
+  }
+  if (core.next_call < calls.size()) {
+    const Tick when = clock_.Cycles(std::max(until, core.cycle->now()));
+    queue().Schedule(std::max(queue().now(), when), &CallRunCore, this, number);
+    return;
+  }
+  core.ended = std::max(core.woken, core.cycle->End());
+  if (--running_ == 0) EndRegion();
+}
+
+/// All threads have ended: each has told its parent in the tree, and the first knows it.
+void CpuChip::EndRegion() {
+  const auto threads =
+      static_cast<std::uint32_t>(program_.cpu.regions[next_region_].threads.size());
+  std::vector<std::uint64_t> joined(threads);
+  for (std::uint32_t t = 0; t < threads; ++t) joined[t] = cores_[t].ended;
+  for (std::uint32_t t = threads - 1; t > 0; --t) {
+    std::uint32_t bit = 1;
+    while (2 * bit <= t) bit *= 2;
+    joined[t & ~bit] = std::max(joined[t & ~bit], joined[t] + Hop(t, t & ~bit));
+  }
+  Charge(joined[0]);
+  region_cycle_ = joined[0];
+  ++next_region_;
+  if (next_region_ == program_.cpu.regions.size()) {
+    for (const Core& core : cores_) {
+      micro_ops_ += core.cycle->counters().micro_ops - core.cycle->counters().repeated;
+    }
+    end_cycle_ = region_cycle_;
     if (!warming_) {
       finished_ = true;
       return;
     }
     warming_ = false;
-    next_call_ = 0;
+    next_region_ = 0;
   }
-  queue().Schedule(std::max(queue().now(), clock_.Cycles(core_->End())), &CallRunCalls, this, 0);
+  queue().Schedule(std::max(queue().now(), clock_.Cycles(region_cycle_)), &CallBeginRegion, this,
+                   0);
 }
 
-void CpuChip::EnterLibrary(const CpuCall& call) {
-  const std::uint64_t begin = std::max(core_->End(), begin_cycle_);
-  const Tick span = static_cast<Tick>(call.enter_s * 1e12);
-  core_->SleepUntil(begin + clock_.CyclesIn(span));
-  entered_until_ = begin + clock_.CyclesIn(span);
-  const Tick time = clock_.Cycles(clock_.CyclesIn(span));
-  times_[static_cast<std::size_t>(Cause::kLaunch)] += time;
-  operators_[call.op].times[static_cast<std::size_t>(Cause::kLaunch)] += time;
-  operators_[call.op].exclusive += time;
-  operators_[call.op].active += time;
-  operators_[call.op].begin =
-      std::min(operators_[call.op].begin, clock_.Cycles(begin - begin_cycle_));
+CacheTraffic CpuChip::L2Traffic() const {
+  CacheTraffic sum;
+  for (const Core& core : cores_) {
+    sum.read_bytes += core.memory->l2().read_bytes;
+    sum.write_bytes += core.memory->l2().write_bytes;
+  }
+  return sum;
 }
 
-/// What came through the levels since the last call's end.
+/// What came through the levels since the last region's end.
 void CpuChip::ChargeBytes(OperatorRecord* op) {
-  const CacheTraffic& l2 = memory_->l2();
+  const CacheTraffic l2 = L2Traffic();
   const auto charge = [](std::int64_t now, std::int64_t* charged, std::int64_t* to) {
     *to += now - *charged;
     *charged = now;
@@ -101,36 +168,54 @@ void CpuChip::ChargeBytes(OperatorRecord* op) {
   charge(shared_->dram_write_bytes(), &dram_write_charged_, &op->dram_write_bytes);
 }
 
-/// The call's time on the core, divided as the slots that came to their place in it.
-void CpuChip::Charge(const CpuCall& call, const CoreCounters& before, std::uint64_t begin) {
-  const Tick from = clock_.Cycles(begin - begin_cycle_);
-  const Tick to = std::max(from, clock_.Cycles(core_->End() - begin_cycle_));
-  OperatorRecord& op = operators_[call.op];
-  op.begin = std::min(op.begin, from);
-  op.end = std::max(op.end, to);
-  op.active += to - from;
-  op.exclusive += to - from;
-  op.executed_flops += core_->counters().flops - before.flops;
-  ChargeBytes(&op);
+/// A core's time in the region: until it is woken, at work as the slots say that came to their
+/// place, and waiting for the others.
+void CpuChip::ChargeCore(Core* core, OperatorRecord* op, std::uint64_t joined) {
+  const auto number = static_cast<std::size_t>(core - cores_.data());
+  const bool works = number < program_.cpu.regions[next_region_].threads.size();
+  const auto charge = [&](Cause cause, Tick span) {
+    TimeOf(&core->times, cause) += span;
+    TimeOf(&op->times, cause) += span;
+  };
+  const Tick begin = clock_.Cycles(region_cycle_ - begin_cycle_);
+  const Tick entered = clock_.Cycles(entered_cycle_ - begin_cycle_);
+  const Tick end = clock_.Cycles(joined - begin_cycle_);
+  charge(Cause::kLaunch, entered - begin);
+  if (!works) {
+    charge(Cause::kQuantisation, end - entered);
+    return;
+  }
+  const Tick from = clock_.Cycles(core->woken - begin_cycle_);
+  const Tick to = clock_.Cycles(core->ended - begin_cycle_);
+  charge(Cause::kSynchronisation, from - entered + (end - to));
+  const CoreCounters done = core->cycle->counters().Since(core->before);
   double slots = 0;
-  std::array<double, kTopDown> part{};
-  for (std::size_t p = 0; p < kTopDown; ++p) {
-    part[p] = static_cast<double>(core_->counters().slots[p] - before.slots[p]);
-    slots += part[p];
-  }
+  for (const double s : done.slots) slots += s;
   Tick given = 0;
-  for (std::size_t p = kTopDown; p-- > 0;) {
-    const Tick span = p == 0 || slots <= 0
-                          ? to - from - given
-                          : static_cast<Tick>(static_cast<double>(to - from) * part[p] / slots);
-    given += span;
-    times_[static_cast<std::size_t>(kCauseOf[p])] += span;
-    op.times[static_cast<std::size_t>(kCauseOf[p])] += span;
+  for (std::size_t p = kTopDown; p-- > 1;) {
     if (slots <= 0) break;
+    const auto span = static_cast<Tick>(static_cast<double>(to - from) * done.slots[p] / slots);
+    given += span;
+    charge(kCauseOf[p], span);
   }
+  charge(kCauseOf[0], to - from - given);
+  op->executed_flops += done.flops;
   if (keep_spans_ && !warming_ && spans_.size() < kMostSpans && to > from) {
-    spans_.push_back({from, to, 0, call.op, kNone, Cause::kCompute, true});
+    spans_.push_back({from, to, static_cast<std::uint32_t>(number),
+                      program_.cpu.regions[next_region_].op, kNone, Cause::kCompute, true});
   }
+}
+
+void CpuChip::Charge(std::uint64_t joined) {
+  OperatorRecord& op = operators_[program_.cpu.regions[next_region_].op];
+  const Tick begin = clock_.Cycles(region_cycle_ - begin_cycle_);
+  const Tick end = clock_.Cycles(joined - begin_cycle_);
+  op.begin = std::min(op.begin, begin);
+  op.end = std::max(op.end, end);
+  op.active += end - begin;
+  op.exclusive += end - begin;
+  for (Core& core : cores_) ChargeCore(&core, &op, joined);
+  ChargeBytes(&op);
 }
 
 void CpuChip::AddLevels(Record* record) const {
@@ -155,35 +240,50 @@ void CpuChip::AddLevels(Record* record) const {
   dram->row_hits = counters.row_hits - dram_before_.row_hits;
   dram->row_misses = counters.row_misses - dram_before_.row_misses;
   dram->refresh = counters.refresh - dram_before_.refresh;
-  const double cycles = machine_.clock_hz * static_cast<double>(cpu.cores);
+  const double cycles = clock_.hertz() * static_cast<double>(cpu.cores);
   if (cpu.l3.size_bytes > 0) {
     add("l3", shared_->traffic().read_bytes, shared_->traffic().write_bytes, 0);
   }
   if (cpu.l2.size_bytes > 0) {
-    add("l2", memory_->l2().read_bytes, memory_->l2().write_bytes,
-        cycles * cpu.l2.fill_bytes_per_cycle)
-        ->duplex = true;
+    const CacheTraffic l2 = L2Traffic();
+    add("l2", l2.read_bytes, l2.write_bytes, cycles * cpu.l2.fill_bytes_per_cycle)->duplex = true;
   }
-  add("l1", core_->counters().load_bytes, core_->counters().store_bytes, 0);
+  std::int64_t loaded = 0, stored = 0;
+  for (const Core& core : cores_) {
+    loaded += core.cycle->counters().load_bytes;
+    stored += core.cycle->counters().store_bytes;
+  }
+  add("l1", loaded, stored, 0);
+}
+
+void CpuChip::AddUnits(Record* record) const {
+  const double peak = CpuPeak(machine_, program_.dtype) / static_cast<double>(machine_.cpu.cores);
+  for (std::int64_t c = 0; c < machine_.cpu.cores; ++c) {
+    UnitRecord unit;
+    unit.name = fmt::format("core{}", c);
+    unit.kind = "core";
+    unit.peak_flops_per_s = peak;
+    if (c < static_cast<std::int64_t>(cores_.size())) {
+      const Core& core = cores_[static_cast<std::size_t>(c)];
+      unit.times = core.times;
+      unit.commands = core.cycle->counters().micro_ops;
+      unit.flops = core.cycle->counters().flops;
+      unit.bytes = core.cycle->counters().load_bytes + core.cycle->counters().store_bytes;
+    } else {
+      TimeOf(&unit.times, Cause::kQuantisation) = record->total;
+    }
+    record->units.push_back(unit);
+  }
 }
 
 Record CpuChip::Finish() {
   if (!finished_) throw InternalError("the simulation is stuck in a call of a CPU core");
   Record record;
   record.total = clock_.Cycles(end_cycle_ - begin_cycle_);
-  record.clock_hz = machine_.clock_hz;
+  record.clock_hz = clock_.hertz();
   record.events = micro_ops_;
-  record.critical_kind_units = 1;
-  UnitRecord core;
-  core.name = "core0";
-  core.kind = "core";
-  core.times = times_;
-  core.commands = core_->counters().micro_ops;
-  core.flops = core_->counters().flops;
-  core.peak_flops_per_s =
-      CpuPeak(machine_, program_.dtype) / static_cast<double>(machine_.cpu.cores);
-  core.bytes = core_->counters().load_bytes + core_->counters().store_bytes;
-  record.units.push_back(core);
+  record.critical_kind_units = static_cast<std::uint32_t>(machine_.cpu.cores);
+  AddUnits(&record);
   AddLevels(&record);
   record.operators = operators_;
   for (OperatorRecord& op : record.operators) {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CPU: cores with their caches, a last-level cache, off-chip memory. A program runs once to warm
-// the caches and once to be recorded, unless it begins cold.
+// A CPU: cores with their caches, last-level caches, off-chip memory. A program's regions run one
+// after another, the threads of each at the same time; it runs once to warm the caches and once to
+// be recorded, unless it begins cold.
+//
+// Threads are woken and report along a binomial tree, each step of which takes a line from one core
+// to another (as OpenMP runtimes do: Hensgen, Finkel and Manber, "Two Algorithms for Barrier
+// Synchronization", 1988).
 #pragma once
 
 #include <memory>
@@ -27,13 +32,33 @@ class CpuChip : public Domain {
   Record Finish();
 
  private:
-  static void CallRunCalls(void* self, std::uint64_t) { static_cast<CpuChip*>(self)->RunCalls(); }
-  void RunCalls();
+  struct Core {
+    std::unique_ptr<CoreMemory> memory;
+    std::unique_ptr<CoreCycle> cycle;
+    std::size_t next_call = 0;
+    bool in_call = false;
+    std::uint64_t woken = 0, ended = 0;  ///< in the region
+    CoreCounters before;                 ///< when the region began
+    CauseTimes times{};
+  };
+
+  static void CallRunCore(void* self, std::uint64_t core) {
+    static_cast<CpuChip*>(self)->RunCore(static_cast<std::uint32_t>(core));
+  }
+  static void CallBeginRegion(void* self, std::uint64_t) {
+    static_cast<CpuChip*>(self)->BeginRegion();
+  }
   void BeginPass();
-  void EnterLibrary(const CpuCall& call);
-  void Charge(const CpuCall& call, const CoreCounters& before, std::uint64_t begin);
+  void BeginRegion();
+  void RunCore(std::uint32_t core);
+  void EndRegion();
+  std::uint64_t Hop(std::uint32_t from, std::uint32_t to) const;
+  void Charge(std::uint64_t joined);
+  void ChargeCore(Core* core, OperatorRecord* op, std::uint64_t joined);
   void ChargeBytes(OperatorRecord* op);
+  CacheTraffic L2Traffic() const;
   void AddLevels(Record* record) const;
+  void AddUnits(Record* record) const;
 
   const MachineSpec& machine_;
   const Program& program_;
@@ -41,17 +66,19 @@ class CpuChip : public Domain {
   Clock clock_;
   std::unique_ptr<Dram> dram_;
   std::unique_ptr<SharedMemory> shared_;
-  std::unique_ptr<CoreMemory> memory_;
-  std::unique_ptr<CoreCycle> core_;
-  std::size_t next_call_ = 0;
+  std::unique_ptr<TurnMemory> turns_;
+  std::vector<Core> cores_;
+  std::uint64_t quantum_cycles_;  ///< that a core runs ahead between two events
+  std::size_t next_region_ = 0;
+  std::size_t running_ = 0;  ///< threads of the region that have not ended
   bool warming_ = true;
   bool finished_ = false;
-  std::uint64_t begin_cycle_ = 0, end_cycle_ = 0;
-  std::uint64_t entered_until_ = 0;  ///< the library is at work before the operator's calls
-  std::uint64_t micro_ops_ = 0;      ///< of both passes
+  std::uint64_t begin_cycle_ = 0, end_cycle_ = 0;  ///< of the pass
+  std::uint64_t region_cycle_ = 0;                 ///< in which the region began
+  std::uint64_t entered_cycle_ = 0;                ///< in which its library has been entered
+  std::uint64_t micro_ops_ = 0;                    ///< simulated one by one, of both passes
   DramCounters dram_before_;
   std::int64_t l2_charged_ = 0, dram_read_charged_ = 0, dram_write_charged_ = 0;
-  CauseTimes times_{};
   std::vector<OperatorRecord> operators_;
   std::vector<Span> spans_;
 };

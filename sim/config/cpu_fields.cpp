@@ -27,14 +27,23 @@ void VisitCore(FieldVisitor& v, CpuCoreSpec& s) {
   v.Integer("mispredict", s.mispredict_cycles, kCycles, kOptional,
             "cycles from a mispredicted branch to the next micro-operation");
   v.Bytes("vector", s.vector_bytes, {8, 4096}, kRequired, "of a vector register");
+  v.Integer("vector_registers", s.vector_registers, {1, 200}, kOptional, "of a core's names");
+  v.Table(
+      "macs_per_lane", s.macs_per_lane, Dimension::kPlain, kOptional,
+      "multiply-accumulates that an FMA does for each 32 bits, by data type; fp32: 1, fp64: 0.5");
+  v.Flag("memory_operands", s.memory_operands, kOptional,
+         "a load and the operation that uses it take one slot, as codes are written for it");
+  v.Real("wide_clock", s.wide_clock_hz, Dimension::kFrequency, {0, 1e11}, kOptional,
+         "while the widest vectors or the matrix unit multiply; default: clock");
   v.Bytes("load_width", s.load_bytes, {8, 4096}, kRequired, "that a load port moves in a cycle");
   v.Bytes("store_width", s.store_bytes, {8, 4096}, kRequired,
           "that stores write to the L1 in a cycle");
   v.Integer("forward", s.forward_cycles, kCycles, kOptional,
             "cycles from a store that waits to a load of the same place");
-  v.TextTable("ports", s.ports, kRequired,
-              "port -> classes of micro-operations that it takes, separated by spaces: integer, "
-              "multiply, branch, load, store, float_add, float_multiply, fma, divide, shuffle");
+  v.TextTable(
+      "ports", s.ports, kRequired,
+      "port -> classes of micro-operations that it takes, separated by spaces: integer, "
+      "multiply, branch, load, store, float_add, float_multiply, fma, divide, shuffle, matrix");
   v.Table("latency", s.latency, Dimension::kPlain, kRequired,
           "cycles of each class to its result (load: of a hit in L1); others: 1");
   v.Table("interval", s.interval, Dimension::kPlain, kOptional,
@@ -63,6 +72,24 @@ void VisitCache(FieldVisitor& v, const char* key, CpuCacheSpec& s, Need need, co
   v.EndSection();
 }
 
+void VisitCluster(FieldVisitor& v, CpuClusterSpec& s) {
+  if (!v.BeginSection("cluster", kOptional,
+                      "cores that share a last-level cache (a CCD; default: all), and how lines "
+                      "travel between cores")) {
+    return;
+  }
+  v.Integer("cores", s.cores, {1, 256}, kOptional, "of a cluster");
+  v.Real("read", s.read_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, kOptional,
+         "into a cluster from memory and other clusters; default: no limit");
+  v.Real("write", s.write_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, kOptional,
+         "out of a cluster");
+  v.Integer("transfer", s.transfer_cycles, kCycles, kOptional,
+            "cycles of a line from a core to another one of its cluster");
+  v.Integer("remote_transfer", s.remote_transfer_cycles, kCycles, kOptional,
+            "cycles of a line to a core of another cluster");
+  v.EndSection();
+}
+
 void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
   if (!v.BeginSection("matrix_library", kOptional,
                       "how the library of the chip's measurements divides products; its rows are "
@@ -79,10 +106,12 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
   table("tile_columns", s.tile_columns, "of the micro-kernel, at most");
   table("column_unroll", s.column_unroll,
         "columns are packed in groups of three times this while the first block runs");
-  v.Flag("broadcast_pairs", s.broadcast_pairs, kOptional,
-         "single precision: a broadcast brings two values");
+  v.Integer("columns_per_load", s.columns_per_load, {1, 16}, kOptional,
+            "values of 32 bits that a load of columns brings (2: a broadcast of two; 4: lanes)");
   v.Integer("unpacked_macs", s.unpacked_macs, {0, 1e15}, kOptional,
             "products of at most so many multiply-accumulates are not packed");
+  v.Flag("packs_weights_once", s.packs_weights_once, kOptional,
+         "weights are packed before the network runs, else in every call");
   v.Real("call", s.call_s, Dimension::kTime, {0, 1}, kOptional,
          "of a call, beside the product: checks, buffers, the caller's language");
   v.EndSection();
@@ -91,7 +120,7 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
 }  // namespace
 
 void VisitCpu(FieldVisitor& v, CpuSpec& s) {
-  v.Integer("cores", s.cores, {1, 4096}, kRequired, "in use");
+  v.Integer("cores", s.cores, {1, 256}, kRequired, "in use");
   v.Bytes("line", s.line_bytes, {16, 1024}, kOptional, "of all caches");
   VisitCore(v, s.core);
   VisitCache(v, "l1", s.l1, kRequired, "data cache of a core");
@@ -103,6 +132,16 @@ void VisitCpu(FieldVisitor& v, CpuSpec& s) {
     v.Integer("l2_entries", s.tlb.l2_entries, kCount, kOptional, "pages of the second level");
     v.Integer("l2", s.tlb.l2_cycles, kCycles, kOptional, "cycles to the second level");
     v.Integer("walk", s.tlb.walk_cycles, kCycles, kOptional, "cycles of a page walk");
+    v.EndSection();
+  }
+  VisitCluster(v, s.cluster);
+  if (v.BeginSection("matrix_unit", kOptional, "that multiplies tiles, as Intel AMX")) {
+    v.Integer("rows", s.matrix.rows, {1, 256}, kRequired,
+              "of a tile, and columns of 32 bits of a result");
+    v.Bytes("row", s.matrix.row_bytes, {4, 4096}, kRequired, "of a row of a tile");
+    v.Integer("tiles", s.matrix.tiles, {4, 64}, kOptional, "registers");
+    v.Table("dtypes", s.matrix.dtypes, Dimension::kPlain, kRequired,
+            "that it multiplies, each with a 1");
     v.EndSection();
   }
   VisitCpuLibrary(v, s.library);

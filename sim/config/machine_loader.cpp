@@ -234,7 +234,8 @@ void CheckCpu(const CpuSpec& cpu, const Fail& fail) {
     }
   }
   for (const char* name : kMicroOpClassNames) {
-    if (taken.find(" " + std::string(name) + " ") == std::string::npos) {
+    const bool needed = name != std::string("matrix") || cpu.matrix.rows > 0;
+    if (needed && taken.find(" " + std::string(name) + " ") == std::string::npos) {
       fail(fmt::format("core.ports: no port takes {}", name));
     }
   }
@@ -245,6 +246,8 @@ void CheckCpu(const CpuSpec& cpu, const Fail& fail) {
       if (cycles < 1 || cycles > 100'000) fail(key + name + ": from 1 to 100000 cycles");
     }
   }
+  CheckDataTypes(cpu.core.macs_per_lane, "core.macs_per_lane", fail);
+  CheckDataTypes(cpu.matrix.dtypes, "matrix_unit.dtypes", fail);
   if (cpu.core.ports.size() > 32) fail("core.ports: more than 32");
   CheckLibrary(cpu.library, fail);
   CheckCaches(cpu, fail);

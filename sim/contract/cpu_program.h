@@ -4,6 +4,8 @@
 #pragma once
 
 #include <array>
+#include <boost/container/static_vector.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -33,6 +35,10 @@ struct MicroOp {
   std::int32_t target = 0;
   std::uint8_t loop = 0;
   float flops = 0;  ///< of all lanes
+  /// One slot of the front end serves it and the micro-operation before it: a memory operand.
+  bool fused = false;
+  /// Stores that pass the caches by.
+  bool streams = false;
 };
 
 struct CpuCode {
@@ -42,11 +48,18 @@ struct CpuCode {
 
 /// One run of a code. Pointers begin at `pointers`.
 struct CpuCall {
+  static constexpr std::size_t kLoops = 8, kPointers = 12;
   std::uint32_t code = 0;
-  std::uint32_t op = 0;  ///< index into Program::operators
-  std::vector<std::int64_t> trips;
-  std::vector<std::int64_t> pointers;
+  boost::container::static_vector<std::int64_t, kLoops> trips;
+  boost::container::static_vector<std::int64_t, kPointers> pointers;
   std::int64_t walk_bytes = 0;
+};
+
+/// The work of an operator, or of a phase of it: calls of each thread, one after another. A thread
+/// runs on the core of its number; the region ends when all of them have.
+struct CpuRegion {
+  std::uint32_t op = 0;  ///< index into Program::operators
+  std::vector<std::vector<CpuCall>> threads;
   double enter_s = 0;  ///< before it: a library is entered
 };
 
@@ -60,8 +73,9 @@ struct CpuTensor {
 struct CpuProgram {
   std::vector<CpuTensor> tensors;
   std::vector<CpuCode> codes;
-  std::vector<CpuCall> calls;  ///< one after another, on one core
-  bool cold = false;           ///< nothing is in the caches before the run; else what a run left
+  std::vector<CpuRegion> regions;  ///< one after another
+  bool wide_vectors = false;       ///< the clock of the widest vectors counts
+  bool cold = false;  ///< nothing is in the caches before the run; else what a run left
 };
 
 }  // namespace siliscope

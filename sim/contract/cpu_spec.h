@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace siliscope {
 
@@ -23,11 +24,12 @@ enum class MicroOpClass : std::uint8_t {
   kFma,
   kDivide,   ///< and square root
   kShuffle,  ///< lanes change places
+  kMatrix,   ///< a product of two tiles of a matrix unit
 };
-inline constexpr std::size_t kMicroOpClasses = 10;
+inline constexpr std::size_t kMicroOpClasses = 11;
 inline constexpr std::array<const char*, kMicroOpClasses> kMicroOpClassNames = {
-    "integer",   "multiply",       "branch", "load",   "store",
-    "float_add", "float_multiply", "fma",    "divide", "shuffle"};
+    "integer",        "multiply", "branch", "load",    "store", "float_add",
+    "float_multiply", "fma",      "divide", "shuffle", "matrix"};
 
 enum class BranchPredictor : std::uint8_t {
   kPerfect,
@@ -46,9 +48,14 @@ struct CpuCoreSpec {
   BranchPredictor predictor = BranchPredictor::kTwoBit;
   std::int64_t mispredict_cycles = 15;  ///< from the branch's end to the next micro-operation
   std::int64_t vector_bytes = 32;       ///< of a register
-  std::int64_t load_bytes = 32;         ///< that a load port moves in a cycle
-  std::int64_t store_bytes = 32;        ///< that commit to the L1 in a cycle
-  std::int64_t forward_cycles = 5;      ///< from a store that waits to a load of the same place
+  std::int64_t vector_registers = 16;
+  /// Multiply-accumulates that an FMA does for each 32 bits of a register, by data type.
+  std::map<std::string, double> macs_per_lane;
+  double wide_clock_hz = 0;         ///< while the widest vectors multiply; 0 = the chip's clock
+  bool memory_operands = false;     ///< a load and the operation that uses it take one slot
+  std::int64_t load_bytes = 32;     ///< that a load port moves in a cycle
+  std::int64_t store_bytes = 32;    ///< that commit to the L1 in a cycle
+  std::int64_t forward_cycles = 5;  ///< from a store that waits to a load of the same place
   /// Port name -> classes that it takes, separated by spaces; one micro-operation a cycle each.
   std::map<std::string, std::string> ports;
   std::map<std::string, double> latency;   ///< of a class, in cycles; loads: of a hit in L1
@@ -67,6 +74,23 @@ struct CpuCacheSpec {
   bool victim = false;                 ///< holds what the level above has dropped, else all
 };
 
+/// A unit that multiplies tiles (Intel AMX): rows x depth_bytes by depth_bytes x rows.
+struct CpuMatrixSpec {
+  std::int64_t rows = 0;  ///< of a tile, and columns of a result of 32 bits; 0 = there is none
+  std::int64_t row_bytes = 64;
+  std::int64_t tiles = 8;                ///< registers
+  std::map<std::string, double> dtypes;  ///< that it multiplies -> 1
+};
+
+/// Cores that share a last-level cache, and how lines travel between them.
+struct CpuClusterSpec {
+  std::int64_t cores = 0;             ///< of a cluster; 0 = all
+  double read_bytes_per_s = 0;        ///< into a cluster, from memory and others; 0 = no limit
+  double write_bytes_per_s = 0;       ///< out of a cluster
+  std::int64_t transfer_cycles = 80;  ///< of a line from a core to another one of its cluster
+  std::int64_t remote_transfer_cycles = 200;  ///< to one of another cluster
+};
+
 struct CpuTlbSpec {
   std::int64_t page_bytes = 4096;
   std::int64_t l1_entries = 64;
@@ -83,8 +107,9 @@ struct CpuLibrarySpec {
   std::map<std::string, double> tile_rows;      ///< of the micro-kernel
   std::map<std::string, double> tile_columns;   ///< at most, of the micro-kernel
   std::map<std::string, double> column_unroll;  ///< columns are packed in thirds of these groups
-  bool broadcast_pairs = true;                  ///< single precision: two values a broadcast
+  std::int64_t columns_per_load = 1;            ///< values that a load brings, of 32 bits
   std::int64_t unpacked_macs = 0;               ///< smaller products are not packed
+  bool packs_weights_once = false;              ///< before the network runs, else in every call
   double call_s = 0;                            ///< of a call, before and after the product
 };
 
@@ -94,7 +119,29 @@ struct CpuSpec {
   CpuCoreSpec core;
   CpuCacheSpec l1, l2, l3;
   CpuTlbSpec tlb;
+  CpuClusterSpec cluster;
+  CpuMatrixSpec matrix;
   CpuLibrarySpec library;
+
+  /// Multiply-accumulates of an FMA for each 32 bits of a register; 0 = there is none.
+  double MacsPerLane(const std::string& dtype) const {
+    const auto it = core.macs_per_lane.find(dtype);
+    if (it != core.macs_per_lane.end()) return it->second;
+    return dtype == "fp32" ? 1 : dtype == "fp64" ? 0.5 : 0;
+  }
+  bool MatrixMultiplies(const std::string& dtype) const {
+    return matrix.rows > 0 && matrix.dtypes.count(dtype) > 0;
+  }
+  /// That it multiplies.
+  std::vector<std::string> DataTypes() const {
+    std::vector<std::string> types;
+    for (const char* type : {"fp64", "fp32", "bf16", "fp16", "int8"}) {
+      if (MacsPerLane(type) > 0 || MatrixMultiplies(type)) types.emplace_back(type);
+    }
+    return types;
+  }
+  std::int64_t CoresOfCluster() const { return cluster.cores > 0 ? cluster.cores : cores; }
+  std::int64_t Clusters() const { return (cores + CoresOfCluster() - 1) / CoresOfCluster(); }
 };
 
 }  // namespace siliscope

@@ -21,7 +21,7 @@ CpuCacheSpec Cache(std::int64_t size, std::int64_t ways, bool random = false) {
 }
 
 /// The share of hits of a walk over `lines`, again and again.
-double HitsOfWalk(CacheArray cache, std::int64_t lines) {
+double HitsOfWalk(CacheArray&& cache, std::int64_t lines) {
   constexpr int kRounds = 60, kWarm = 20;
   std::int64_t hits = 0, all = 0;
   for (int round = 0; round < kRounds; ++round) {
@@ -36,9 +36,9 @@ double HitsOfWalk(CacheArray cache, std::int64_t lines) {
 
 TEST(CacheArray, TheLeastRecentlyUsedLineGoesFirst) {
   CacheArray cache(Cache(4 * 64, 4), 64);
-  for (const std::int64_t line : {0, 1, 2, 3}) EXPECT_EQ(cache.Insert(line, 0, false).line, -1);
+  for (const std::int64_t line : {0, 1, 2, 3}) EXPECT_FALSE(cache.Insert(line, 0, false).valid());
   EXPECT_NE(cache.Find(0), nullptr);
-  EXPECT_EQ(cache.Insert(4, 0, false).line, 1);
+  EXPECT_EQ(cache.Insert(4, 0, false).line(), 1);
   EXPECT_EQ(cache.Find(1), nullptr);
 }
 

@@ -20,18 +20,19 @@ using Write = std::function<void(MicroCodeBuilder&)>;
 constexpr std::int64_t kTrips = 2000;
 
 /// The record of a code that is run warm; its loops take `trips`.
-Record RunCode(CpuCode code, std::vector<std::int64_t> trips,
-               const std::vector<Override>& overrides, std::int64_t walk_bytes = 0) {
+Record RunCode(CpuCode code, decltype(CpuCall::trips) trips, const std::vector<Override>& overrides,
+               std::int64_t walk_bytes = 0) {
   const MachineSpec machine = LoadMachine("zen5-avx512-1core", overrides);
   Program program;
   program.dtype = "fp32";
   program.operators.resize(1);
   program.cpu.codes = {std::move(code)};
   CpuCall call;
-  call.trips = std::move(trips);
+  call.trips = trips;
   call.pointers = {1 << 20, 1 << 28};
   call.walk_bytes = walk_bytes;
-  program.cpu.calls = {call};
+  program.cpu.regions.resize(1);
+  program.cpu.regions[0].threads = {{call}};
   return SystemModelRegistry::Instance()
       .Get("kind of chip", "cpu")
       .make_model(machine)

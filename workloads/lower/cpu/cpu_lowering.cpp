@@ -27,17 +27,24 @@ CpuLowering::CpuLowering(const Graph& graph, const MachineSpec& machine, const s
     runs_as = converted->second;
     program_.notes.push_back(dtype + " runs as " + runs_as + " on " + machine.name);
   }
-  const std::vector<std::string> types = {"fp32", "fp64"};
-  if (std::find(types.begin(), types.end(), runs_as) == types.end()) {
+  const std::vector<std::string> types = machine.cpu.DataTypes();
+  DataType type{};
+  if (std::find(types.begin(), types.end(), runs_as) == types.end() ||
+      !ParseDataType(runs_as, &type)) {
     throw UserError(machine.name + " has no rate for data type \"" + dtype + "\"" +
                     Suggestion(dtype, types));
   }
-  if (machine.cpu.cores > 1) {
-    program_.notes.push_back(
-        fmt::format("runs on one of {} cores: threads are not modelled yet", machine.cpu.cores));
-  }
-  element_bytes_ = runs_as == "fp64" ? 8 : 4;
+  element_bytes_ = BytesOf(type, 1);
+  group_ = std::max<std::int64_t>(1, 4 / element_bytes_);
   program_.dtype = runs_as;
+}
+
+void CpuLowering::BeginRegion(std::uint32_t op, std::int64_t threads) {
+  CpuRegion region;
+  region.op = op;
+  region.threads.resize(static_cast<std::size_t>(threads));
+  region.enter_s = std::exchange(enter_s_, 0);
+  program_.cpu.regions.push_back(std::move(region));
 }
 
 std::int64_t CpuLowering::AddBuffer(const std::string& name, std::int64_t bytes) {
@@ -50,6 +57,13 @@ std::int64_t CpuLowering::AddBuffer(const std::string& name, std::int64_t bytes)
   program_.cpu.tensors.push_back(tensor);
   program_.memory_bytes += bytes;
   return tensor.address;
+}
+
+std::int64_t CpuLowering::ThreadBuffer(const std::string& name, std::int64_t thread,
+                                       std::int64_t bytes) {
+  CpuTensor& buffer = thread_buffers_[{name, thread}];
+  if (buffer.bytes < bytes) buffer = {name, AddBuffer(name, bytes), bytes};
+  return buffer.address;
 }
 
 std::int64_t CpuLowering::AddressOf(TensorId id) {

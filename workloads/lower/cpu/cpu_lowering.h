@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lowers a graph to calls of codes on a CPU core: every operator becomes calls, one after another.
+// Lowers a graph to calls of codes on the cores of a CPU: every operator becomes regions, one after
+// another, whose threads each have a share of it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -24,32 +26,52 @@ class CpuLowering {
   const CpuSpec& cpu() const { return machine_.cpu; }
   const Operator& op(std::uint32_t index) const { return graph_.operators[index]; }
   OperatorInfo& info(std::uint32_t index) { return program_.operators[index]; }
+  const MachineSpec& machine() const { return machine_; }
+  const std::string& dtype() const { return program_.dtype; }
+  /// Of an element in memory.
   std::int64_t ElementBytes() const { return element_bytes_; }
-  /// Elements of a vector register.
-  std::int64_t Lanes() const { return machine_.cpu.core.vector_bytes / element_bytes_; }
+  /// Multiply-accumulates of a lane of 32 bits (fp64: of 64) in one operation.
+  std::int64_t Group() const { return group_; }
+  /// Of a lane: an element, or the group of narrow ones that are multiplied at once.
+  std::int64_t LaneBytes() const { return element_bytes_ * group_; }
+  /// Lanes of a vector register.
+  std::int64_t Lanes() const { return machine_.cpu.core.vector_bytes / LaneBytes(); }
 
+  /// Another name for the same bytes.
+  void Alias(TensorId view, TensorId of) {
+    address_of_[static_cast<std::size_t>(view)] = AddressOf(of);
+  }
   /// The address of a graph's tensor.
   std::int64_t AddressOf(TensorId id);
   /// Memory of the lowering's own: packed panels.
   std::int64_t AddBuffer(const std::string& name, std::int64_t bytes);
+  /// Memory that a thread's library keeps from call to call, of at least so many bytes.
+  std::int64_t ThreadBuffer(const std::string& name, std::int64_t thread, std::int64_t bytes);
   /// The index of a code; one of the same name is the same.
   std::uint32_t CodeOf(CpuCode code);
-  void Call(CpuCall call) {
-    call.enter_s = std::exchange(enter_s_, 0);
-    program_.cpu.calls.push_back(std::move(call));
+  /// Threads for so many pieces of work.
+  std::int64_t Threads(std::int64_t pieces) const {
+    return std::clamp<std::int64_t>(pieces, 1, cpu().cores);
   }
-  /// The next call is the first of a function of the matrix library.
+  /// A region of the operator begins: so many threads run what is called until the next one.
+  void BeginRegion(std::uint32_t op, std::int64_t threads);
+  void Call(std::int64_t thread, CpuCall call) {
+    program_.cpu.regions.back().threads[static_cast<std::size_t>(thread)].push_back(
+        std::move(call));
+  }
+  /// The next region is the first of a function of the matrix library.
   void EnterLibrary() { enter_s_ = cpu().library.call_s; }
 
  private:
   const Graph& graph_;
   const MachineSpec& machine_;
   Program program_;
-  std::int64_t element_bytes_ = 4;
+  std::int64_t element_bytes_ = 4, group_ = 1;
   double enter_s_ = 0;
   std::int64_t next_address_ = 1 << 21;
   std::vector<std::int64_t> address_of_;  ///< by graph tensor; -1 = not yet
   std::map<std::string, std::uint32_t> codes_;
+  std::map<std::pair<std::string, std::int64_t>, CpuTensor> thread_buffers_;
 };
 
 using CpuLowerFunction = void (*)(CpuLowering& lowering, std::uint32_t op);

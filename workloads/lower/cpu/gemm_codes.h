@@ -1,39 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
-// Codes of a packed matrix product, after Goto and van de Geijn, "Anatomy of High-Performance
-// Matrix Multiplication", TOMS 2008, as OpenBLAS writes them. The library's rows are the columns of
-// a row-major result: `rows` lie beside each other in memory.
+// Codes of matrix products, after Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication", TOMS 2008. The library's rows are the elements that lie beside each other in the
+// result: the columns of a row-major one. A lane is an element, or the group of narrow elements of
+// the contraction that one operation multiplies.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "sim/contract/cpu_program.h"
 
 namespace siliscope {
 
 struct GemmCodeShape {
-  std::int64_t element_bytes = 4;
+  std::int64_t lane_bytes = 4;
   std::int64_t vector_bytes = 64;
-  bool broadcast_pairs = false;
+  std::int64_t result_bytes = 4;  ///< of an element of the result in memory
+  double macs_per_lane = 1;
+  std::int64_t columns_per_load = 1;  ///< values of columns that a load brings
+  bool memory_operands = false;       ///< a broadcast is part of the operation that uses it
+  int epilogue_operations = 0;        ///< on each vector of the result
+  bool epilogue_operand = false;      ///< one of them reads a tensor like the result
 
   std::int64_t VectorsOf(std::int64_t rows) const {
-    return (rows * element_bytes + vector_bytes - 1) / vector_bytes;
+    return (rows * lane_bytes + vector_bytes - 1) / vector_bytes;
   }
 };
 
-/// One tile column of the result against all row tiles of a packed block. Pointers: packed rows,
-/// packed columns, result. Loops: steps of the contraction, row tiles. `row_bytes` of the result
-/// are from one of its rows to the next.
-CpuCode TileCode(const GemmCodeShape& shape, std::int64_t rows, std::int64_t columns,
-                 std::int64_t depth, std::int64_t row_bytes);
-/// Strips of `rows` neighbours from rows `row_bytes` apart. Pointers: source, packed. Loops: steps
+/// How the tile's operands lie.
+struct GemmTileShape {
+  std::int64_t rows = 0, columns = 0, depth = 0;  ///< depth: in lanes
+  std::int64_t row_step = 0;       ///< bytes from a step of the contraction to the next, of rows
+  std::int64_t column_step = 0;    ///< of columns
+  std::int64_t column_stride = 0;  ///< bytes from a column to the next
+  std::int64_t result_stride = 0;  ///< bytes from a column of the result to the next
+  bool adds = true;                ///< to what the result holds
+  bool finishes = true;            ///< the epilogue follows
+  bool packed = true;              ///< a strip of rows follows the one before
+};
+
+/// One tile column of the result against all row tiles of a block. Pointers: rows, columns, result,
+/// operand of the epilogue. Loops: steps of the contraction, row tiles.
+CpuCode TileCode(const GemmCodeShape& shape, const GemmTileShape& tile);
+/// The same on a matrix unit: two by two of its tiles, `steps` along the contraction.
+CpuCode MatrixTileCode(const GemmCodeShape& shape, const CpuMatrixSpec& unit, std::int64_t steps,
+                       std::int64_t result_stride, bool adds);
+/// Strips of `width` neighbours from rows `row_bytes` apart. Pointers: source, packed. Loops: steps
 /// of the contraction, strips.
-CpuCode PackRowsCode(const GemmCodeShape& shape, std::int64_t rows, std::int64_t depth,
+CpuCode CopyPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                      std::int64_t row_bytes);
-/// `columns` rows of a row-major operand, `row_bytes` apart, interleaved. Pointers: source, packed.
-/// Loop: steps of the contraction, four at a time.
-CpuCode PackColumnsCode(const GemmCodeShape& shape, std::int64_t columns, std::int64_t row_bytes);
+/// `width` rows whose elements follow each other along the contraction, `row_bytes` apart,
+/// interleaved. Pointers: source, packed. Loop: steps of the contraction, four at a time, strips.
+CpuCode InterleavePackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
+                           std::int64_t row_bytes);
 /// y += x W, W row-major: four rows of W a pass over y. Pointers: x, W, y. Loops: vectors of a row,
 /// passes.
-CpuCode VectorProductCode(const GemmCodeShape& shape, std::int64_t columns);
+CpuCode VectorProductCode(const GemmCodeShape& shape, std::int64_t columns, std::int64_t row_bytes);
+/// y = W x, W row-major: four rows of W at a time. Pointers: x, W, y. Loops: vectors of a row,
+/// rows.
+CpuCode DotProductCode(const GemmCodeShape& shape, std::int64_t depth);
 
 }  // namespace siliscope

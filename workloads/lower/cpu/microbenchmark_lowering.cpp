@@ -19,7 +19,7 @@ constexpr int kInner = 0, kRounds = 1;  ///< loops of a call
 /// `unroll` vectors of each operand, then what the function does with them.
 CpuCode StreamCode(const std::string& function, int inputs, int unroll, std::int64_t vector,
                    std::int64_t element, std::int64_t trips) {
-  MicroCodeBuilder b(fmt::format("stream_{}_{}x{}", function, unroll, vector));
+  MicroCodeBuilder b(fmt::format("benchmark_{}_{}x{}_{}", function, unroll, vector, trips));
   const auto flops = [&](MicroOp& op, std::int64_t each) {
     op.flops = static_cast<float>(each) * static_cast<float>(vector) / static_cast<float>(element);
   };
@@ -55,19 +55,24 @@ void LowerStream(CpuLowering& lowering, std::uint32_t index) {
   const std::int64_t element = lowering.ElementBytes();
   const std::int64_t bytes = lowering.graph().tensor(op.inputs[0]).elements() * element;
   const std::int64_t unroll = std::clamp<std::int64_t>(op.Int("unroll", 1), 8, 32);
-  const std::int64_t trips = std::max<std::int64_t>(1, bytes / (unroll * vector));
-  CpuCall call;
-  call.op = index;
+  const std::int64_t all = std::max<std::int64_t>(1, bytes / (unroll * vector));
   const int inputs = function == "init" ? 0 : static_cast<int>(op.inputs.size());
-  call.code = lowering.CodeOf(
-      StreamCode(function, inputs, static_cast<int>(unroll), vector, element, trips));
-  call.trips = {trips, std::max<std::int64_t>(1, op.Int("rounds", 1))};
-  for (int i = 0; i < inputs; ++i) {
-    call.pointers.push_back(lowering.AddressOf(op.inputs[static_cast<std::size_t>(i)]));
+  const std::int64_t threads = lowering.Threads(std::min(all, op.Int("threads", all)));
+  lowering.BeginRegion(index, threads);
+  for (std::int64_t t = 0; t < threads; ++t) {
+    const std::int64_t first = all * t / threads, trips = all * (t + 1) / threads - first;
+    CpuCall call;
+    call.code = lowering.CodeOf(
+        StreamCode(function, inputs, static_cast<int>(unroll), vector, element, trips));
+    call.trips = {trips, std::max<std::int64_t>(1, op.Int("rounds", 1))};
+    for (int i = 0; i < inputs; ++i) {
+      call.pointers.push_back(lowering.AddressOf(op.inputs[static_cast<std::size_t>(i)]));
+    }
+    if (function != "read") call.pointers.push_back(lowering.AddressOf(op.outputs.front()));
+    for (std::int64_t& pointer : call.pointers) pointer += first * unroll * vector;
+    lowering.Call(t, call);
   }
-  if (function != "read") call.pointers.push_back(lowering.AddressOf(op.outputs.front()));
   lowering.info(index).mapping = fmt::format("vectors of {} B, {} a turn", vector, unroll);
-  lowering.Call(call);
 }
 
 void LowerChase(CpuLowering& lowering, std::uint32_t index) {
@@ -86,13 +91,13 @@ void LowerChase(CpuLowering& lowering, std::uint32_t index) {
   }
   b.Loop(again, kInner);
   CpuCall call;
-  call.op = index;
   call.code = lowering.CodeOf(b.Finish());
   call.trips = {CeilDivide(std::max<std::int64_t>(1, op.Int("loads", lines)), kUnroll)};
   call.pointers = {lowering.AddBuffer("walked", lines * line)};
   call.walk_bytes = lines * line;
   lowering.info(index).mapping = fmt::format("{} loads, {} lines", call.trips[0] * kUnroll, lines);
-  lowering.Call(call);
+  lowering.BeginRegion(index, 1);
+  lowering.Call(0, call);
 }
 
 const bool kStream = CpuLowerRegistry::Instance().Add("stream_benchmark", &LowerStream);

@@ -5,41 +5,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "sim/core/ceil_divide.h"
 #include "workloads/lower/gpu/copy_lowering.h"
 #include "workloads/lower/gpu/gpu_lowering.h"
 #include "workloads/lower/gpu/warp_program_builder.h"
+#include "workloads/lower/matrix_transpose.h"
 
 namespace siliscope {
 namespace {
-
-/// `batch` matrices of `rows` x `columns` that become `columns` x `rows`.
-struct MatrixTranspose {
-  std::int64_t batch = 1, rows = 1, columns = 1;
-};
-
-/// A permutation as a transpose of matrices: dimensions that stay side by side count as one. None
-/// where it is something else.
-std::optional<MatrixTranspose> AsMatrices(const Shape& shape, const Shape& order) {
-  const std::size_t rank = shape.size();
-  std::size_t kept = 0;
-  while (kept < rank && order[kept] == static_cast<std::int64_t>(kept)) ++kept;
-  if (kept == rank) return std::nullopt;
-  const auto turn = static_cast<std::size_t>(order[kept]);  // the first of the columns' dimensions
-  for (std::size_t i = kept; i < rank; ++i) {
-    const std::size_t from = i + turn - kept;
-    if (order[i] != static_cast<std::int64_t>(from < rank ? from : from - rank + kept)) {
-      return std::nullopt;
-    }
-  }
-  MatrixTranspose t;
-  for (std::size_t i = 0; i < rank; ++i) {
-    (i < kept ? t.batch : i < turn ? t.rows : t.columns) *= shape[i];
-  }
-  return t;
-}
 
 constexpr std::int64_t kWarps = 8;
 constexpr std::int64_t kPadBytes = 4;  ///< of a row in shared memory: columns lie in other banks

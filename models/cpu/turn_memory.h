@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tile zoom of cores: what turns of codes cost. A turn is some trips of a call's outermost loop. It
+// is simulated once with every micro-operation; turns like it are then played: the lines that they
+// touch pass the caches at their addresses, spread over the turn's time, and its time is that of
+// the turn that was simulated, longer by what the memory is later than it was then. How many lines
+// come from each level tells turns apart: one that is like none that is known makes the next be
+// simulated again. All cores share what one has learned.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "models/cpu/core_counters.h"
+#include "sim/contract/cpu_program.h"
+
+namespace siliscope {
+
+/// Lines that came into each level while a turn ran, prefetched ones included.
+struct TurnFills {
+  std::int64_t l1 = 0, l2 = 0;
+  std::int64_t far = 0;  ///< into the private caches, from beyond the last-level cache
+};
+
+struct TurnCost {
+  TurnFills fills;
+  double cycles = 0;
+  double lead = 0;    ///< cycles by which its lines are asked for before their place in the turn
+  double slip = 0;    ///< cycles from a line's place in the turn to its arrival, of the latest
+  bool warm = false;  ///< the turn before it was simulated too
+  CoreCounters counters;
+};
+
+/// A line that a turn touches, relative to a pointer as it was when the turn began.
+struct TurnTouch {
+  std::int64_t offset = 0;
+  std::uint8_t pointer = 0;
+  bool write = false;
+};
+
+struct TurnProfile {
+  std::int64_t trips = 1;  ///< of the outermost loop, in a turn
+  bool every = false;      ///< every turn has to be simulated
+  int wanted = 2;          ///< turns that have still to be simulated
+  std::vector<TurnTouch> touches;
+  std::vector<std::int64_t> shift;  ///< of each pointer, in a turn
+  std::vector<TurnCost> costs;
+  std::size_t last = 0;  ///< the cost that was used last
+
+  /// The known cost that is most like these fills.
+  std::size_t Nearest(const TurnFills& fills) const;
+  bool IsLike(const TurnCost& cost, const TurnFills& fills) const;
+  void Learn(const TurnCost& cost);
+  /// A turn was played; how many lines came from where may be news.
+  void Played(const TurnFills& fills);
+};
+
+class TurnMemory {
+ public:
+  TurnMemory(const std::vector<CpuCode>& codes, std::int64_t window)
+      : codes_(codes), window_(window) {}
+
+  TurnProfile* ProfileOf(const CpuCall& call);
+
+ private:
+  using Key = std::vector<std::int64_t>;
+
+  double OperationsOfTrip(const CpuCall& call) const;
+
+  const std::vector<CpuCode>& codes_;
+  std::int64_t window_;
+  std::deque<TurnProfile> profiles_;
+  std::map<Key, TurnProfile*> of_call_, of_turn_;
+  Key key_;
+};
+
+}  // namespace siliscope
