@@ -75,6 +75,7 @@ void CoreCycle::BeginTurn() {
     return;
   }
   turn_begin_ = counters_;
+  memory_.ResetLateness();
   if (trips == profile_->trips) recorder_.Begin(retire_cycle_, pointers_);
 }
 
@@ -91,7 +92,8 @@ void CoreCycle::EndSimulatedTurn() {
   cost.fills = {now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far};
   cost.warm = warm_;
   cost.counters = counters_.Since(turn_begin_);
-  recorder_.End(retire_cycle_, pointers_, profile_, &cost);
+  cost.late = memory_.lateness().Mean();
+  cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
   profile_->Learn(cost);
 }
 
@@ -132,36 +134,38 @@ bool CoreCycle::Branch(const MicroOp& op) {
 void CoreCycle::BeginToPlay(double share) {
   plays_ = true;
   warm_ = false;
-  const TurnCost& cost = profile_->costs[profile_->last];
   const auto touches = static_cast<double>(profile_->touches.size());
   played_.begin = static_cast<double>(retire_cycle_);
   played_.share = share;
   played_.at = 0;
   played_.end = static_cast<std::size_t>(touches * share + 0.5);
-  played_.apart = touches > 0 ? cost.cycles / touches : 0;
-  played_.lead = cost.lead;
-  played_.slip = -1e300;
+  played_.apart = touches > 0 ? profile_->costs[profile_->last].cycles / touches : 0;
+  memory_.ResetLateness();
 }
 
 /// The lines of a turn that is played, up to the turn's end.
 bool CoreCycle::Play(std::uint64_t until) {
   Played& p = played_;
+  constexpr std::size_t kAtOnce = 64;
+  const TurnTouch* touches = profile_->touches.data();
   const auto limit = static_cast<double>(until);
-  for (; p.at < p.end; ++p.at) {
-    const double place = p.begin + p.apart * static_cast<double>(p.at);
-    if (place > limit) return false;
-    const TurnTouch& touch = profile_->touches[p.at];
-    const auto issued = static_cast<std::uint64_t>(std::max(0.0, place - p.lead));
-    const CoreMemory::Result result =
-        memory_.Access(issued, pointers_[touch.pointer] + touch.offset, touch.write);
-    p.slip = std::max(p.slip, static_cast<double>(result.ready) - place);
+  while (p.at < p.end) {
+    if (p.begin + p.apart * static_cast<double>(p.at) > limit) return false;
+    const std::size_t end = std::min(p.end, p.at + kAtOnce);
+    for (; p.at < end; ++p.at) {
+      const TurnTouch& touch = touches[p.at];
+      const std::int64_t address = pointers_[touch.pointer] + touch.offset;
+      if (memory_.TouchL1(address, touch.write)) continue;
+      memory_.TouchBelow(static_cast<std::uint64_t>(p.begin + p.apart * static_cast<double>(p.at)),
+                         address, touch.write);
+    }
   }
   const TurnFills now = Fills();
   if (p.share == 1) {
     profile_->Played({now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far});
   }
   const TurnCost& cost = profile_->costs[profile_->last];
-  const double later = p.end > 0 ? std::max(0.0, p.slip - cost.slip) : 0;
+  const double later = std::max(0.0, memory_.lateness().Mean() - cost.late);
   const double cycles = cost.cycles * p.share + later;
   counters_.Add(cost.counters, p.share);
   counters_.slots[static_cast<std::size_t>(TopDown::kBackEndMemory)] +=
@@ -254,7 +258,7 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, bool* miss
     done = std::max(done, result.ready);
     *missed = *missed || result.missed;
   }
-  recorder_.Touch(op.pointer, address, op.bytes, false, from, done);
+  recorder_.Touch(op.pointer, address, op.bytes, false);
   return done + in_passes;
 }
 
@@ -266,8 +270,8 @@ void CoreCycle::Store(const MicroOp& op, std::uint64_t done) {
     memory_.StreamStore(retire_cycle_, address);
     return;
   }
-  const std::uint64_t ready = stores_.Add(address, op.bytes, done, retire_cycle_);
-  recorder_.Touch(op.pointer, address, op.bytes, true, done, ready);
+  stores_.Add(address, op.bytes, done, retire_cycle_);
+  recorder_.Touch(op.pointer, address, op.bytes, true);
 }
 
 void CoreCycle::Retire(std::uint64_t done, bool memory, bool fused) {

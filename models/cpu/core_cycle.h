@@ -108,7 +108,7 @@ class CoreCycle {
   struct Played {
     double begin = 0, share = 1;
     std::size_t at = 0, end = 0;  ///< touches
-    double apart = 0, lead = 0, slip = 0;
+    double apart = 0;             ///< cycles between two of them
   };
   TurnMemory* turns_;
   TurnProfile* profile_ = nullptr;

@@ -4,12 +4,6 @@
 #include <algorithm>
 
 namespace siliscope {
-namespace {
-
-constexpr std::int64_t kPrefetchPage = 4096;  ///< bytes that prefetchers stay inside of
-
-}  // namespace
-
 CoreMemory::CoreMemory(const CpuSpec& spec, SharedMemory& shared)
     : spec_(spec),
       shared_(shared),
@@ -19,9 +13,9 @@ CoreMemory::CoreMemory(const CpuSpec& spec, SharedMemory& shared)
       l1_misses_(spec.l1.misses),
       l2_misses_(spec.l2.misses),
       l1_streams_(spec.l1.prefetch_lines, spec.l1.prefetch_streams,
-                  kPrefetchPage / spec.line_bytes),
+                  spec.l1.prefetch_page_bytes / spec.line_bytes),
       l2_streams_(spec.l2.prefetch_lines, spec.l2.prefetch_streams,
-                  kPrefetchPage / spec.line_bytes),
+                  spec.l2.prefetch_page_bytes / spec.line_bytes),
       pages_(spec.tlb),
       l2_fill_(spec.l2.fill_bytes_per_cycle),
       l2_write_back_(spec.l2.fill_bytes_per_cycle) {}
@@ -29,6 +23,29 @@ CoreMemory::CoreMemory(const CpuSpec& spec, SharedMemory& shared)
 void CoreMemory::Invalidate(std::int64_t line) {
   l1_.Remove(line);
   l2_.Remove(line);
+}
+
+void CoreMemory::TouchBelow(std::uint64_t when, std::int64_t address, bool write) {
+  const std::int64_t line = address / spec_.line_bytes;
+  CacheState* here = l1_.Find(line);
+  if (here == nullptr) {
+    l1_traffic_.write_bytes += spec_.line_bytes;
+    ++l1_traffic_.misses;
+    if (!l2_.exists()) {
+      FetchShared(when, line);
+    } else if (l2_.Find(line) == nullptr) {
+      ++l2_traffic_.misses;
+      InsertIntoL2(line, FetchShared(when, line), false);
+    } else {
+      ++l2_traffic_.hits;
+    }
+    l2_traffic_.read_bytes += spec_.line_bytes;
+    const CacheLine gone = l1_.Insert(line, when, write);
+    if (gone.dirty) DropFromL1(when, gone);
+  } else {
+    here->dirty = true;
+  }
+  if (write) shared_.Own(core_, when, line);
 }
 
 void CoreMemory::StreamStore(std::uint64_t when, std::int64_t address) {
@@ -43,7 +60,7 @@ CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, 
   when += pages_.Translate(address);
   const std::int64_t line = address / spec_.line_bytes;
   const auto latency = static_cast<std::uint64_t>(spec_.l1.latency_cycles);
-  if (CacheLine* here = l1_.Find(line)) {
+  if (CacheState* here = l1_.Find(line)) {
     const bool late = here->ready > when + latency;
     if (here->prefetched) {  // what runs ahead goes on
       here->prefetched = false;
@@ -81,10 +98,10 @@ std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, boo
 void CoreMemory::DropFromL1(std::uint64_t when, const CacheLine& gone) {
   l2_traffic_.write_bytes += spec_.line_bytes;
   l2_write_back_.Move(when, spec_.line_bytes);
-  if (CacheLine* below = l2_.Find(gone.line())) {
+  if (CacheState* below = l2_.Find(gone.line)) {
     below->dirty = true;
   } else if (l2_.exists()) {
-    const CacheLine dropped = l2_.Insert(gone.line(), when, true);
+    const CacheLine dropped = l2_.Insert(gone.line, when, true);
     if (dropped.valid()) shared_.Drop(core_, when, dropped);
   } else {
     shared_.Drop(core_, when, gone);
@@ -95,7 +112,7 @@ std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
   if (!l2_.exists()) return FetchShared(when, line);
   const auto latency = static_cast<std::uint64_t>(spec_.l2.latency_cycles);
   std::uint64_t ready = when + latency;
-  if (CacheLine* here = l2_.Find(line)) {
+  if (CacheState* here = l2_.Find(line)) {
     ++l2_traffic_.hits;
     ready = std::max(ready, here->ready);
     here->prefetched = false;
@@ -109,19 +126,25 @@ std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
 
 std::uint64_t CoreMemory::FetchShared(std::uint64_t when, std::int64_t line) {
   const std::int64_t missed = shared_.traffic().misses;
-  const std::uint64_t ready = shared_.Fetch(core_, when, line);
+  const SharedMemory::Arrival arrival = shared_.Fetch(core_, when, line);
   l2_traffic_.far += shared_.traffic().misses - missed;
-  return ready;
+  lateness_.cycles += static_cast<double>(arrival.ready) - static_cast<double>(arrival.idle);
+  lateness_.lines += 1;
+  return arrival.ready;
 }
 
 std::uint64_t CoreMemory::FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch) {
   const std::uint64_t start = l2_misses_.FreeFrom(when);
   const std::uint64_t ready = FetchShared(start, line);
   l2_misses_.Take(start, ready);
+  InsertIntoL2(line, ready, prefetch);
+  return ready;
+}
+
+void CoreMemory::InsertIntoL2(std::int64_t line, std::uint64_t ready, bool prefetch) {
   const CacheLine dropped = l2_.Insert(line, ready, false, prefetch);
   const bool kept_below = !spec_.l3.victim && !dropped.dirty;
   if (dropped.valid() && !kept_below) shared_.Drop(core_, ready, dropped);
-  return ready;
 }
 
 /// Prefetches wait where no register is free.

@@ -28,6 +28,22 @@ class CoreMemory : public PrivateCaches {
   /// An access to one line that begins in `when`.
   Result Access(std::uint64_t when, std::int64_t address, bool write);
 
+  /// What a turn that is played does with a line: it is here, or comes from below in `when`. No
+  /// prefetcher runs ahead: whatever it would bring is asked for in its turn.
+  bool TouchL1(std::int64_t address, bool write) {
+    CacheState* here = l1_.Find(address / spec_.line_bytes);
+    return here != nullptr && (!write || here->dirty);
+  }
+  void TouchBelow(std::uint64_t when, std::int64_t address, bool write);
+
+  /// How much later lines came from beyond the private caches than from an idle memory.
+  struct Lateness {
+    double cycles = 0, lines = 0;
+    double Mean() const { return lines > 0 ? cycles / lines : 0; }
+  };
+  const Lateness& lateness() const { return lateness_; }
+  void ResetLateness() { lateness_ = {}; }
+
   /// A store that passes the caches by; those of one line go together.
   void StreamStore(std::uint64_t when, std::int64_t address);
 
@@ -42,6 +58,7 @@ class CoreMemory : public PrivateCaches {
   std::uint64_t FetchIntoL1(std::uint64_t when, std::int64_t line, bool write, bool prefetch);
   std::uint64_t FetchFromL2(std::uint64_t when, std::int64_t line);
   std::uint64_t FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch);
+  void InsertIntoL2(std::int64_t line, std::uint64_t ready, bool prefetch);
   std::uint64_t FetchShared(std::uint64_t when, std::int64_t line);
   void DropFromL1(std::uint64_t when, const CacheLine& gone);
   void PrefetchIntoL1(std::uint64_t when, std::int64_t line);
@@ -57,6 +74,7 @@ class CoreMemory : public PrivateCaches {
   PageTableCache pages_;
   BandwidthCalendar l2_fill_, l2_write_back_;
   CacheTraffic l1_traffic_, l2_traffic_;
+  Lateness lateness_;
 };
 
 }  // namespace siliscope

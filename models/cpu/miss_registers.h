@@ -1,42 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 // The lines that a cache may have on their way at a time (miss status holding registers; Kroft,
-// ISCA 1981).
+// ISCA 1981). Misses come in program order, not in the order of their times, so what is kept is how
+// much of each stretch of cycles the registers are taken.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <queue>
 #include <vector>
 
 namespace siliscope {
 
 class MissRegisters {
  public:
-  explicit MissRegisters(std::int64_t count) : count_(static_cast<std::size_t>(count)) {}
+  explicit MissRegisters(std::int64_t count)
+      : capacity_(static_cast<std::uint64_t>(count) * kCycles) {}
 
   /// The first cycle from `when` on in which a register is free.
   std::uint64_t FreeFrom(std::uint64_t when) {
-    Release(when);
-    return ready_.size() < count_ ? when : std::max(when, ready_.top());
+    while (!IsFree(when)) when = (when / kCycles + 1) * kCycles;
+    return when;
   }
-  bool IsFree(std::uint64_t when) {
-    Release(when);
-    return ready_.size() < count_;
-  }
+  bool IsFree(std::uint64_t when) { return At(when / kCycles).taken < capacity_; }
   /// Takes a register from a cycle that FreeFrom has named until its line is there.
-  void Take(std::uint64_t when, std::uint64_t ready) {
-    Release(when);
-    ready_.push(ready);
+  void Take(std::uint64_t from, std::uint64_t ready) {
+    for (std::uint64_t stretch = from / kCycles; stretch * kCycles < ready; ++stretch) {
+      const std::uint64_t begin = std::max(from, stretch * kCycles);
+      At(stretch).taken += std::min(ready, (stretch + 1) * kCycles) - begin;
+    }
   }
 
  private:
-  void Release(std::uint64_t when) {
-    while (!ready_.empty() && ready_.top() <= when) ready_.pop();
+  static constexpr std::uint64_t kCycles = 32;
+  static constexpr std::size_t kStretches = 2048;
+  struct Stretch {
+    std::uint64_t number = 0;
+    std::uint64_t taken = 0;  ///< cycles of all registers
+  };
+
+  Stretch& At(std::uint64_t number) {
+    Stretch& stretch = stretches_[number % kStretches];
+    if (stretch.number != number) stretch = {number, 0};
+    return stretch;
   }
 
-  std::size_t count_;
-  std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> ready_;
+  std::uint64_t capacity_;
+  std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };
 
 }  // namespace siliscope

@@ -34,20 +34,29 @@ std::uint32_t SharedMemory::AddCore(PrivateCaches* caches) {
   return static_cast<std::uint32_t>(cores_.size() - 1);
 }
 
-std::uint64_t SharedMemory::Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line) {
+SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when,
+                                          std::int64_t line) {
   Cluster& cluster = ClusterOf(core);
   const bool has_lines = cluster.lines.exists();
   const auto latency = static_cast<std::uint64_t>(has_lines ? spec_.l3.latency_cycles : 0);
-  std::uint64_t ready = when + latency;
-  if (CacheLine* found = cluster.lines.Find(line)) {
+  std::uint64_t ready = when + latency, idle = ready;
+  if (CacheState* found = cluster.lines.Find(line)) {
     ++traffic_.hits;
     ready = std::max(ready, found->ready);
     if (spec_.l3.victim) cluster.lines.Remove(line);
   } else {
     ++traffic_.misses;
     const std::uint64_t from_other = FromOtherCore(core, when, line);
-    ready = from_other > 0 ? from_other : FromDram(cluster, ready, line);
-    if (has_lines && !spec_.l3.victim) Drop(core, when, {line + 1, ready, 0, false, false});
+    if (from_other > 0) {
+      ready = from_other;
+      idle =
+          std::min(idle + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles), ready);
+    } else {
+      if (dram_idle_cycles_ == 0) dram_idle_cycles_ = clock_.CyclesIn(memory->IdleLatency());
+      idle += dram_idle_cycles_;
+      ready = FromDram(cluster, ready, line);
+    }
+    if (has_lines && !spec_.l3.victim) Drop(core, when, {line, ready, false});
   }
   if (directory_ != nullptr) {
     CoherenceDirectory::Entry& entry = directory_->At(line);
@@ -55,7 +64,7 @@ std::uint64_t SharedMemory::Fetch(std::uint32_t core, std::uint64_t when, std::i
     entry.last = core;
   }
   traffic_.read_bytes += spec_.line_bytes;
-  return has_lines ? fill_[core].Move(ready, spec_.line_bytes) : ready;
+  return {has_lines ? fill_[core].Move(ready, spec_.line_bytes) : ready, idle};
 }
 
 /// The cycle in which a line comes from another core's or cluster's caches; 0 = none has it.
@@ -101,15 +110,15 @@ void SharedMemory::Drop(std::uint32_t core, std::uint64_t when, const CacheLine&
   Cluster& cluster = ClusterOf(core);
   traffic_.write_bytes += spec_.line_bytes;
   if (!cluster.lines.exists()) {
-    if (line.dirty) ToDram(cluster, when, line.line());
+    if (line.dirty) ToDram(cluster, when, line.line);
     return;
   }
-  if (CacheLine* here = cluster.lines.Find(line.line())) {
+  if (CacheState* here = cluster.lines.Find(line.line)) {
     here->dirty |= line.dirty;
     return;
   }
-  const CacheLine gone = cluster.lines.Insert(line.line(), line.ready, line.dirty);
-  if (gone.dirty) ToDram(cluster, when, gone.line());
+  const CacheLine gone = cluster.lines.Insert(line.line, line.ready, line.dirty);
+  if (gone.dirty) ToDram(cluster, when, gone.line);
 }
 
 void SharedMemory::Stream(std::uint32_t core, std::uint64_t when, std::int64_t line) {

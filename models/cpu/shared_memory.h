@@ -45,9 +45,12 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
 
   /// Cores are numbered in the order in which they are added.
   std::uint32_t AddCore(PrivateCaches* caches);
-  /// A line for a core's private caches; returns the cycle in which it is there. `when`: the cycle
-  /// in which the core asked its first level.
-  std::uint64_t Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  struct Arrival {
+    std::uint64_t ready = 0;  ///< cycle in which the line is there
+    std::uint64_t idle = 0;   ///< in which it would be if nobody else wanted anything
+  };
+  /// A line for a core's private caches. `when`: the cycle in which the core asked its first level.
+  Arrival Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line);
   /// A core is about to write a line that it has: no other may keep it. Returns the cycle in which
   /// that is so.
   std::uint64_t Own(std::uint32_t core, std::uint64_t when, std::int64_t line);
@@ -83,6 +86,7 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   std::uint32_t cores_of_cluster_;
   std::vector<Cluster> clusters_;
   std::vector<BandwidthCalendar> fill_;  ///< of each core
+  std::uint64_t dram_idle_cycles_ = 0;   ///< latency of the memory; 0 = not asked yet
   std::vector<PrivateCaches*> cores_;
   std::unique_ptr<CoherenceDirectory> directory_;        ///< null where there is one core
   using Write = std::pair<std::uint64_t, std::int64_t>;  ///< cycle, line

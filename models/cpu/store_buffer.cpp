@@ -8,15 +8,14 @@ namespace siliscope {
 StoreBuffer::StoreBuffer(const CpuSpec& spec, CoreMemory& memory)
     : spec_(spec), memory_(memory), leaves_(static_cast<std::size_t>(spec.core.store_queue), 0) {}
 
-std::uint64_t StoreBuffer::Add(std::int64_t address, std::int64_t bytes, std::uint64_t executed,
-                               std::uint64_t retired) {
+void StoreBuffer::Add(std::int64_t address, std::int64_t bytes, std::uint64_t executed,
+                      std::uint64_t retired) {
   const std::int64_t first = address / spec_.line_bytes;
   const std::int64_t last = (address + bytes - 1) / spec_.line_bytes;
-  std::uint64_t leaves = std::max(retired, last_), ready = 0;
+  std::uint64_t leaves = std::max(retired, last_);
   for (std::int64_t line = first; line <= last; ++line) {
     // The line is asked for as soon as the address is known; an L1 hit costs a store nothing.
     const CoreMemory::Result access = memory_.Access(executed, line * spec_.line_bytes, true);
-    ready = std::max(ready, access.ready);
     if (access.missed) leaves = std::max(leaves, access.ready);
     // Neighbours of one line leave together as far as the way to the L1 is wide.
     const bool together =
@@ -32,7 +31,6 @@ std::uint64_t StoreBuffer::Add(std::int64_t address, std::int64_t bytes, std::ui
     places_[static_cast<std::size_t>(granule) % kPlaces] = {granule, address, bytes, executed,
                                                             leaves};
   }
-  return ready;
 }
 
 StoreBuffer::Forward StoreBuffer::Find(std::int64_t address, std::int64_t bytes,

@@ -17,10 +17,8 @@ class StoreBuffer {
 
   /// The first cycle in which there is room for one more.
   std::uint64_t RoomFrom() const { return leaves_[at_]; }
-  /// A store whose data is known in `executed` and that retires in `retired`. Returns the cycle in
-  /// which its lines may be written.
-  std::uint64_t Add(std::int64_t address, std::int64_t bytes, std::uint64_t executed,
-                    std::uint64_t retired);
+  /// A store whose data is known in `executed` and that retires in `retired`.
+  void Add(std::int64_t address, std::int64_t bytes, std::uint64_t executed, std::uint64_t retired);
 
   struct Forward {
     bool found = false;

@@ -2,29 +2,39 @@
 #include "models/cpu/stream_prefetcher.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace siliscope {
 
 StreamPrefetcher::Range StreamPrefetcher::Observe(std::int64_t line) {
-  constexpr std::int64_t kNear = 2;  ///< lines that an access may be out of order
-  constexpr int kConfident = 2;      ///< steps in one direction before anything is fetched
+  constexpr std::uint32_t kNear = 2;  ///< lines that an access may be out of order
+  constexpr int kConfident = 2;       ///< steps in one direction before anything is fetched
   if (streams_.empty()) return {};
-  Stream* stream = nullptr;
-  Stream* oldest = &streams_.front();
-  for (Stream& s : streams_) {
-    if (std::abs(line - s.last) <= kNear) {
-      stream = &s;
-      break;
+  const auto number = static_cast<std::uint32_t>(line);
+  std::size_t found = 0;
+  if (number - last_[recent_] + kNear > 2 * kNear) {
+    const std::uint32_t place = IndexWithin(last_.data(), last_.size(), number - kNear, 2 * kNear);
+    found = place == 0 ? streams_.size() : place - 1;
+    // Two streams that meet: their indices are or'ed.
+    if (place != 0 && (found >= streams_.size() || number - last_[found] + kNear > 2 * kNear)) {
+      found = 0;
+      while (number - last_[found] + kNear > 2 * kNear) ++found;
     }
-    if (s.used < oldest->used) oldest = &s;
+  } else {
+    found = recent_;
   }
-  if (stream == nullptr) {
-    *oldest = {line, 0, line, 0, ++uses_};
+  if (found == streams_.size()) {
+    const auto oldest =
+        std::min_element(streams_.begin(), streams_.end(),
+                         [](const Stream& a, const Stream& b) { return a.used < b.used; });
+    *oldest = {0, line, 0, ++uses_};
+    recent_ = static_cast<std::size_t>(oldest - streams_.begin());
+    last_[recent_] = number;
     return {};
   }
+  recent_ = found;
+  Stream* stream = &streams_[found];
   stream->used = ++uses_;
-  const std::int64_t moved = line - stream->last;
+  const std::int64_t moved = line - std::int64_t{last_[found]};
   if (moved == 0) return {};
   const std::int64_t step = moved > 0 ? 1 : -1;
   if (step != stream->step) {
@@ -36,7 +46,7 @@ StreamPrefetcher::Range StreamPrefetcher::Observe(std::int64_t line) {
     stream->fetched = line;
   }
   stream->confidence = std::min(stream->confidence + 1, 2 * kConfident);
-  stream->last = line;
+  last_[found] = number;
   if (stream->confidence < kConfident) return {};
   // Inside of the page.
   const std::int64_t page = line / lines_per_page_;
@@ -45,8 +55,7 @@ StreamPrefetcher::Range StreamPrefetcher::Observe(std::int64_t line) {
   to = step > 0 ? std::min(to, edge) : std::max(to, edge);
   std::int64_t from = stream->fetched;
   if ((from - line) * step < 0) from = line;
-  Range range{from + step, std::max<std::int64_t>(0, (to - from) * step), step,
-              static_cast<std::size_t>(stream - streams_.data())};
+  Range range{from + step, std::max<std::int64_t>(0, (to - from) * step), step, found};
   if (range.count > 0) stream->fetched = to;
   return range;
 }

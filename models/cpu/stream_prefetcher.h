@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/cpu/four_numbers.h"
+
 namespace siliscope {
 
 class StreamPrefetcher {
@@ -15,6 +17,8 @@ class StreamPrefetcher {
   StreamPrefetcher(std::int64_t ahead, std::int64_t streams, std::int64_t lines_per_page)
       : ahead_(ahead), lines_per_page_(lines_per_page) {
     if (ahead > 0) streams_.resize(static_cast<std::size_t>(streams));
+    // The last places are no streams.
+    last_.assign((streams_.size() + kFourNumbers - 1) / kFourNumbers * kFourNumbers, kNoLine);
   }
 
   struct Range {
@@ -30,15 +34,18 @@ class StreamPrefetcher {
 
  private:
   struct Stream {
-    std::int64_t last = -1'000;  ///< line
-    std::int64_t step = 0;       ///< direction; 0 = not known yet
-    std::int64_t fetched = 0;    ///< the furthest line that was asked for
+    std::int64_t step = 0;     ///< direction; 0 = not known yet
+    std::int64_t fetched = 0;  ///< the furthest line that was asked for
     int confidence = 0;
     std::uint64_t used = 0;
   };
 
+  static constexpr std::uint32_t kNoLine = ~std::uint32_t{0} - 1024;
+
   std::int64_t ahead_, lines_per_page_;
   std::vector<Stream> streams_;
+  std::vector<std::uint32_t> last_;  ///< line of each stream
+  std::size_t recent_ = 0;           ///< stream that was met last
   std::uint64_t uses_ = 0;
 };
 

@@ -2,7 +2,8 @@
 // Tile zoom of cores: what turns of codes cost. A turn is some trips of a call's outermost loop. It
 // is simulated once with every micro-operation; turns like it are then played: the lines that they
 // touch pass the caches at their addresses, spread over the turn's time, and its time is that of
-// the turn that was simulated, longer by what the memory is later than it was then. How many lines
+// the turn that was simulated, longer by what lines from beyond the private caches are later than
+// they were then: others want them too. How many lines
 // come from each level tells turns apart: one that is like none that is known makes the next be
 // simulated again. All cores share what one has learned.
 #pragma once
@@ -26,8 +27,7 @@ struct TurnFills {
 struct TurnCost {
   TurnFills fills;
   double cycles = 0;
-  double lead = 0;    ///< cycles by which its lines are asked for before their place in the turn
-  double slip = 0;    ///< cycles from a line's place in the turn to its arrival, of the latest
+  double late = 0;    ///< cycles by which lines came later than from an idle memory, on average
   bool warm = false;  ///< the turn before it was simulated too
   CoreCounters counters;
 };

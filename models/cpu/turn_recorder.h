@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notes the lines that a turn of a core touches, and when, while every micro-operation of it is
-// simulated.
+// Notes the lines that a turn of a core touches while every micro-operation of it is simulated.
 #pragma once
 
 #include <cstdint>
@@ -22,58 +21,42 @@ class TurnRecorder {
     last_read_.assign(pointers.size(), -1);
     last_written_ = last_read_;
     touches_.clear();
-    times_.clear();
   }
   void Stop() { recording_ = false; }
   bool recording() const { return recording_; }
   /// Too much to be kept.
   bool overflown() const { return touches_.size() > kMostTouches; }
 
-  void Touch(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write,
-             std::uint64_t issued, std::uint64_t ready) {
+  void Touch(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write) {
     if (!recording_ || overflown()) return;
     std::int64_t& last = write ? last_written_[pointer] : last_read_[pointer];
     for (std::int64_t line = address / line_bytes_; line * line_bytes_ < address + bytes; ++line) {
       if (line == last) continue;
       last = line;
       touches_.push_back({line * line_bytes_ - at_begin_[pointer], pointer, write});
-      times_.push_back({issued, ready});
     }
   }
 
-  /// The turn has ended in `cycle`: when its lines were asked for and came.
+  /// The turn has ended; returns its cycles.
   template <typename Pointers>
-  void End(std::uint64_t cycle, const Pointers& pointers, TurnProfile* profile, TurnCost* cost) {
+  double End(std::uint64_t cycle, const Pointers& pointers, TurnProfile* profile) {
     recording_ = false;
-    cost->cycles = static_cast<double>(cycle - begin_);
-    double lead = 0, slip = -1e300;
-    for (std::size_t i = 0; i < times_.size(); ++i) {
-      const double place = static_cast<double>(begin_) + cost->cycles * static_cast<double>(i) /
-                                                             static_cast<double>(times_.size());
-      lead += place - static_cast<double>(times_[i].issued);
-      slip = std::max(slip, static_cast<double>(times_[i].ready) - place);
-    }
-    cost->lead = times_.empty() ? 0 : lead / static_cast<double>(times_.size());
-    cost->slip = slip;
     profile->touches = touches_;
     profile->shift.resize(at_begin_.size());
     for (std::size_t p = 0; p < at_begin_.size(); ++p) {
       profile->shift[p] = pointers[p] - at_begin_[p];
     }
+    return static_cast<double>(cycle - begin_);
   }
 
  private:
   static constexpr std::size_t kMostTouches = 1 << 20;
-  struct Times {
-    std::uint64_t issued, ready;
-  };
 
   std::int64_t line_bytes_;
   bool recording_ = false;
   std::uint64_t begin_ = 0;
   std::vector<std::int64_t> at_begin_, last_read_, last_written_;
   std::vector<TurnTouch> touches_;
-  std::vector<Times> times_;
 };
 
 }  // namespace siliscope

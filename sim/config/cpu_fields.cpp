@@ -64,6 +64,8 @@ void VisitCache(FieldVisitor& v, const char* key, CpuCacheSpec& s, Need need, co
             "that a stream's prefetches run ahead of it; 0 = no prefetcher");
   v.Integer("prefetch_streams", s.prefetch_streams, {1, 1024}, kOptional,
             "that the prefetcher follows at a time");
+  v.Bytes("prefetch_page", s.prefetch_page_bytes, {64, 1LL << 30}, kOptional,
+          "that a stream's prefetches stay inside of");
   int replacement = s.random_replacement ? 1 : 0;
   v.Choice("replacement", replacement, {"least_recently_used", "random"}, kOptional,
            "which line of a set goes");

@@ -65,13 +65,14 @@ struct CpuCoreSpec {
 struct CpuCacheSpec {
   std::int64_t size_bytes = 0;  ///< 0 = there is no such level
   std::int64_t ways = 8;
-  std::int64_t latency_cycles = 14;    ///< of a load that hits, from the core and back
-  double fill_bytes_per_cycle = 64;    ///< to the level above
-  std::int64_t misses = 16;            ///< lines that may be on their way from below
-  std::int64_t prefetch_lines = 0;     ///< that a stream's prefetches run ahead; 0 = none
-  std::int64_t prefetch_streams = 16;  ///< that are followed at a time
-  bool random_replacement = false;     ///< any line of a set goes, else the least recently used
-  bool victim = false;                 ///< holds what the level above has dropped, else all
+  std::int64_t latency_cycles = 14;         ///< of a load that hits, from the core and back
+  double fill_bytes_per_cycle = 64;         ///< to the level above
+  std::int64_t misses = 16;                 ///< lines that may be on their way from below
+  std::int64_t prefetch_lines = 0;          ///< that a stream's prefetches run ahead; 0 = none
+  std::int64_t prefetch_streams = 16;       ///< that are followed at a time
+  std::int64_t prefetch_page_bytes = 4096;  ///< that prefetchers stay inside of
+  bool random_replacement = false;  ///< any line of a set goes, else the least recently used
+  bool victim = false;              ///< holds what the level above has dropped, else all
 };
 
 /// A unit that multiplies tiles (Intel AMX): rows x depth_bytes by depth_bytes x rows.

@@ -38,7 +38,7 @@ TEST(CacheArray, TheLeastRecentlyUsedLineGoesFirst) {
   CacheArray cache(Cache(4 * 64, 4), 64);
   for (const std::int64_t line : {0, 1, 2, 3}) EXPECT_FALSE(cache.Insert(line, 0, false).valid());
   EXPECT_NE(cache.Find(0), nullptr);
-  EXPECT_EQ(cache.Insert(4, 0, false).line(), 1);
+  EXPECT_EQ(cache.Insert(4, 0, false).line, 1);
   EXPECT_EQ(cache.Find(1), nullptr);
 }
 
