@@ -47,6 +47,11 @@ class CacheArray {
   bool Holds(std::int64_t line) const { return exists() && WayOf(line) != kNowhere; }
   /// Puts a line in, which must not be here, and returns what had to go, if anything.
   CacheLine Insert(std::int64_t line, std::uint64_t ready, bool dirty, bool prefetched = false);
+  /// The cycle from which a line may take a place in its set: one that is still on its way can't
+  /// go.
+  std::uint64_t RoomFrom(std::int64_t line) const {
+    return exists() ? states_[Oldest(SetOf(line))].ready : 0;
+  }
   /// Takes a line out; returns it as it was, if it was here.
   CacheLine Remove(std::int64_t line);
 

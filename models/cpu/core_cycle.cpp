@@ -45,6 +45,7 @@ void CoreCycle::Begin(const CpuCall& call) {
   at_ = 0;
   profile_ = turns_ == nullptr ? nullptr : turns_->ProfileOf(call);
   if (profile_ != nullptr && profile_->every) profile_ = nullptr;
+  looks_ahead_ = true;
   BeginTurn();
 }
 
@@ -70,13 +71,32 @@ void CoreCycle::BeginTurn() {
   const std::int64_t trips = std::min(left_.back(), profile_->trips);
   turn_left_ = trips;
   turn_fills_ = Fills();
-  if (!profile_->costs.empty() && (profile_->wanted == 0 || trips < profile_->trips)) {
+  if (turns_->plays() && !profile_->costs.empty() &&
+      (trips < profile_->trips || (profile_->wanted == 0 && IsForeseen()))) {
     BeginToPlay(static_cast<double>(trips) / static_cast<double>(profile_->trips));
     return;
   }
   turn_begin_ = counters_;
   memory_.ResetLateness();
   if (trips == profile_->trips) recorder_.Begin(retire_cycle_, pointers_);
+}
+
+/// Whether a turn like the next one is known, as far as some of its lines tell. Asked of the first
+/// turn of a call; those after it are like it.
+bool CoreCycle::IsForeseen() {
+  if (!looks_ahead_) return true;
+  looks_ahead_ = false;
+  constexpr std::size_t kApart = 5;  ///< touches
+  TurnFills fills;
+  for (std::size_t i = 0; i < profile_->touches.size(); i += kApart) {
+    const TurnTouch& touch = profile_->touches[i];
+    const int level = memory_.LevelOf(pointers_[touch.pointer] + touch.offset);
+    fills.l1 += level > 1 ? static_cast<std::int64_t>(kApart) : 0;
+    fills.l2 += level > 2 ? static_cast<std::int64_t>(kApart) : 0;
+  }
+  if (profile_->MayBe(fills)) return true;
+  profile_->Want();
+  return profile_->wanted == 0;
 }
 
 void CoreCycle::EndSimulatedTurn() {
@@ -111,6 +131,8 @@ bool CoreCycle::Simulate(std::uint64_t until) {
     at_ = taken ? static_cast<std::size_t>(op.target) : at_ + 1;
     if (op.loop + std::size_t{1} == left_.size()) --turn_left_;
   }
+  if (turns_ != nullptr) turns_->Simulated(counters_.micro_ops - simulated_);
+  simulated_ = counters_.micro_ops;
   EndSimulatedTurn();
   warm_ = true;
   return true;
@@ -180,6 +202,7 @@ bool CoreCycle::Play(std::uint64_t until) {
   }
   left_.back() -= turn_left_;
   turn_left_ = 0;
+  simulated_ = counters_.micro_ops;
   return true;
 }
 

@@ -43,7 +43,10 @@ class CoreCycle {
   void SleepUntil(std::uint64_t cycle);
 
   const CoreCounters& counters() const { return counters_; }
-  void ResetCounters() { counters_ = {}; }
+  void ResetCounters() {
+    counters_ = {};
+    simulated_ = 0;
+  }
 
  private:
   struct Register {
@@ -64,6 +67,7 @@ class CoreCycle {
   bool Simulate(std::uint64_t until);
   bool Play(std::uint64_t until);
   void BeginTurn();
+  bool IsForeseen();
   void BeginToPlay(double share);
   void EndSimulatedTurn();
   TurnFills Fills() const;
@@ -114,8 +118,10 @@ class CoreCycle {
   TurnProfile* profile_ = nullptr;
   TurnRecorder recorder_;
   bool plays_ = false;
-  bool warm_ = false;           ///< what ran last was simulated
-  std::int64_t turn_left_ = 0;  ///< trips of the simulated turn that are left
+  bool looks_ahead_ = false;     ///< the call's first turn is still to come
+  bool warm_ = false;            ///< what ran last was simulated
+  std::uint64_t simulated_ = 0;  ///< micro-operations up to the last turn's end
+  std::int64_t turn_left_ = 0;   ///< trips of the simulated turn that are left
   Played played_;
   TurnFills turn_fills_;  ///< when the turn began
   CoreCounters turn_begin_;

@@ -86,7 +86,7 @@ CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, 
 
 std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, bool write,
                                       bool prefetch) {
-  const std::uint64_t start = l1_misses_.FreeFrom(when);
+  const std::uint64_t start = l1_misses_.FreeFrom(std::max(when, l1_.RoomFrom(line)));
   const std::uint64_t ready = FetchFromL2(start, line);
   l1_misses_.Take(start, ready);
   l1_traffic_.write_bytes += spec_.line_bytes;

@@ -34,6 +34,11 @@ class CoreMemory : public PrivateCaches {
     CacheState* here = l1_.Find(address / spec_.line_bytes);
     return here != nullptr && (!write || here->dirty);
   }
+  /// 1, 2: the cache that has a line; 3: none of this core.
+  int LevelOf(std::int64_t address) const {
+    const std::int64_t line = address / spec_.line_bytes;
+    return l1_.Holds(line) ? 1 : l2_.Holds(line) ? 2 : 3;
+  }
   void TouchBelow(std::uint64_t when, std::int64_t address, bool write);
 
   /// How much later lines came from beyond the private caches than from an idle memory.

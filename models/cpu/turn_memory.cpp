@@ -31,30 +31,73 @@ std::size_t TurnProfile::Nearest(const TurnFills& fills) const {
   return best;
 }
 
+/// A line from memory may cost as much as the rest of a turn; one from L2 is mostly hidden.
 bool TurnProfile::IsLike(const TurnCost& cost, const TurnFills& fills) const {
-  const auto lines = static_cast<double>(touches.size());
-  const auto near = [&](std::int64_t a, std::int64_t b, double share) {
-    return static_cast<double>(std::abs(a - b)) <= 2 + share * lines;
+  const auto near = [](std::int64_t a, std::int64_t b, double apart, double share) {
+    return static_cast<double>(std::abs(a - b)) <=
+           apart + share * static_cast<double>(std::max(a, b));
   };
-  return near(cost.fills.l1, fills.l1, 0.1) && near(cost.fills.l2, fills.l2, 0.05) &&
-         near(cost.fills.far, fills.far, 0.03);
+  const auto lines = static_cast<double>(touches.size());
+  const double t = tolerance;
+  return near(cost.fills.l1, fills.l1, 2 + 0.03 * t * lines, 0.05 * t) &&
+         near(cost.fills.l2, fills.l2, 0.01 * t * lines, 0.05 * t) &&
+         near(cost.fills.far, fills.far, 0, 0.05 * t);
+}
+
+bool TurnProfile::MayBe(const TurnFills& fills) const {
+  constexpr double kApart = 0.2;  // of the lines; a sample of them was looked at
+  const double most = 4 + kApart * static_cast<double>(touches.size());
+  return std::any_of(costs.begin(), costs.end(), [&](const TurnCost& cost) {
+    return static_cast<double>(std::abs(cost.fills.l1 - fills.l1)) <= most &&
+           static_cast<double>(std::abs(cost.fills.l2 - fills.l2)) <= most;
+  });
 }
 
 void TurnProfile::Learn(const TurnCost& cost) {
-  wanted = cost.warm ? 0 : wanted - 1;
-  for (std::size_t i = 0; i < costs.size(); ++i) {
-    if (!IsLike(costs[i], cost.fills)) continue;
-    if (cost.warm || !costs[i].warm) costs[i] = cost;
-    last = i;
-    return;
+  --wanted;
+  ++simulated;
+  const bool follows = cost.warm && before.warm && IsLike(before, cost.fills);
+  TurnCost mean = cost;
+  if (follows) {
+    mean.cycles = (cost.cycles + before.cycles) / 2;
+    mean.late = (cost.late + before.late) / 2;
+    if (IsEqual(cost, before)) wanted = 0;
   }
-  last = costs.size();
-  costs.push_back(cost);
+  before = cost;
+  // The first turn after one that was played may pay for what went before it.
+  if (!cost.warm && !costs.empty()) return;
+  if (!costs.empty() && !costs.front().warm) costs.clear();
+  last = Nearest(cost.fills);
+  if (costs.empty() || !IsLike(costs[last], cost.fills)) {
+    if (!costs.empty()) Adapt(IsEqual(costs[last], cost));
+    last = costs.size();
+    costs.push_back(mean);
+  } else {
+    costs[last] = mean;
+  }
+}
+
+bool TurnProfile::IsEqual(const TurnCost& a, const TurnCost& b) {
+  constexpr double kEqual = 0.03;
+  return std::abs(a.cycles - b.cycles) <= 2 + kEqual * a.cycles;
+}
+
+/// Where unlike turns cost the same, fewer need to be told apart.
+void TurnProfile::Adapt(bool equal) {
+  constexpr double kLeast = 0.25, kMost = 16;
+  tolerance = std::clamp(tolerance * (equal ? 1.5 : 0.7), kLeast, kMost);
 }
 
 void TurnProfile::Played(const TurnFills& fills) {
   last = Nearest(fills);
-  if (wanted == 0 && costs.size() < kMostCosts && !IsLike(costs[last], fills)) wanted = 2;
+  ++played;
+  if (!IsLike(costs[last], fills)) Want();
+}
+
+void TurnProfile::Want() {
+  constexpr std::int64_t kPlayed = 12;  ///< turns for each that is simulated
+  const bool few = simulated < 2 * kMostTurns + played / kPlayed;
+  if (wanted == 0 && costs.size() < kMostCosts && few) wanted = kFewTurns;
 }
 
 /// Micro-operations of one trip of the outermost loop.

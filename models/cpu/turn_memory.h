@@ -40,6 +40,7 @@ struct TurnTouch {
 };
 
 struct TurnProfile {
+  static constexpr int kMostTurns = 8, kFewTurns = 3;
   std::int64_t trips = 1;  ///< of the outermost loop, in a turn
   bool every = false;      ///< every turn has to be simulated
   int wanted = 2;          ///< turns that have still to be simulated
@@ -47,11 +48,21 @@ struct TurnProfile {
   std::vector<std::int64_t> shift;  ///< of each pointer, in a turn
   std::vector<TurnCost> costs;
   std::size_t last = 0;  ///< the cost that was used last
+  TurnCost before;       ///< the last simulated one
+  std::int64_t simulated = 0, played = 0;  ///< turns
+  double tolerance = 1;  ///< of how far apart turns are that count as alike
 
+  /// Whether a cost is known whose lines come from the first caches about as often.
+  bool MayBe(const TurnFills& fills) const;
   /// The known cost that is most like these fills.
   std::size_t Nearest(const TurnFills& fills) const;
   bool IsLike(const TurnCost& cost, const TurnFills& fills) const;
+  /// A turn was simulated. It is believed once one like it, right after it, takes as long.
   void Learn(const TurnCost& cost);
+  /// The next turns shall be simulated, unless too many have been.
+  void Want();
+  void Adapt(bool equal);
+  static bool IsEqual(const TurnCost& a, const TurnCost& b);
   /// A turn was played; how many lines came from where may be news.
   void Played(const TurnFills& fills);
 };
@@ -62,6 +73,10 @@ class TurnMemory {
       : codes_(codes), window_(window) {}
 
   TurnProfile* ProfileOf(const CpuCall& call);
+  /// The next so many micro-operations are simulated, whatever is known.
+  void Simulate(std::int64_t micro_ops) { exact_ = micro_ops; }
+  void Simulated(std::uint64_t micro_ops) { exact_ -= static_cast<std::int64_t>(micro_ops); }
+  bool plays() const { return exact_ <= 0; }
 
  private:
   using Key = std::vector<std::int64_t>;
@@ -70,6 +85,7 @@ class TurnMemory {
 
   const std::vector<CpuCode>& codes_;
   std::int64_t window_;
+  std::int64_t exact_ = 0;
   std::deque<TurnProfile> profiles_;
   std::map<Key, TurnProfile*> of_call_, of_turn_;
   Key key_;

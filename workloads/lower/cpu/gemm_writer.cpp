@@ -74,7 +74,7 @@ class PartWriter {
   /// Small products: operands are read where they lie.
   void WriteUnpacked() {
     depth_ = gemm_.depth;
-    const std::int64_t wide = 4 * lowering_.Lanes(), narrow = 6;  // as OpenBLAS for AVX-512
+    const std::int64_t wide = 4 * lowering_.Lanes(), narrow = 4;  // as OpenBLAS for AVX-512
     for (std::int64_t column = 0; column < gemm_.columns; column += narrow) {
       GemmTileShape t;
       t.columns = std::min(narrow, gemm_.columns - column);
