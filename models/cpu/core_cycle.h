@@ -43,10 +43,7 @@ class CoreCycle {
   void SleepUntil(std::uint64_t cycle);
 
   const CoreCounters& counters() const { return counters_; }
-  void ResetCounters() {
-    counters_ = {};
-    simulated_ = 0;
-  }
+  void ResetCounters() { counters_ = {}; }
 
  private:
   struct Register {
@@ -68,6 +65,8 @@ class CoreCycle {
   bool Play(std::uint64_t until);
   void BeginTurn();
   bool IsForeseen();
+  bool IsWarm() const;
+  void EndTurn(double share, double later);
   void BeginToPlay(double share);
   void EndSimulatedTurn();
   TurnFills Fills() const;
@@ -117,11 +116,10 @@ class CoreCycle {
   TurnMemory* turns_;
   TurnProfile* profile_ = nullptr;
   TurnRecorder recorder_;
-  bool plays_ = false;
-  bool looks_ahead_ = false;     ///< the call's first turn is still to come
-  bool warm_ = false;            ///< what ran last was simulated
-  std::uint64_t simulated_ = 0;  ///< micro-operations up to the last turn's end
-  std::int64_t turn_left_ = 0;   ///< trips of the simulated turn that are left
+  bool in_turn_ = false, plays_ = false;
+  bool looks_ahead_ = false;    ///< the call's first turn is still to come
+  bool warm_ = false;           ///< what ran last was simulated
+  std::int64_t turn_left_ = 0;  ///< trips of the turn that are left
   Played played_;
   TurnFills turn_fills_;  ///< when the turn began
   CoreCounters turn_begin_;

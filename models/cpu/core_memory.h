@@ -39,6 +39,10 @@ class CoreMemory : public PrivateCaches {
     const std::int64_t line = address / spec_.line_bytes;
     return l1_.Holds(line) ? 1 : l2_.Holds(line) ? 2 : 3;
   }
+  /// Whether this core's caches or the last-level cache of its cluster has a line.
+  bool IsCached(std::int64_t address) const {
+    return LevelOf(address) < 3 || shared_.Holds(core_, address / spec_.line_bytes);
+  }
   void TouchBelow(std::uint64_t when, std::int64_t address, bool write);
 
   /// How much later lines came from beyond the private caches than from an idle memory.

@@ -51,6 +51,10 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   };
   /// A line for a core's private caches. `when`: the cycle in which the core asked its first level.
   Arrival Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  /// Whether the last-level cache of a core's cluster has a line.
+  bool Holds(std::uint32_t core, std::int64_t line) const {
+    return clusters_[core / cores_of_cluster_].lines.Holds(line);
+  }
   /// A core is about to write a line that it has: no other may keep it. Returns the cycle in which
   /// that is so.
   std::uint64_t Own(std::uint32_t core, std::uint64_t when, std::int64_t line);

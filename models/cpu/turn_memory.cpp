@@ -54,7 +54,7 @@ bool TurnProfile::MayBe(const TurnFills& fills) const {
 }
 
 void TurnProfile::Learn(const TurnCost& cost) {
-  --wanted;
+  wanted = warms ? 0 : wanted - 1;
   ++simulated;
   const bool follows = cost.warm && before.warm && IsLike(before, cost.fills);
   TurnCost mean = cost;
@@ -95,20 +95,41 @@ void TurnProfile::Played(const TurnFills& fills) {
 }
 
 void TurnProfile::Want() {
-  constexpr std::int64_t kPlayed = 12;  ///< turns for each that is simulated
-  const bool few = simulated < 2 * kMostTurns + played / kPlayed;
-  if (wanted == 0 && costs.size() < kMostCosts && few) wanted = kFewTurns;
+  constexpr std::int64_t kPlayed = 40;  ///< turns for each that is simulated
+  const bool few = simulated < kMostTurns + played / kPlayed;
+  if (wanted == 0 && costs.size() < kMostCosts && few && !warms) wanted = kFewTurns;
 }
 
-/// Micro-operations of one trip of the outermost loop.
-double TurnMemory::OperationsOfTrip(const CpuCall& call) const {
+void TurnMemory::Warm(bool warms) {
+  warms_ = warms;
+  for (TurnProfile& profile : profiles_) {
+    profile.warms = warms;
+    profile.costs.clear();
+    profile.wanted = TurnProfile::kMostTurns;
+    profile.simulated = profile.played = 0;
+    profile.tolerance = 1;
+    profile.before = {};
+  }
+}
+
+std::size_t TurnMemory::BranchOf(const CpuCall& call, std::size_t loop) const {
   const std::vector<MicroOp>& ops = codes_[call.code].ops;
-  std::vector<double> times(ops.size(), 1);
-  for (std::size_t i = 0; i < ops.size(); ++i) {
+  std::size_t at = ops.size() - 1;
+  while (ops[at].op != MicroOpClass::kBranch || ops[at].loop != loop) --at;
+  return at;
+}
+
+/// Micro-operations of one trip of a loop.
+double TurnMemory::OperationsOfTrip(const CpuCall& call, std::size_t loop) const {
+  const std::vector<MicroOp>& ops = codes_[call.code].ops;
+  const std::size_t end = BranchOf(call, loop);
+  const auto begin = static_cast<std::size_t>(ops[end].target);
+  std::vector<double> times(end + 1 - begin, 1);
+  for (std::size_t i = begin; i < end; ++i) {
     const MicroOp& op = ops[i];
-    if (op.op != MicroOpClass::kBranch || op.loop + std::size_t{1} == call.trips.size()) continue;
+    if (op.op != MicroOpClass::kBranch || op.loop == loop) continue;
     for (auto at = static_cast<std::size_t>(op.target); at <= i; ++at) {
-      times[at] *= static_cast<double>(call.trips[op.loop]);
+      times[at - begin] *= static_cast<double>(call.trips[op.loop]);
     }
   }
   double sum = 0;
@@ -122,14 +143,24 @@ TurnProfile* TurnMemory::ProfileOf(const CpuCall& call) {
   TurnProfile*& profile = of_call_[key_];
   if (profile != nullptr) return profile;
   constexpr double kWindows = 4;  ///< shorter turns say nothing: the window is still filling up
-  const double trips = std::ceil(kWindows * static_cast<double>(window_) / OperationsOfTrip(call));
-  std::int64_t& outermost = key_[call.trips.size() - 1];
-  outermost = std::min(call.trips.back(), static_cast<std::int64_t>(trips));
+  const double least = kWindows * static_cast<double>(window_);
+  std::size_t loop = 0;
+  while (loop + 1 < call.trips.size() && OperationsOfTrip(call, loop) < least) ++loop;
+  const double trips = std::ceil(least / OperationsOfTrip(call, loop));
+  const std::int64_t turn = std::min(call.trips[loop], static_cast<std::int64_t>(trips));
+  key_.assign(call.trips.begin(), call.trips.begin() + static_cast<std::ptrdiff_t>(loop));
+  for (const std::int64_t k : {static_cast<std::int64_t>(loop), turn, std::int64_t{call.code}}) {
+    key_.push_back(k);
+  }
   TurnProfile*& of_turn = of_turn_[key_];
   if (of_turn == nullptr) {
     of_turn = &profiles_.emplace_back();
-    of_turn->trips = outermost;
+    of_turn->loop = loop;
+    of_turn->end = BranchOf(call, loop);
+    of_turn->begin = static_cast<std::size_t>(codes_[call.code].ops[of_turn->end].target);
+    of_turn->trips = turn;
     of_turn->every = call.walk_bytes > 0;
+    of_turn->warms = warms_;
   }
   profile = of_turn;
   return profile;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tile zoom of cores: what turns of codes cost. A turn is some trips of a call's outermost loop. It
-// is simulated once with every micro-operation; turns like it are then played: the lines that they
-// touch pass the caches at their addresses, spread over the turn's time, and its time is that of
-// the turn that was simulated, longer by what lines from beyond the private caches are later than
-// they were then: others want them too. How many lines
-// come from each level tells turns apart: one that is like none that is known makes the next be
-// simulated again. All cores share what one has learned.
+// Tile zoom of cores: what turns of codes cost. A turn is a trip, or some, of the innermost loop of
+// a code that is long enough. It is simulated once with every micro-operation; turns like it are
+// then played: the lines that they touch pass the caches at their addresses, spread over the turn's
+// time, and its time is that of the turn that was simulated, longer by what lines from beyond the
+// private caches are later than they were then: others want them too. How many lines come from each
+// level tells turns apart: one that is like none that is known makes the next be simulated again.
+// All cores share what one has learned.
 #pragma once
 
 #include <cstdint>
@@ -41,16 +41,19 @@ struct TurnTouch {
 
 struct TurnProfile {
   static constexpr int kMostTurns = 8, kFewTurns = 3;
-  std::int64_t trips = 1;  ///< of the outermost loop, in a turn
-  bool every = false;      ///< every turn has to be simulated
-  int wanted = 2;          ///< turns that have still to be simulated
+  std::size_t loop = 0;            ///< whose trips are counted
+  std::size_t begin = 0, end = 0;  ///< its first micro-operation, its branch
+  std::int64_t trips = 1;          ///< of the loop, in a turn
+  bool every = false;              ///< every turn has to be simulated
+  int wanted = 2;                  ///< turns that have still to be simulated
   std::vector<TurnTouch> touches;
   std::vector<std::int64_t> shift;  ///< of each pointer, in a turn
   std::vector<TurnCost> costs;
-  std::size_t last = 0;  ///< the cost that was used last
-  TurnCost before;       ///< the last simulated one
+  std::size_t last = 0;                    ///< the cost that was used last
+  TurnCost before;                         ///< the last simulated one
+  bool warms = false;                      ///< one turn says enough
   std::int64_t simulated = 0, played = 0;  ///< turns
-  double tolerance = 1;  ///< of how far apart turns are that count as alike
+  double tolerance = 1;                    ///< of how far apart turns are that count as alike
 
   /// Whether a cost is known whose lines come from the first caches about as often.
   bool MayBe(const TurnFills& fills) const;
@@ -77,15 +80,21 @@ class TurnMemory {
   void Simulate(std::int64_t micro_ops) { exact_ = micro_ops; }
   void Simulated(std::uint64_t micro_ops) { exact_ -= static_cast<std::int64_t>(micro_ops); }
   bool plays() const { return exact_ <= 0; }
+  /// The caches are being warmed: what they already have need not be played, and one turn of a kind
+  /// says enough. What it has cost is forgotten when the program runs in earnest.
+  void Warm(bool warms);
+  bool warms() const { return warms_; }
 
  private:
   using Key = std::vector<std::int64_t>;
 
-  double OperationsOfTrip(const CpuCall& call) const;
+  double OperationsOfTrip(const CpuCall& call, std::size_t loop) const;
+  std::size_t BranchOf(const CpuCall& call, std::size_t loop) const;
 
   const std::vector<CpuCode>& codes_;
   std::int64_t window_;
   std::int64_t exact_ = 0;
+  bool warms_ = false;
   std::deque<TurnProfile> profiles_;
   std::map<Key, TurnProfile*> of_call_, of_turn_;
   Key key_;

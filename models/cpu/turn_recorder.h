@@ -2,6 +2,8 @@
 // Notes the lines that a turn of a core touches while every micro-operation of it is simulated.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -18,8 +20,7 @@ class TurnRecorder {
     recording_ = true;
     begin_ = cycle;
     at_begin_.assign(pointers.begin(), pointers.end());
-    last_read_.assign(pointers.size(), -1);
-    last_written_ = last_read_;
+    for (std::int64_t& line : recent_) line = -1;
     touches_.clear();
   }
   void Stop() { recording_ = false; }
@@ -29,10 +30,11 @@ class TurnRecorder {
 
   void Touch(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write) {
     if (!recording_ || overflown()) return;
-    std::int64_t& last = write ? last_written_[pointer] : last_read_[pointer];
     for (std::int64_t line = address / line_bytes_; line * line_bytes_ < address + bytes; ++line) {
-      if (line == last) continue;
-      last = line;
+      // What was touched a moment ago is in the first cache.
+      std::int64_t& recent = recent_[static_cast<std::size_t>(line) % kRecent];
+      if (recent == 2 * line + 1 || (!write && recent == 2 * line)) continue;
+      recent = 2 * line + (write ? 1 : 0);
       touches_.push_back({line * line_bytes_ - at_begin_[pointer], pointer, write});
     }
   }
@@ -41,21 +43,24 @@ class TurnRecorder {
   template <typename Pointers>
   double End(std::uint64_t cycle, const Pointers& pointers, TurnProfile* profile) {
     recording_ = false;
+    const double cycles = static_cast<double>(cycle - begin_);
+    if (!profile->shift.empty()) return cycles;  // others may be playing it
     profile->touches = touches_;
     profile->shift.resize(at_begin_.size());
     for (std::size_t p = 0; p < at_begin_.size(); ++p) {
       profile->shift[p] = pointers[p] - at_begin_[p];
     }
-    return static_cast<double>(cycle - begin_);
+    return cycles;
   }
 
  private:
-  static constexpr std::size_t kMostTouches = 1 << 20;
+  static constexpr std::size_t kMostTouches = 1 << 20, kRecent = 256;
 
   std::int64_t line_bytes_;
   bool recording_ = false;
   std::uint64_t begin_ = 0;
-  std::vector<std::int64_t> at_begin_, last_read_, last_written_;
+  std::vector<std::int64_t> at_begin_;
+  std::array<std::int64_t, kRecent> recent_{};  ///< twice the line, plus one where it was written
   std::vector<TurnTouch> touches_;
 };
 

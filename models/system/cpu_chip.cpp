@@ -59,7 +59,10 @@ void CpuChip::Start() { PostFromOutside(0, &CallBeginRegion, this, 0); }
 void CpuChip::BeginPass() {
   begin_cycle_ = region_cycle_;
   constexpr std::int64_t kExact = 3'000'000;  // what is small is simulated whole
-  if (turns_ != nullptr && !warming_) turns_->Simulate(kExact);
+  if (turns_ != nullptr) {
+    turns_->Warm(warming_);
+    if (!warming_) turns_->Simulate(kExact);
+  }
   for (Core& core : cores_) {
     core.cycle->ResetCounters();
     core.memory->ResetCounters();

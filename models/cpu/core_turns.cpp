@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a core goes through its calls: turns of a loop that are simulated or played, and what lies
+// between them.
+#include <algorithm>
+
+#include "models/cpu/core_cycle.h"
+
+namespace siliscope {
+
+void CoreCycle::Begin(const CpuCall& call) {
+  call_ = &call;
+  code_ = &codes_[call.code];
+  pointers_ = call.pointers;
+  left_ = call.trips;
+  walk_at_ = 0;
+  at_ = 0;
+  profile_ = turns_ == nullptr ? nullptr : turns_->ProfileOf(call);
+  if (profile_ != nullptr && profile_->every) profile_ = nullptr;
+  in_turn_ = false;
+  looks_ahead_ = true;
+}
+
+bool CoreCycle::Continue(std::uint64_t until) {
+  while (at_ < code_->ops.size()) {
+    if (!in_turn_ && profile_ != nullptr && at_ == profile_->begin) {
+      BeginTurn();
+      if (!in_turn_) continue;  // nothing to be played
+    }
+    if (!(in_turn_ && plays_ ? Play(until) : Simulate(until))) return false;
+  }
+  return true;
+}
+
+TurnFills CoreCycle::Fills() const {
+  const CacheTraffic& l2 = memory_.l2();
+  return {memory_.l1().write_bytes / spec_.line_bytes, l2.misses + l2.prefetches, l2.far};
+}
+
+/// A turn is simulated where nothing is known of it or it is wanted again, else played. A rest that
+/// is shorter than a turn is a share of one.
+void CoreCycle::BeginTurn() {
+  in_turn_ = true;
+  plays_ = false;
+  turn_left_ = std::min(left_[profile_->loop], profile_->trips);
+  turn_fills_ = Fills();
+  const bool part = turn_left_ < profile_->trips;
+  if (turns_->warms() && !profile_->costs.empty() && IsWarm()) {
+    EndTurn(static_cast<double>(turn_left_) / static_cast<double>(profile_->trips), 0);
+    return;
+  }
+  if (turns_->plays() && !profile_->costs.empty() &&
+      (part || (profile_->wanted == 0 && IsForeseen()))) {
+    BeginToPlay(static_cast<double>(turn_left_) / static_cast<double>(profile_->trips));
+    return;
+  }
+  turn_begin_ = counters_;
+  memory_.ResetLateness();
+  if (!part) recorder_.Begin(retire_cycle_, pointers_);
+}
+
+/// Whether the caches, the last one included, have a turn's lines, as far as some of them tell:
+/// playing it would warm nothing.
+bool CoreCycle::IsWarm() const {
+  constexpr std::size_t kApart = 16;  ///< touches
+  for (std::size_t i = 0; i < profile_->touches.size(); i += kApart) {
+    const TurnTouch& touch = profile_->touches[i];
+    if (!memory_.IsCached(pointers_[touch.pointer] + touch.offset)) return false;
+  }
+  return true;
+}
+
+/// Whether a turn like the next one is known, as far as some of its lines tell. Asked of the first
+/// turn of a call; those after it are like it.
+bool CoreCycle::IsForeseen() {
+  if (!looks_ahead_) return true;
+  looks_ahead_ = false;
+  constexpr std::size_t kApart = 5;  ///< touches
+  TurnFills fills;
+  for (std::size_t i = 0; i < profile_->touches.size(); i += kApart) {
+    const TurnTouch& touch = profile_->touches[i];
+    const int level = memory_.LevelOf(pointers_[touch.pointer] + touch.offset);
+    fills.l1 += level > 1 ? static_cast<std::int64_t>(kApart) : 0;
+    fills.l2 += level > 2 ? static_cast<std::int64_t>(kApart) : 0;
+  }
+  if (profile_->MayBe(fills)) return true;
+  profile_->Want();
+  return profile_->wanted == 0;
+}
+
+void CoreCycle::EndSimulatedTurn() {
+  const bool was_warm = warm_;
+  turns_->Simulated(counters_.micro_ops - turn_begin_.micro_ops);
+  warm_ = true;
+  if (!recorder_.recording()) return;
+  if (recorder_.overflown()) {
+    recorder_.Stop();
+    profile_->every = true;
+    profile_ = nullptr;
+    return;
+  }
+  TurnCost cost;
+  const TurnFills now = Fills();
+  cost.fills = {now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far};
+  cost.warm = was_warm;
+  cost.counters = counters_.Since(turn_begin_);
+  cost.late = memory_.lateness().Mean();
+  cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
+  profile_->Learn(cost);
+}
+
+/// Micro-operations up to the end or the begin of a turn. One that others can learn from is not
+/// interrupted.
+bool CoreCycle::Simulate(std::uint64_t until) {
+  while (at_ < code_->ops.size()) {
+    if (retire_cycle_ > until && !recorder_.recording()) return false;
+    const MicroOp& op = code_->ops[at_];
+    Execute(op);
+    if (op.op == MicroOpClass::kBranch) {
+      const bool taken = Branch(op);
+      const bool turns = in_turn_ && op.loop == profile_->loop;
+      at_ = taken ? static_cast<std::size_t>(op.target) : at_ + 1;
+      if (turns && --turn_left_ == 0) {
+        in_turn_ = false;
+        EndSimulatedTurn();
+        return true;
+      }
+    } else {
+      ++at_;
+    }
+    if (!in_turn_ && profile_ != nullptr && at_ == profile_->begin) return true;
+  }
+  return true;
+}
+
+/// Whether it is taken.
+bool CoreCycle::Branch(const MicroOp& op) {
+  std::int64_t& left = left_[op.loop];
+  const bool taken = --left > 0;
+  ++counters_.branches;
+  if (!history_[call_->code].Foresees(at_, static_cast<std::size_t>(op.target) <= at_, taken)) {
+    ++counters_.mispredicts;
+    const std::uint64_t known = window_[(window_at_ + window_.size() - 1) % window_.size()].cycle;
+    fetch_from_ = known + static_cast<std::uint64_t>(spec_.core.mispredict_cycles);
+  }
+  if (!taken) left = call_->trips[op.loop];
+  return taken;
+}
+
+void CoreCycle::BeginToPlay(double share) {
+  plays_ = true;
+  const auto touches = static_cast<double>(profile_->touches.size());
+  played_.begin = static_cast<double>(retire_cycle_);
+  played_.share = share;
+  played_.at = 0;
+  played_.end = static_cast<std::size_t>(touches * share + 0.5);
+  played_.apart = touches > 0 ? profile_->costs[profile_->last].cycles / touches : 0;
+  memory_.ResetLateness();
+}
+
+/// The lines of a turn that is played, up to the turn's end.
+bool CoreCycle::Play(std::uint64_t until) {
+  Played& p = played_;
+  constexpr std::size_t kAtOnce = 64;
+  const TurnTouch* touches = profile_->touches.data();
+  const auto limit = static_cast<double>(until);
+  while (p.at < p.end) {
+    if (p.begin + p.apart * static_cast<double>(p.at) > limit) return false;
+    const std::size_t end = std::min(p.end, p.at + kAtOnce);
+    for (; p.at < end; ++p.at) {
+      const TurnTouch& touch = touches[p.at];
+      const std::int64_t address = pointers_[touch.pointer] + touch.offset;
+      if (memory_.TouchL1(address, touch.write)) continue;
+      memory_.TouchBelow(static_cast<std::uint64_t>(p.begin + p.apart * static_cast<double>(p.at)),
+                         address, touch.write);
+    }
+  }
+  const TurnFills now = Fills();
+  if (p.share == 1) {
+    profile_->Played({now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far});
+  }
+  EndTurn(p.share, std::max(0.0, memory_.lateness().Mean() - profile_->costs[profile_->last].late));
+  return true;
+}
+
+/// A share of a turn ends that was not simulated, so many cycles later than it would have.
+void CoreCycle::EndTurn(double share, double later) {
+  const TurnCost& cost = profile_->costs[profile_->last];
+  counters_.Add(cost.counters, share);
+  counters_.slots[static_cast<std::size_t>(TopDown::kBackEndMemory)] +=
+      later * static_cast<double>(spec_.core.width);
+  counters_.repeated +=
+      static_cast<std::uint64_t>(static_cast<double>(cost.counters.micro_ops) * share);
+  retire_cycle_ += static_cast<std::uint64_t>(cost.cycles * share + later);
+  retired_ = 0;
+  warm_ = false;
+  SleepUntil(retire_cycle_);
+  for (std::size_t i = 0; i < pointers_.size(); ++i) {
+    pointers_[i] += profile_->shift[i] / profile_->trips * turn_left_;
+  }
+  std::int64_t& left = left_[profile_->loop];
+  left -= turn_left_;
+  at_ = profile_->begin;
+  if (left == 0) {
+    left = call_->trips[profile_->loop];
+    at_ = profile_->end + 1;
+  }
+  in_turn_ = false;
+}
+
+}  // namespace siliscope
