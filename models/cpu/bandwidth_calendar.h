@@ -16,13 +16,16 @@ class BandwidthCalendar {
   /// Moves bytes that could have arrived in `ready`; returns the cycle in which they have.
   std::uint64_t Move(std::uint64_t ready, std::int64_t bytes) {
     const auto wanted = static_cast<double>(bytes);
-    for (std::uint64_t stretch = ready / kCycles;; ++stretch) {
-      Stretch& s = stretches_[stretch % kStretches];
-      if (s.number != stretch) s = {stretch, 0};
-      const double room = kCycles * bytes_per_cycle_;
+    const double room = kCycles * bytes_per_cycle_;
+    const std::uint64_t first = ready / kCycles;
+    std::uint64_t at = first >= full_from_ && first < full_until_ ? full_until_ : first;
+    for (;; ++at) {
+      Stretch& s = stretches_[at % kStretches];
+      if (s.number != at) s = {at, 0};
       if (s.moved + wanted > room && s.moved > 0) continue;
       s.moved += wanted;
-      const double end = static_cast<double>(stretch * kCycles) + s.moved / bytes_per_cycle_;
+      NoteFull(first, at);
+      const double end = static_cast<double>(at * kCycles) + s.moved / bytes_per_cycle_;
       return std::max(ready, static_cast<std::uint64_t>(end));
     }
   }
@@ -35,7 +38,14 @@ class BandwidthCalendar {
     double moved = 0;
   };
 
+  /// Everything from `first` up to `end` is full: it need not be looked at again.
+  void NoteFull(std::uint64_t first, std::uint64_t end) {
+    if (first < full_from_ || first > full_until_) full_from_ = first;
+    full_until_ = end;
+  }
+
   double bytes_per_cycle_;
+  std::uint64_t full_from_ = 0, full_until_ = 0;
   std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };
 

@@ -3,32 +3,29 @@
 
 #include <algorithm>
 
+#include "models/cpu/four_numbers.h"
+
 namespace siliscope {
 
 CoherenceDirectory::CoherenceDirectory(std::int64_t lines)
-    : sets_(std::max<std::size_t>(1, static_cast<std::size_t>(lines) / kWays)),
-      entries_(sets_ * kWays) {}
-
-CoherenceDirectory::Entry* CoherenceDirectory::Find(std::int64_t line) {
-  Entry* set = SetOf(line);
-  for (Entry* way = set; way < set + kWays; ++way) {
-    if (way->tag == line + 1) return way;
-  }
-  return nullptr;
-}
+    : sets_(std::max<std::int64_t>(1, lines / static_cast<std::int64_t>(kWays))),
+      tags_(static_cast<std::size_t>(sets_.value()) * kWays),
+      entries_(tags_.size()) {}
 
 CoherenceDirectory::Entry& CoherenceDirectory::At(std::int64_t line) {
-  if (Entry* here = Find(line)) return *here;
-  Entry* set = SetOf(line);
-  Entry* place = set;
-  while (place < set + kWays && place->tag != 0) ++place;
-  if (place == set + kWays) {
-    place = set + next_;
+  const std::size_t set = static_cast<std::size_t>(sets_.Remainder(line)) * kWays;
+  const auto tag = static_cast<std::uint32_t>(line + 1);
+  const std::uint32_t known = IndexOf(&tags_[set], kWays, tag);
+  if (known != 0) return entries_[set + known - 1];
+  std::size_t way = set;
+  while (way < set + kWays && tags_[way] != 0) ++way;
+  if (way == set + kWays) {
+    way = set + next_;
     next_ = (next_ + 1) % kWays;
   }
-  *place = {};
-  place->tag = line + 1;
-  return *place;
+  tags_[way] = tag;
+  entries_[way] = {};
+  return entries_[way];
 }
 
 }  // namespace siliscope

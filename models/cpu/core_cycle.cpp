@@ -7,7 +7,7 @@
 namespace siliscope {
 
 CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
-                     TurnMemory* turns)
+                     TurnMemory* turns, bool alone)
     : spec_(spec),
       codes_(codes),
       memory_(memory),
@@ -15,7 +15,8 @@ CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, Cor
       loads_(static_cast<std::size_t>(spec.core.load_queue), 0),
       stores_(spec, memory),
       turns_(turns),
-      recorder_(spec.line_bytes) {
+      recorder_(spec.line_bytes),
+      runs_ahead_(!alone) {
   for (std::size_t c = 0; c < kMicroOpClasses; ++c) {
     const std::string name = kMicroOpClassNames[c];
     std::uint32_t port = 0;
@@ -39,6 +40,10 @@ CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, Cor
 std::uint64_t CoreCycle::End() const { return std::max(retire_cycle_, stores_.last_leaves()); }
 
 void CoreCycle::SleepUntil(std::uint64_t cycle) {
+  if (cycle > retire_cycle_) {
+    retire_cycle_ = cycle;
+    retired_ = 0;
+  }
   if (cycle <= enter_cycle_) return;
   enter_cycle_ = cycle;
   entered_ = 0;

@@ -28,8 +28,9 @@ namespace siliscope {
 class CoreCycle {
  public:
   /// With `turns`, those that are known are played; null = every micro-operation is simulated.
+  /// `alone`: no other core wants anything of the memory.
   CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
-            TurnMemory* turns);
+            TurnMemory* turns, bool alone);
 
   /// A call begins, behind what has run before.
   void Begin(const CpuCall& call);
@@ -64,6 +65,7 @@ class CoreCycle {
   bool Simulate(std::uint64_t until);
   bool Play(std::uint64_t until);
   void BeginTurn();
+  bool Settle(std::uint64_t until);
   bool IsForeseen();
   bool IsWarm() const;
   void EndTurn(double share, double later);
@@ -116,6 +118,8 @@ class CoreCycle {
   TurnMemory* turns_;
   TurnProfile* profile_ = nullptr;
   TurnRecorder recorder_;
+  bool runs_ahead_;         ///< turns that are learned from are simulated without a stop
+  bool unsettled_ = false;  ///< one was, and the memory has not been asked for its lines
   bool in_turn_ = false, plays_ = false;
   bool looks_ahead_ = false;    ///< the call's first turn is still to come
   bool warm_ = false;           ///< what ran last was simulated

@@ -124,10 +124,31 @@ std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
   return l2_fill_.Move(ready, spec_.line_bytes);
 }
 
+bool CoreMemory::FetchDeferred(std::uint64_t until) {
+  if (next_deferred_ == 0) {
+    std::sort(deferred_.begin(), deferred_.end(),
+              [](const Deferred& a, const Deferred& b) { return a.when < b.when; });
+  }
+  for (; next_deferred_ < deferred_.size(); ++next_deferred_) {
+    const Deferred& d = deferred_[next_deferred_];
+    if (d.when > until) return false;
+    const SharedMemory::Arrival arrival = shared_.FetchDeferred(core_, d.when, d.line);
+    lateness_.cycles += static_cast<double>(arrival.ready) - static_cast<double>(arrival.idle);
+    lateness_.lines += 1;
+  }
+  deferred_.clear();
+  next_deferred_ = 0;
+  return true;
+}
+
 std::uint64_t CoreMemory::FetchShared(std::uint64_t when, std::int64_t line) {
   const std::int64_t missed = shared_.traffic().misses;
-  const SharedMemory::Arrival arrival = shared_.Fetch(core_, when, line);
+  const SharedMemory::Arrival arrival = shared_.Fetch(core_, when, line, defers_);
   l2_traffic_.far += shared_.traffic().misses - missed;
+  if (arrival.deferred) {
+    deferred_.push_back({when, line});
+    return arrival.ready;
+  }
   lateness_.cycles += static_cast<double>(arrival.ready) - static_cast<double>(arrival.idle);
   lateness_.lines += 1;
   return arrival.ready;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "models/cpu/bandwidth_calendar.h"
 #include "models/cpu/cache_array.h"
@@ -53,6 +54,11 @@ class CoreMemory : public PrivateCaches {
   const Lateness& lateness() const { return lateness_; }
   void ResetLateness() { lateness_ = {}; }
 
+  /// From now on, lines from the off-chip memory are only noted, or not any more.
+  void Defer(bool defers) { defers_ = defers; }
+  /// Asks for the lines that were noted, up to a cycle; false where some are left.
+  bool FetchDeferred(std::uint64_t until);
+
   /// A store that passes the caches by; those of one line go together.
   void StreamStore(std::uint64_t when, std::int64_t address);
 
@@ -84,6 +90,13 @@ class CoreMemory : public PrivateCaches {
   BandwidthCalendar l2_fill_, l2_write_back_;
   CacheTraffic l1_traffic_, l2_traffic_;
   Lateness lateness_;
+  bool defers_ = false;
+  struct Deferred {
+    std::uint64_t when;
+    std::int64_t line;
+  };
+  std::vector<Deferred> deferred_;
+  std::size_t next_deferred_ = 0;
 };
 
 }  // namespace siliscope

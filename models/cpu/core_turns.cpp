@@ -21,13 +21,29 @@ void CoreCycle::Begin(const CpuCall& call) {
 }
 
 bool CoreCycle::Continue(std::uint64_t until) {
+  if (!Settle(until)) return false;
   while (at_ < code_->ops.size()) {
     if (!in_turn_ && profile_ != nullptr && at_ == profile_->begin) {
       BeginTurn();
       if (!in_turn_) continue;  // nothing to be played
     }
     if (!(in_turn_ && plays_ ? Play(until) : Simulate(until))) return false;
+    if (!Settle(until)) return false;
   }
+  return true;
+}
+
+/// A turn that was simulated ahead of the other cores asks for its lines now, in the order of their
+/// times, and ends later by what they are late.
+bool CoreCycle::Settle(std::uint64_t until) {
+  if (!unsettled_) return true;
+  if (!memory_.FetchDeferred(until)) return false;
+  unsettled_ = false;
+  const double later = std::max(0.0, memory_.lateness().Mean());
+  counters_.slots[static_cast<std::size_t>(TopDown::kBackEndMemory)] +=
+      later * static_cast<double>(spec_.core.width);
+  retire_cycle_ += static_cast<std::uint64_t>(later);
+  SleepUntil(retire_cycle_);
   return true;
 }
 
@@ -55,7 +71,9 @@ void CoreCycle::BeginTurn() {
   }
   turn_begin_ = counters_;
   memory_.ResetLateness();
-  if (!part) recorder_.Begin(retire_cycle_, pointers_);
+  if (part) return;
+  recorder_.Begin(retire_cycle_, pointers_);
+  memory_.Defer(runs_ahead_);
 }
 
 /// Whether the caches, the last one included, have a turn's lines, as far as some of them tell:
@@ -94,6 +112,7 @@ void CoreCycle::EndSimulatedTurn() {
   if (!recorder_.recording()) return;
   if (recorder_.overflown()) {
     recorder_.Stop();
+    unsettled_ = runs_ahead_;
     profile_->every = true;
     profile_ = nullptr;
     return;
@@ -103,9 +122,11 @@ void CoreCycle::EndSimulatedTurn() {
   cost.fills = {now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far};
   cost.warm = was_warm;
   cost.counters = counters_.Since(turn_begin_);
-  cost.late = memory_.lateness().Mean();
+  cost.late = runs_ahead_ ? 0 : memory_.lateness().Mean();
   cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
   profile_->Learn(cost);
+  unsettled_ = runs_ahead_;
+  memory_.ResetLateness();
 }
 
 /// Micro-operations up to the end or the begin of a turn. One that others can learn from is not
@@ -122,6 +143,7 @@ bool CoreCycle::Simulate(std::uint64_t until) {
       if (turns && --turn_left_ == 0) {
         in_turn_ = false;
         EndSimulatedTurn();
+        memory_.Defer(false);
         return true;
       }
     } else {

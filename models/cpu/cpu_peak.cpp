@@ -24,7 +24,7 @@ double RateOf(const CpuCoreSpec& core, const std::string& unit, double operation
 
 double CpuPeak(const MachineSpec& machine, const std::string& dtype) {
   const CpuSpec& cpu = machine.cpu;
-  const double clock = cpu.core.wide_clock_hz > 0 ? cpu.core.wide_clock_hz : machine.clock_hz;
+  const double clock = machine.clock_hz;
   const double lanes = static_cast<double>(cpu.core.vector_bytes) / 4;
   double rate = RateOf(cpu.core, "fma", 2 * lanes * cpu.MacsPerLane(dtype), clock);
   if (cpu.MatrixMultiplies(dtype)) {

@@ -7,7 +7,7 @@
 
 namespace siliscope {
 
-/// Floating-point operations a second of all cores: ports that multiply and add, times lanes.
+/// Operations a second of all cores at the chip's clock: ports that multiply and add, times lanes.
 /// 0 = the type has no vector instructions.
 double CpuPeak(const MachineSpec& machine, const std::string& dtype);
 

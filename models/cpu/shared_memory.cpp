@@ -34,48 +34,61 @@ std::uint32_t SharedMemory::AddCore(PrivateCaches* caches) {
   return static_cast<std::uint32_t>(cores_.size() - 1);
 }
 
-SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when,
-                                          std::int64_t line) {
+SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line,
+                                          bool defers) {
   Cluster& cluster = ClusterOf(core);
   const bool has_lines = cluster.lines.exists();
   const auto latency = static_cast<std::uint64_t>(has_lines ? spec_.l3.latency_cycles : 0);
   std::uint64_t ready = when + latency, idle = ready;
+  bool deferred = false;
+  CoherenceDirectory::Entry* entry = directory_ == nullptr ? nullptr : &directory_->At(line);
   if (CacheState* found = cluster.lines.Find(line)) {
     ++traffic_.hits;
     ready = std::max(ready, found->ready);
-    if (spec_.l3.victim) cluster.lines.Remove(line);
+    // A line that others may want too stays.
+    if (spec_.l3.victim && directory_ == nullptr) cluster.lines.Remove(line);
   } else {
     ++traffic_.misses;
-    const std::uint64_t from_other = FromOtherCore(core, when, line);
+    const std::uint64_t from_other = entry == nullptr ? 0 : FromOtherCore(*entry, core, when, line);
     if (from_other > 0) {
       ready = from_other;
       idle =
           std::min(idle + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles), ready);
     } else {
-      if (dram_idle_cycles_ == 0) dram_idle_cycles_ = clock_.CyclesIn(memory->IdleLatency());
-      idle += dram_idle_cycles_;
-      ready = FromDram(cluster, ready, line);
+      deferred = defers;
+      idle += IdleCycles();
+      ready = defers ? idle : FromDram(cluster, ready, line);
     }
     if (has_lines && !spec_.l3.victim) Drop(core, when, {line, ready, false});
   }
-  if (directory_ != nullptr) {
-    CoherenceDirectory::Entry& entry = directory_->At(line);
-    entry.holders.set(core);
-    entry.last = core;
+  if (entry != nullptr) {
+    entry->holders.set(core);
+    entry->last = core;
   }
   traffic_.read_bytes += spec_.line_bytes;
-  return {has_lines ? fill_[core].Move(ready, spec_.line_bytes) : ready, idle};
+  return {has_lines ? fill_[core].Move(ready, spec_.line_bytes) : ready, idle, deferred};
+}
+
+SharedMemory::Arrival SharedMemory::FetchDeferred(std::uint32_t core, std::uint64_t when,
+                                                  std::int64_t line) {
+  const auto latency =
+      static_cast<std::uint64_t>(spec_.l3.size_bytes > 0 ? spec_.l3.latency_cycles : 0);
+  return {FromDram(ClusterOf(core), when + latency, line), when + latency + IdleCycles(), false};
+}
+
+std::uint64_t SharedMemory::IdleCycles() {
+  if (dram_idle_cycles_ == 0) dram_idle_cycles_ = clock_.CyclesIn(memory->IdleLatency());
+  return dram_idle_cycles_;
 }
 
 /// The cycle in which a line comes from another core's or cluster's caches; 0 = none has it.
-std::uint64_t SharedMemory::FromOtherCore(std::uint32_t core, std::uint64_t when,
+std::uint64_t SharedMemory::FromOtherCore(const CoherenceDirectory::Entry& entry,
+                                          std::uint32_t core, std::uint64_t when,
                                           std::int64_t line) {
-  if (directory_ == nullptr) return 0;
-  CoherenceDirectory::Entry* entry = directory_->Find(line);
-  if (entry == nullptr || entry->last == core) return 0;
+  if (entry.last == CoherenceDirectory::kNobody || entry.last == core) return 0;
   Cluster& own = ClusterOf(core);
-  Cluster& other = ClusterOf(entry->last);
-  if (!cores_[entry->last]->Holds(line) && !other.lines.Holds(line)) return 0;
+  Cluster& other = ClusterOf(entry.last);
+  if (!cores_[entry.last]->Holds(line) && !other.lines.Holds(line)) return 0;
   if (&own == &other) return when + static_cast<std::uint64_t>(spec_.cluster.transfer_cycles);
   const std::uint64_t sent = other.write.Move(when, spec_.line_bytes);
   return own.read.Move(sent + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles),

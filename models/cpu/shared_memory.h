@@ -48,9 +48,14 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   struct Arrival {
     std::uint64_t ready = 0;  ///< cycle in which the line is there
     std::uint64_t idle = 0;   ///< in which it would be if nobody else wanted anything
+    bool deferred = false;    ///< the memory has still to be asked for it
   };
   /// A line for a core's private caches. `when`: the cycle in which the core asked its first level.
-  Arrival Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  /// `defers`: where the line comes from memory, it comes as from an idle one, which is asked later
+  /// by FetchDeferred: the core runs ahead of the others.
+  Arrival Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line, bool defers);
+  /// The memory is asked for a line that Fetch has deferred; returns when it is there.
+  Arrival FetchDeferred(std::uint32_t core, std::uint64_t when, std::int64_t line);
   /// Whether the last-level cache of a core's cluster has a line.
   bool Holds(std::uint32_t core, std::int64_t line) const {
     return clusters_[core / cores_of_cluster_].lines.Holds(line);
@@ -80,7 +85,9 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
 
   void Respond(std::uint64_t tag, const MemoryResponse& response) override;
   Cluster& ClusterOf(std::uint32_t core) { return clusters_[core / cores_of_cluster_]; }
-  std::uint64_t FromOtherCore(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  std::uint64_t FromOtherCore(const CoherenceDirectory::Entry& entry, std::uint32_t core,
+                              std::uint64_t when, std::int64_t line);
+  std::uint64_t IdleCycles();
   std::uint64_t FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line);
   void ToDram(Cluster& cluster, std::uint64_t when, std::int64_t line);
   void SendWrites(std::uint64_t until);

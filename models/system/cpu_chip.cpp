@@ -17,11 +17,6 @@ constexpr std::size_t kMostSpans = 100'000;
 constexpr std::array<Cause, kTopDown> kCauseOf = {
     Cause::kCompute, Cause::kOperand, Cause::kFillDrain, Cause::kMemoryLatency, Cause::kDependency};
 
-double ClockOf(const MachineSpec& machine, const Program& program) {
-  const double wide = machine.cpu.core.wide_clock_hz;
-  return program.cpu.wide_vectors && wide > 0 ? wide : machine.clock_hz;
-}
-
 Tick& TimeOf(CauseTimes* times, Cause cause) { return (*times)[static_cast<std::size_t>(cause)]; }
 
 }  // namespace
@@ -32,7 +27,7 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       machine_(machine),
       program_(program),
       keep_spans_(options.spans),
-      clock_(ClockOf(machine, program)),
+      clock_(program.cpu.wide_vectors ? machine.MatrixClock() : machine.clock_hz),
       // Cores that run at the same time meet in the memory about in the order of their times.
       quantum_cycles_(machine.cpu.cores > 1 ? 256 : 2000) {
   dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
@@ -48,8 +43,8 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   cores_.resize(threads);
   for (Core& core : cores_) {
     core.memory = std::make_unique<CoreMemory>(machine.cpu, *shared_);
-    core.cycle =
-        std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *core.memory, turns_.get());
+    core.cycle = std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *core.memory,
+                                             turns_.get(), threads == 1);
   }
   warming_ = !program.cpu.cold;
 }
@@ -262,7 +257,8 @@ void CpuChip::AddLevels(Record* record) const {
 }
 
 void CpuChip::AddUnits(Record* record) const {
-  const double peak = CpuPeak(machine_, program_.dtype) / static_cast<double>(machine_.cpu.cores);
+  const double peak = CpuPeak(machine_, program_.dtype) * clock_.hertz() / machine_.clock_hz /
+                      static_cast<double>(machine_.cpu.cores);
   for (std::int64_t c = 0; c < machine_.cpu.cores; ++c) {
     UnitRecord unit;
     unit.name = fmt::format("core{}", c);

@@ -26,7 +26,7 @@ void VisitCore(FieldVisitor& v, CpuCoreSpec& s) {
   s.predictor = static_cast<BranchPredictor>(predictor);
   v.Integer("mispredict", s.mispredict_cycles, kCycles, kOptional,
             "cycles from a mispredicted branch to the next micro-operation");
-  v.Bytes("vector", s.vector_bytes, {8, 4096}, kRequired, "of a vector register");
+  v.Bytes("vector", s.vector_bytes, {4, 4096}, kRequired, "of a vector register");
   v.Integer("vector_registers", s.vector_registers, {1, 200}, kOptional, "of a core's names");
   v.Table(
       "macs_per_lane", s.macs_per_lane, Dimension::kPlain, kOptional,
@@ -35,8 +35,8 @@ void VisitCore(FieldVisitor& v, CpuCoreSpec& s) {
          "a load and the operation that uses it take one slot, as codes are written for it");
   v.Real("wide_clock", s.wide_clock_hz, Dimension::kFrequency, {0, 1e11}, kOptional,
          "while the widest vectors or the matrix unit multiply; default: clock");
-  v.Bytes("load_width", s.load_bytes, {8, 4096}, kRequired, "that a load port moves in a cycle");
-  v.Bytes("store_width", s.store_bytes, {8, 4096}, kRequired,
+  v.Bytes("load_width", s.load_bytes, {4, 4096}, kRequired, "that a load port moves in a cycle");
+  v.Bytes("store_width", s.store_bytes, {4, 4096}, kRequired,
           "that stores write to the L1 in a cycle");
   v.Integer("forward", s.forward_cycles, kCycles, kOptional,
             "cycles from a store that waits to a load of the same place");

@@ -195,10 +195,7 @@ void CheckClass(const std::string& name, const std::string& key, const Fail& fai
 void CheckCaches(const CpuSpec& cpu, const Fail& fail) {
   const std::pair<const char*, const CpuCacheSpec&> levels[] = {
       {"l1", cpu.l1}, {"l2", cpu.l2}, {"l3", cpu.l3}};
-  bool below = true;
   for (const auto& [name, cache] : levels) {
-    if (cache.size_bytes > 0 && !below) fail(std::string(name) + ": the level above is missing");
-    below = cache.size_bytes > 0;
     const std::int64_t way = cache.ways * cpu.line_bytes;
     if (cache.size_bytes % way != 0) {
       fail(fmt::format("{}.size: {} B is no multiple of ways x line, {} B", name, cache.size_bytes,

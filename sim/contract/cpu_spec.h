@@ -128,7 +128,7 @@ struct CpuSpec {
   double MacsPerLane(const std::string& dtype) const {
     const auto it = core.macs_per_lane.find(dtype);
     if (it != core.macs_per_lane.end()) return it->second;
-    return dtype == "fp32" ? 1 : dtype == "fp64" ? 0.5 : 0;
+    return dtype == "fp32" ? 1 : dtype == "fp64" && core.vector_bytes >= 8 ? 0.5 : 0;
   }
   bool MatrixMultiplies(const std::string& dtype) const {
     return matrix.rows > 0 && matrix.dtypes.count(dtype) > 0;

@@ -54,6 +54,10 @@ struct MachineSpec {
     }
     return spec;
   }
+  /// While matrices are multiplied: wide vectors slow some CPUs down.
+  double MatrixClock() const {
+    return kind == "cpu" && cpu.core.wide_clock_hz > 0 ? cpu.core.wide_clock_hz : clock_hz;
+  }
   bool IsIdeal(const std::string& resource) const {
     return std::find(ideal.begin(), ideal.end(), resource) != ideal.end();
   }

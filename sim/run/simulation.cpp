@@ -169,6 +169,8 @@ double PeakOperations(const MachineSpec& machine, const std::string& dtype) {
   const auto as = machine.converted_dtypes.find(dtype);
   const auto it = machine.peaks.find(as == machine.converted_dtypes.end() ? dtype : as->second);
   double computed = ComputedPeakOperations(machine, dtype);
+  // Published at a base clock, which no CPU runs at.
+  if (machine.kind == "cpu") return computed * machine.MatrixClock() / machine.clock_hz;
   if (it == machine.peaks.end()) return computed;
   // A published peak is that of the chip as published: not of one that `--set` has changed.
   const double published = it->second.operations_per_s;

@@ -103,6 +103,13 @@ Program CpuLowering::Run(std::int64_t invocations) {
   for (std::uint32_t i = 0; i < graph_.operators.size(); ++i) {
     CpuLowerRegistry::Instance().Get("operator for a CPU", graph_.operators[i].kind)(*this, i);
   }
+  for (const CpuCode& code : program_.cpu.codes) {
+    program_.cpu.wide_vectors =
+        program_.cpu.wide_vectors ||
+        std::any_of(code.ops.begin(), code.ops.end(), [](const MicroOp& m) {
+          return m.op == MicroOpClass::kMatrix || (m.op == MicroOpClass::kFma && m.flops > 0);
+        });
+  }
   program_.compulsory_bytes = CompulsoryBytesOf(graph_, bytes, invocations);
   const std::int64_t capacity = machine_.memory.capacity_bytes;
   if (capacity > 0 && program_.memory_bytes > capacity) {
