@@ -43,7 +43,7 @@ std::size_t CacheArray::Oldest(std::size_t set) const {
 }
 
 CacheLine CacheArray::At(std::size_t way) const {
-  return {std::int64_t{tags_[way]} - 1, states_[way].ready, states_[way].dirty};
+  return {std::int64_t{tags_[way]} - 1, states_[way].ready, states_[way].dirty != 0};
 }
 
 CacheLine CacheArray::Insert(std::int64_t line, std::uint64_t ready, bool dirty, bool prefetched) {
@@ -57,7 +57,9 @@ CacheLine CacheArray::Insert(std::int64_t line, std::uint64_t ready, bool dirty,
   const CacheLine gone = At(way);
   tags_[way] = static_cast<std::uint32_t>(line + 1);
   used_[way] = ++uses_;
-  states_[way] = {ready, dirty, prefetched};
+  states_[way].ready = ready & ((std::uint64_t{1} << 62) - 1);
+  states_[way].dirty = dirty ? 1 : 0;
+  states_[way].prefetched = prefetched ? 1 : 0;
   return gone;
 }
 

@@ -15,9 +15,9 @@ namespace siliscope {
 
 /// Of a line that is in a cache.
 struct CacheState {
-  std::uint64_t ready = 0;  ///< cycle in which its data is here
-  bool dirty = false;
-  bool prefetched = false;  ///< and not yet asked for
+  std::uint64_t ready : 62;  ///< cycle in which its data is here
+  std::uint64_t dirty : 1;
+  std::uint64_t prefetched : 1;  ///< and not yet asked for
 };
 
 /// A line that has left a cache, or comes into one.

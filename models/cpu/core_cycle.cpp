@@ -111,12 +111,14 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, bool* miss
   }
   const std::uint64_t from = forward.found ? std::max(start, forward.leaves) : start;
   std::uint64_t done = 0;
+  bool fresh = false;
   for (std::int64_t i = 0; i < lines; ++i) {
     const CoreMemory::Result result = memory_.Access(from, (address / line + i) * line, false);
     done = std::max(done, result.ready);
     *missed = *missed || result.missed;
+    fresh = fresh || result.fresh;
   }
-  recorder_.Touch(op.pointer, address, op.bytes, false);
+  recorder_.Touch(op.pointer, address, op.bytes, false, fresh);
   return done + in_passes;
 }
 
@@ -129,7 +131,7 @@ void CoreCycle::Store(const MicroOp& op, std::uint64_t done) {
     return;
   }
   stores_.Add(address, op.bytes, done, retire_cycle_);
-  recorder_.Touch(op.pointer, address, op.bytes, true);
+  recorder_.Touch(op.pointer, address, op.bytes, true, true);
 }
 
 void CoreCycle::Retire(std::uint64_t done, bool memory, bool fused) {

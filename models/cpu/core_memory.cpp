@@ -25,27 +25,33 @@ void CoreMemory::Invalidate(std::int64_t line) {
   l2_.Remove(line);
 }
 
-void CoreMemory::TouchBelow(std::uint64_t when, std::int64_t address, bool write) {
+void CoreMemory::PlayRead(std::uint64_t when, std::int64_t address) {
+  const std::int64_t line = address / spec_.line_bytes;
+  l1_traffic_.write_bytes += spec_.line_bytes;
+  l2_traffic_.read_bytes += spec_.line_bytes;
+  ++l1_traffic_.misses;
+  if (!l2_.exists()) {
+    FetchShared(when, line);
+  } else if (l2_.Find(line) == nullptr) {
+    ++l2_traffic_.misses;
+    InsertIntoL2(line, FetchShared(when, line), false);
+  } else {
+    ++l2_traffic_.hits;
+  }
+}
+
+void CoreMemory::PlayWrite(std::uint64_t when, std::int64_t address) {
   const std::int64_t line = address / spec_.line_bytes;
   CacheState* here = l1_.Find(line);
+  if (here != nullptr && here->dirty != 0) return;
   if (here == nullptr) {
-    l1_traffic_.write_bytes += spec_.line_bytes;
-    ++l1_traffic_.misses;
-    if (!l2_.exists()) {
-      FetchShared(when, line);
-    } else if (l2_.Find(line) == nullptr) {
-      ++l2_traffic_.misses;
-      InsertIntoL2(line, FetchShared(when, line), false);
-    } else {
-      ++l2_traffic_.hits;
-    }
-    l2_traffic_.read_bytes += spec_.line_bytes;
-    const CacheLine gone = l1_.Insert(line, when, write);
+    PlayRead(when, address);
+    const CacheLine gone = l1_.Insert(line, when, true);
     if (gone.dirty) DropFromL1(when, gone);
   } else {
-    here->dirty = true;
+    here->dirty = 1;
   }
-  if (write) shared_.Own(core_, when, line);
+  shared_.Own(core_, when, line);
 }
 
 void CoreMemory::StreamStore(std::uint64_t when, std::int64_t address) {
@@ -62,26 +68,27 @@ CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, 
   const auto latency = static_cast<std::uint64_t>(spec_.l1.latency_cycles);
   if (CacheState* here = l1_.Find(line)) {
     const bool late = here->ready > when + latency;
-    if (here->prefetched) {  // what runs ahead goes on
-      here->prefetched = false;
+    const bool fresh = here->prefetched != 0;
+    if (fresh) {  // what runs ahead goes on
+      here->prefetched = 0;
       PrefetchIntoL1(when, line);
       PrefetchIntoL2(when, line);
     }
-    std::uint64_t ready = std::max(when + latency, here->ready);
+    std::uint64_t ready = std::max(when + latency, std::uint64_t{here->ready});
     ++(late ? l1_traffic_.misses : l1_traffic_.hits);
-    if (write && !here->dirty) {
-      here->dirty = true;
+    if (write && here->dirty == 0) {
+      here->dirty = 1;
       const std::uint64_t owned = shared_.Own(core_, when, line);
-      if (owned > when) return {std::max(ready, owned), true};
+      if (owned > when) return {std::max(ready, owned), true, fresh};
     }
-    return {ready, late};
+    return {ready, late, fresh};
   }
   ++l1_traffic_.misses;
   PrefetchIntoL1(when, line);
   std::uint64_t ready = FetchIntoL1(when, line, write, false);
   if (write) ready = std::max(ready, shared_.Own(core_, when, line));
   PrefetchIntoL2(when, line);
-  return {ready, true};
+  return {ready, true, true};
 }
 
 std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, bool write,
@@ -99,7 +106,7 @@ void CoreMemory::DropFromL1(std::uint64_t when, const CacheLine& gone) {
   l2_traffic_.write_bytes += spec_.line_bytes;
   l2_write_back_.Move(when, spec_.line_bytes);
   if (CacheState* below = l2_.Find(gone.line)) {
-    below->dirty = true;
+    below->dirty = 1;
   } else if (l2_.exists()) {
     const CacheLine dropped = l2_.Insert(gone.line, when, true);
     if (dropped.valid()) shared_.Drop(core_, when, dropped);
@@ -114,8 +121,8 @@ std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
   std::uint64_t ready = when + latency;
   if (CacheState* here = l2_.Find(line)) {
     ++l2_traffic_.hits;
-    ready = std::max(ready, here->ready);
-    here->prefetched = false;
+    ready = std::max(ready, std::uint64_t{here->ready});
+    here->prefetched = 0;
   } else {
     ++l2_traffic_.misses;
     ready = std::max(ready, FetchIntoL2(when, line, false));

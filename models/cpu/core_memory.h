@@ -25,16 +25,16 @@ class CoreMemory : public PrivateCaches {
     std::uint64_t ready =
         0;                ///< cycle in which the data is in a register, or the line may be written
     bool missed = false;  ///< it was not in L1
+    bool fresh = false;   ///< nothing had asked for it since it came into L1
   };
   /// An access to one line that begins in `when`.
   Result Access(std::uint64_t when, std::int64_t address, bool write);
 
-  /// What a turn that is played does with a line: it is here, or comes from below in `when`. No
-  /// prefetcher runs ahead: whatever it would bring is asked for in its turn.
-  bool TouchL1(std::int64_t address, bool write) {
-    CacheState* here = l1_.Find(address / spec_.line_bytes);
-    return here != nullptr && (!write || here->dirty);
-  }
+  /// What a turn that is played does with a line that it reads for the first time, and with one
+  /// that it writes, in `when`. Reads pass the first level by, which is as the turn that was
+  /// simulated found it; no prefetcher runs ahead, what it would bring is asked for in its turn.
+  void PlayRead(std::uint64_t when, std::int64_t address);
+  void PlayWrite(std::uint64_t when, std::int64_t address);
   /// 1, 2: the cache that has a line; 3: none of this core.
   int LevelOf(std::int64_t address) const {
     const std::int64_t line = address / spec_.line_bytes;
@@ -44,7 +44,6 @@ class CoreMemory : public PrivateCaches {
   bool IsCached(std::int64_t address) const {
     return LevelOf(address) < 3 || shared_.Holds(core_, address / spec_.line_bytes);
   }
-  void TouchBelow(std::uint64_t when, std::int64_t address, bool write);
 
   /// How much later lines came from beyond the private caches than from an idle memory.
   struct Lateness {

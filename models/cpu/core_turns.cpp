@@ -93,14 +93,14 @@ bool CoreCycle::IsForeseen() {
   if (!looks_ahead_) return true;
   looks_ahead_ = false;
   constexpr std::size_t kApart = 5;  ///< touches
-  TurnFills fills;
+  std::int64_t below = 0;            // the private caches
   for (std::size_t i = 0; i < profile_->touches.size(); i += kApart) {
     const TurnTouch& touch = profile_->touches[i];
-    const int level = memory_.LevelOf(pointers_[touch.pointer] + touch.offset);
-    fills.l1 += level > 1 ? static_cast<std::int64_t>(kApart) : 0;
-    fills.l2 += level > 2 ? static_cast<std::int64_t>(kApart) : 0;
+    const std::int64_t address = pointers_[touch.pointer] + touch.offset;
+    below += touch.fresh && memory_.LevelOf(address) > 2 ? 1 : 0;
   }
-  if (profile_->MayBe(fills)) return true;
+  below *= static_cast<std::int64_t>(kApart);
+  if (profile_->MayBe(below)) return true;
   profile_->Want();
   return profile_->wanted == 0;
 }
@@ -190,10 +190,14 @@ bool CoreCycle::Play(std::uint64_t until) {
     const std::size_t end = std::min(p.end, p.at + kAtOnce);
     for (; p.at < end; ++p.at) {
       const TurnTouch& touch = touches[p.at];
+      if (!touch.fresh) continue;
+      const auto place = static_cast<std::uint64_t>(p.begin + p.apart * static_cast<double>(p.at));
       const std::int64_t address = pointers_[touch.pointer] + touch.offset;
-      if (memory_.TouchL1(address, touch.write)) continue;
-      memory_.TouchBelow(static_cast<std::uint64_t>(p.begin + p.apart * static_cast<double>(p.at)),
-                         address, touch.write);
+      if (touch.write) {
+        memory_.PlayWrite(place, address);
+      } else {
+        memory_.PlayRead(place, address);
+      }
     }
   }
   const TurnFills now = Fills();

@@ -44,7 +44,7 @@ SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when
   CoherenceDirectory::Entry* entry = directory_ == nullptr ? nullptr : &directory_->At(line);
   if (CacheState* found = cluster.lines.Find(line)) {
     ++traffic_.hits;
-    ready = std::max(ready, found->ready);
+    ready = std::max(ready, std::uint64_t{found->ready});
     // A line that others may want too stays.
     if (spec_.l3.victim && directory_ == nullptr) cluster.lines.Remove(line);
   } else {
@@ -127,7 +127,7 @@ void SharedMemory::Drop(std::uint32_t core, std::uint64_t when, const CacheLine&
     return;
   }
   if (CacheState* here = cluster.lines.Find(line.line)) {
-    here->dirty |= line.dirty;
+    if (line.dirty) here->dirty = 1;
     return;
   }
   const CacheLine gone = cluster.lines.Insert(line.line, line.ready, line.dirty);

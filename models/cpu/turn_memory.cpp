@@ -12,8 +12,7 @@ constexpr std::size_t kMostCosts = 32;
 
 double Distance(const TurnFills& a, const TurnFills& b) {
   constexpr double kL2 = 3, kFar = 12;  // a line from there, about, in lines from L2
-  return static_cast<double>(std::abs(a.l1 - b.l1)) +
-         kL2 * static_cast<double>(std::abs(a.l2 - b.l2)) +
+  return kL2 * static_cast<double>(std::abs(a.l2 - b.l2)) +
          kFar * static_cast<double>(std::abs(a.far - b.far));
 }
 
@@ -39,17 +38,15 @@ bool TurnProfile::IsLike(const TurnCost& cost, const TurnFills& fills) const {
   };
   const auto lines = static_cast<double>(touches.size());
   const double t = tolerance;
-  return near(cost.fills.l1, fills.l1, 2 + 0.03 * t * lines, 0.05 * t) &&
-         near(cost.fills.l2, fills.l2, 0.01 * t * lines, 0.05 * t) &&
+  return near(cost.fills.l2, fills.l2, 0.01 * t * lines, 0.05 * t) &&
          near(cost.fills.far, fills.far, 0, 0.05 * t);
 }
 
-bool TurnProfile::MayBe(const TurnFills& fills) const {
+bool TurnProfile::MayBe(std::int64_t below) const {
   constexpr double kApart = 0.2;  // of the lines; a sample of them was looked at
   const double most = 4 + kApart * static_cast<double>(touches.size());
   return std::any_of(costs.begin(), costs.end(), [&](const TurnCost& cost) {
-    return static_cast<double>(std::abs(cost.fills.l1 - fills.l1)) <= most &&
-           static_cast<double>(std::abs(cost.fills.l2 - fills.l2)) <= most;
+    return static_cast<double>(std::abs(cost.fills.l2 - below)) <= most;
   });
 }
 

@@ -37,6 +37,7 @@ struct TurnTouch {
   std::int64_t offset = 0;
   std::uint8_t pointer = 0;
   bool write = false;
+  bool fresh = true;  ///< the first level does not have it from before
 };
 
 struct TurnProfile {
@@ -55,8 +56,8 @@ struct TurnProfile {
   std::int64_t simulated = 0, played = 0;  ///< turns
   double tolerance = 1;                    ///< of how far apart turns are that count as alike
 
-  /// Whether a cost is known whose lines come from the first caches about as often.
-  bool MayBe(const TurnFills& fills) const;
+  /// Whether a cost is known with about so many lines from below the private caches.
+  bool MayBe(std::int64_t below) const;
   /// The known cost that is most like these fills.
   std::size_t Nearest(const TurnFills& fills) const;
   bool IsLike(const TurnCost& cost, const TurnFills& fills) const;

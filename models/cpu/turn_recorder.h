@@ -28,14 +28,15 @@ class TurnRecorder {
   /// Too much to be kept.
   bool overflown() const { return touches_.size() > kMostTouches; }
 
-  void Touch(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write) {
+  void Touch(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write,
+             bool fresh) {
     if (!recording_ || overflown()) return;
     for (std::int64_t line = address / line_bytes_; line * line_bytes_ < address + bytes; ++line) {
       // What was touched a moment ago is in the first cache.
       std::int64_t& recent = recent_[static_cast<std::size_t>(line) % kRecent];
       if (recent == 2 * line + 1 || (!write && recent == 2 * line)) continue;
       recent = 2 * line + (write ? 1 : 0);
-      touches_.push_back({line * line_bytes_ - at_begin_[pointer], pointer, write});
+      touches_.push_back({line * line_bytes_ - at_begin_[pointer], pointer, write, fresh});
     }
   }
 
@@ -44,7 +45,14 @@ class TurnRecorder {
   double End(std::uint64_t cycle, const Pointers& pointers, TurnProfile* profile) {
     recording_ = false;
     const double cycles = static_cast<double>(cycle - begin_);
-    if (!profile->shift.empty()) return cycles;  // others may be playing it
+    if (!profile->shift.empty()) {  // others may be playing it
+      if (touches_.size() == profile->touches.size()) {
+        for (std::size_t i = 0; i < touches_.size(); ++i) {
+          profile->touches[i].fresh = touches_[i].fresh;
+        }
+      }
+      return cycles;
+    }
     profile->touches = touches_;
     profile->shift.resize(at_begin_.size());
     for (std::size_t p = 0; p < at_begin_.size(); ++p) {
