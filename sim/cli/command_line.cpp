@@ -219,6 +219,14 @@ void AddStoreCommand(CLI::App& app) {
   command->callback([clear] { ShowStore(*clear); });
 }
 
+void AddMeasureCommand(CLI::App& app) {
+  auto* command =
+      app.add_subcommand("measure-cpu", "measures this machine, and writes a chip and rows of it");
+  const auto out = std::make_shared<std::string>("measured");
+  command->add_option("--out", *out, "folder of results");
+  command->callback([out] { MeasureCpu(*out); });
+}
+
 /// The word of a command line that is no command or option, with the nearest that is; or "".
 std::string MistakenWord(const CLI::App& app, int argc, char** argv) {
   if (argc < 2) return "";
@@ -267,6 +275,7 @@ int RunCommandLine(int argc, char** argv) {
   AddSchemaCommand(app);
   AddWavefrontCommand(app);
   AddStoreCommand(app);
+  AddMeasureCommand(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

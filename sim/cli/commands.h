@@ -85,5 +85,6 @@ int Check(const CheckOptions& o);
 void PrintSchema(const std::string& kind);
 void Wavefront(const WavefrontOptions& o);
 void ShowStore(bool clear);
+void MeasureCpu(const std::string& out);
 
 }  // namespace siliscope

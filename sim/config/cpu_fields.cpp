@@ -112,6 +112,8 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
             "values of 32 bits that a load of columns brings (2: a broadcast of two; 4: lanes)");
   v.Integer("unpacked_macs", s.unpacked_macs, {0, 1e15}, kOptional,
             "products of at most so many multiply-accumulates are not packed");
+  v.Flag("packs_along_rows", s.packs_along_rows, kOptional,
+         "packs in the order in which the source lies, not strip by strip");
   v.Flag("packs_weights_once", s.packs_weights_once, kOptional,
          "weights are packed before the network runs, else in every call");
   v.Real("call", s.call_s, Dimension::kTime, {0, 1}, kOptional,

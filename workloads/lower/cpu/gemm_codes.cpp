@@ -104,9 +104,8 @@ CpuCode MatrixTileCode(const GemmCodeShape& s, const CpuMatrixSpec& unit, std::i
                                  result_stride, adds ? "_adds" : ""));
   constexpr int kSide = 2;
   const std::int64_t tile_bytes = unit.rows * unit.row_bytes;
-  const auto flops = static_cast<float>(2 * unit.rows * unit.rows) *
-                     static_cast<float>(unit.row_bytes / s.lane_bytes) *
-                     static_cast<float>(s.macs_per_lane);
+  const std::int64_t lanes = unit.rows * unit.rows * (unit.row_bytes / s.lane_bytes);
+  const auto flops = static_cast<float>(2 * s.macs_per_lane * static_cast<double>(lanes));
   const std::int32_t tile = b.Here();
   for (int a = 0; a < kSide * kSide; ++a) b.Add(MicroOpClass::kInteger, kAccumulators + a);
   const std::int32_t step = b.Here();
@@ -158,6 +157,25 @@ CpuCode CopyPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t de
   return b.Finish();
 }
 
+CpuCode RowPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t depth,
+                    std::int64_t row_bytes, std::int64_t strips) {
+  MicroCodeBuilder b(
+      fmt::format("pack_rows_{}_{}_{}_{}_{}", width, 8 * s.lane_bytes, depth, row_bytes, strips));
+  const std::int64_t strip = width * s.lane_bytes;
+  const std::int32_t again = b.Here();
+  for (std::int64_t v = 0; v < s.VectorsOf(width); ++v) {
+    b.Load(static_cast<int>(v), 0, v * s.vector_bytes, BytesOf(s, width, v));
+    b.Store(static_cast<int>(v), 1, v * s.vector_bytes, BytesOf(s, width, v));
+  }
+  b.Advance(0, strip);
+  b.Advance(1, strip * depth);
+  b.Loop(again, 0);
+  b.Advance(0, row_bytes - strips * strip);
+  b.Advance(1, strip - strips * strip * depth);
+  b.Loop(again, 1);
+  return b.Finish();
+}
+
 CpuCode InterleavePackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t depth,
                            std::int64_t row_bytes) {
   MicroCodeBuilder b(
@@ -197,8 +215,7 @@ CpuCode VectorProductCode(const GemmCodeShape& s, std::int64_t columns, std::int
     for (int r = 0; r < kRows; ++r) {
       const int value = 80 + u * kRows + r;
       b.Load(value, 1, r * row_bytes + at, s.vector_bytes);
-      b.Add(MicroOpClass::kFma, 64 + u, value, 32 + r, 64 + u).flops =
-          static_cast<float>(2 * s.macs_per_lane * static_cast<double>(s.vector_bytes / e));
+      b.Add(MicroOpClass::kFma, 64 + u, value, 32 + r, 64 + u).flops = s.FlopsOfVector();
     }
     b.Store(64 + u, 2, at, s.vector_bytes);
   }
@@ -225,8 +242,7 @@ CpuCode DotProductCode(const GemmCodeShape& s, std::int64_t depth) {
     for (int r = 0; r < kRows; ++r) {
       const int sum = kAccumulators + r * kUnroll + u;
       b.Load(16 + r, 1, r * row_bytes + u * s.vector_bytes, s.vector_bytes);
-      b.Add(MicroOpClass::kFma, sum, 16 + r, u, sum).flops = static_cast<float>(
-          2 * s.macs_per_lane * static_cast<double>(s.vector_bytes / s.lane_bytes));
+      b.Add(MicroOpClass::kFma, sum, 16 + r, u, sum).flops = s.FlopsOfVector();
     }
   }
   b.Advance(0, turn);

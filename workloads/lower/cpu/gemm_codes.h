@@ -22,6 +22,10 @@ struct GemmCodeShape {
   int epilogue_operations = 0;        ///< on each vector of the result
   bool epilogue_operand = false;      ///< one of them reads a tensor like the result
 
+  float FlopsOfVector() const {
+    const std::int64_t lanes = vector_bytes / lane_bytes;
+    return static_cast<float>(2 * macs_per_lane * static_cast<double>(lanes));
+  }
   std::int64_t VectorsOf(std::int64_t rows) const {
     return (rows * lane_bytes + vector_bytes - 1) / vector_bytes;
   }
@@ -49,6 +53,10 @@ CpuCode MatrixTileCode(const GemmCodeShape& shape, const CpuMatrixSpec& unit, st
 /// of the contraction, strips.
 CpuCode CopyPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                      std::int64_t row_bytes);
+/// The same, row by row: the source is read as it lies, the strips are written in turn. Loops:
+/// strips, steps of the contraction.
+CpuCode RowPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
+                    std::int64_t row_bytes, std::int64_t strips);
 /// `width` rows whose elements follow each other along the contraction, `row_bytes` apart,
 /// interleaved. Pointers: source, packed. Loop: steps of the contraction, four at a time, strips.
 CpuCode InterleavePackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,

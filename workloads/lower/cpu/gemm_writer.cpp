@@ -112,7 +112,8 @@ class PartWriter {
  private:
   static constexpr std::int64_t kDepthSlack = 16;  ///< a last step of the matrix unit may be padded
 
-  void Call(CpuCode code, decltype(CpuCall::trips) trips, decltype(CpuCall::pointers) pointers) {
+  void Call(CpuCode code, const decltype(CpuCall::trips)& trips,
+            const decltype(CpuCall::pointers)& pointers) {
     CpuCall call;
     call.code = lowering_.CodeOf(std::move(code));
     call.trips = trips;
@@ -147,6 +148,9 @@ class PartWriter {
     if (from.along_depth) {
       Call(InterleavePackCode(shape_, width, depth_, from.stride), {CeilDivide(depth_, 4), strips},
            {from.address + at * from.stride + at_depth_ * e_, to});
+    } else if (lowering_.cpu().library.packs_along_rows) {
+      Call(RowPackCode(shape_, width, depth_, from.stride, strips), {strips, depth_},
+           {from.address + at_depth_ * from.stride + at * e_, to});
     } else {
       Call(CopyPackCode(shape_, width, depth_, from.stride), {depth_, strips},
            {from.address + at_depth_ * from.stride + at * e_, to});
