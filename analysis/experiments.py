@@ -9,6 +9,7 @@ import difflib
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -79,6 +80,8 @@ def table_of(summaries):
         # Bytes of all tensors over the time: what a kernel that passes them through once reaches.
         row["tensor_gb_per_s"] = s["memory_bytes"] / s["time_us"] / 1e3
         row.update({f"{c}_pct": s["array_time_pct"][c] for c in CAUSES})
+        loads = re.search(r"loads=(\d+)", s["workload"])
+        row["load_ns"] = s["time_us"] * 1e3 / int(loads.group(1)) if loads else None
         kernels = os.path.join(s["folder"], "kernels.csv")
         if os.path.exists(kernels):
             row.update(pd.read_csv(kernels)[["cycles_per_step", "register_bytes_per_mac",

@@ -59,6 +59,12 @@ std::string_view CauseWords(Cause cause, std::string_view kind) {
         return "back end, waiting for memory";
       case Cause::kDependency:
         return "back end, ports and results";
+      case Cause::kQuantisation:
+        return "cores without work";
+      case Cause::kSynchronisation:
+        return "waiting for other threads";
+      case Cause::kLaunch:
+        return "entering the library";
       default:
         break;
     }
