@@ -135,6 +135,25 @@ bool ExplainKey(const std::string& name, std::vector<std::string>* names) {
   return found;
 }
 
+/// What a cause is called and means differs from kind to kind of chip.
+bool ExplainCause(const std::string& name, std::vector<std::string>* names) {
+  std::vector<std::string> told;
+  for (std::size_t c = 0; c < kCauses; ++c) {
+    const auto cause = static_cast<Cause>(c);
+    names->emplace_back(CauseName(cause));
+    for (const char* kind : {"npu", "gpu", "cpu"}) {
+      const std::string words(CauseWords(cause, kind)), meaning(CauseMeaning(cause, kind));
+      names->push_back(words);
+      const bool again = std::find(told.begin(), told.end(), meaning) != told.end();
+      if ((CauseName(cause) != name && words != name) || again) continue;
+      fmt::print("{} ({}_us, {}_pct; where a unit's time goes): {}\n", words, CauseName(cause),
+                 CauseName(cause), meaning);
+      told.push_back(meaning);
+    }
+  }
+  return !told.empty();
+}
+
 }  // namespace
 
 void Explain(const std::string& name) {
@@ -146,15 +165,7 @@ void Explain(const std::string& name) {
     fmt::print("{} (metric): {}\n", metric.name, metric.meaning);
     found = true;
   }
-  for (std::size_t c = 0; c < kCauses; ++c) {
-    const auto cause = static_cast<Cause>(c);
-    names.emplace_back(CauseName(cause));
-    names.emplace_back(CauseWords(cause));
-    if (CauseName(cause) != name && CauseWords(cause) != name) continue;
-    fmt::print("{} ({}_us, {}_pct; where a unit's time goes): {}\n", CauseWords(cause),
-               CauseName(cause), CauseName(cause), CauseMeaning(cause));
-    found = true;
-  }
+  found = ExplainCause(name, &names) || found;
   for (const NamedText& op :
        (*CompilerRegistry::Instance().Get("compiler", "network")()).ListOperators()) {
     names.push_back(op.name);

@@ -71,7 +71,45 @@ std::string_view CauseWords(Cause cause, std::string_view kind) {
   }
   return kTexts[static_cast<std::size_t>(cause)].words;
 }
-std::string_view CauseMeaning(Cause cause) {
+std::string_view CauseMeaning(Cause cause, std::string_view kind) {
+  if (kind == "gpu") {
+    switch (cause) {
+      case Cause::kCompute:
+        return "instructions of resident CTAs run";
+      case Cause::kDependency:
+        return "a step waits for the results of its own instructions";
+      case Cause::kFillDrain:
+        return "CTAs begin, and write their results out";
+      case Cause::kQuantisation:
+        return "SMs have no CTA left in the last wave";
+      default:
+        break;
+    }
+  }
+  if (kind == "cpu") {
+    switch (cause) {
+      case Cause::kCompute:
+        return "slots of the window that micro-operations took which retired (top-down analysis: "
+               "Yasin, ISPASS 2014)";
+      case Cause::kOperand:
+        return "slots that stayed empty because nothing was fetched";
+      case Cause::kFillDrain:
+        return "slots after a branch that went the other way than foreseen";
+      case Cause::kMemoryLatency:
+        return "slots in which the window was full of what waited for data from beyond the first "
+               "cache";
+      case Cause::kDependency:
+        return "slots in which the window was full of what waited for ports or results";
+      case Cause::kQuantisation:
+        return "cores that had no thread of the operator";
+      case Cause::kSynchronisation:
+        return "threads that wait to be woken, or have ended and wait for the others";
+      case Cause::kLaunch:
+        return "a library is entered before an operator's threads begin";
+      default:
+        break;
+    }
+  }
   return kTexts[static_cast<std::size_t>(cause)].meaning;
 }
 

@@ -36,7 +36,7 @@ std::string_view CauseName(Cause cause);
 /// `kind` is the kind of chip.
 std::string_view CauseWords(Cause cause, std::string_view kind = "npu");
 /// One line of what the cause means, for `siliscope explain`.
-std::string_view CauseMeaning(Cause cause);
+std::string_view CauseMeaning(Cause cause, std::string_view kind = "npu");
 
 using CauseTimes = std::array<Tick, kCauses>;
 

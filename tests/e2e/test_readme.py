@@ -32,6 +32,9 @@ def test_command(line, tmp_path):
     if "out" in words:  # the figures of a run
         subprocess.run([os.path.join(ROOT, "siliscope"), "run", "--system", "tpu-v1", "--workload", "mlp1",
                         "--no-advice"], check=True, cwd=tmp_path, capture_output=True)
+    if any(w.startswith("measured/") for w in words):
+        subprocess.run([os.path.join(ROOT, "siliscope"), "measure-cpu", "--out", "measured"], check=True,
+                       cwd=tmp_path, capture_output=True)
     words = [os.path.join(ROOT, w) if w.startswith(("configs/", "workloads/")) else w for w in words]
     done = subprocess.run([os.path.join(ROOT, "siliscope"), *words], capture_output=True, text=True,
                           cwd=tmp_path, check=False)
