@@ -18,10 +18,18 @@ class MissRegisters {
 
   /// The first cycle from `when` on in which a register is free.
   std::uint64_t FreeFrom(std::uint64_t when) {
-    while (!IsFree(when)) when = (when / kCycles + 1) * kCycles;
-    return when;
+    const std::uint64_t first = when / kCycles;
+    if (!IsKnownFull(first) && At(first).taken < capacity_) return when;
+    std::uint64_t at = IsKnownFull(first) ? full_until_ : first;
+    while (At(at).taken >= capacity_) ++at;
+    // Everything up to there is full, and need not be looked at again.
+    if (!IsKnownFull(first) && first != full_until_) full_from_ = first;
+    full_until_ = at;
+    return std::max(when, at * kCycles);
   }
-  bool IsFree(std::uint64_t when) { return At(when / kCycles).taken < capacity_; }
+  bool IsFree(std::uint64_t when) {
+    return !IsKnownFull(when / kCycles) && At(when / kCycles).taken < capacity_;
+  }
   /// Takes a register from a cycle that FreeFrom has named until its line is there.
   void Take(std::uint64_t from, std::uint64_t ready) {
     for (std::uint64_t stretch = from / kCycles; stretch * kCycles < ready; ++stretch) {
@@ -38,6 +46,9 @@ class MissRegisters {
     std::uint64_t taken = 0;  ///< cycles of all registers
   };
 
+  bool IsKnownFull(std::uint64_t number) const {
+    return number >= full_from_ && number < full_until_;
+  }
   Stretch& At(std::uint64_t number) {
     Stretch& stretch = stretches_[number % kStretches];
     if (stretch.number != number) stretch = {number, 0};
@@ -45,6 +56,7 @@ class MissRegisters {
   }
 
   std::uint64_t capacity_;
+  std::uint64_t full_from_ = 0, full_until_ = 0;  ///< stretches between are full
   std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };
 

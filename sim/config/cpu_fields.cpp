@@ -80,7 +80,7 @@ void VisitCluster(FieldVisitor& v, CpuClusterSpec& s) {
                       "travel between cores")) {
     return;
   }
-  v.Integer("cores", s.cores, {1, 256}, kOptional, "of a cluster");
+  v.Integer("cores", s.cores, {0, 256}, kOptional, "of a cluster; 0 = all");
   v.Real("read", s.read_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, kOptional,
          "into a cluster from memory and other clusters; default: no limit");
   v.Real("write", s.write_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, kOptional,
