@@ -202,7 +202,7 @@ CpuCode InterleavePackCode(const GemmCodeShape& s, std::int64_t width, std::int6
 
 CpuCode VectorProductCode(const GemmCodeShape& s, std::int64_t columns, std::int64_t row_bytes) {
   MicroCodeBuilder b(fmt::format("gemv_{}_{}_{}", 8 * s.lane_bytes, columns, row_bytes));
-  constexpr int kRows = 4, kUnroll = 4;
+  constexpr int kRows = 8, kUnroll = 2;
   const std::int64_t e = s.lane_bytes;
   const std::int64_t turn = kUnroll * s.vector_bytes;
   const std::int64_t turns = (columns * e + turn - 1) / turn;

@@ -61,8 +61,8 @@ CpuCode RowPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t
 /// interleaved. Pointers: source, packed. Loop: steps of the contraction, four at a time, strips.
 CpuCode InterleavePackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                            std::int64_t row_bytes);
-/// y += x W, W row-major: four rows of W a pass over y. Pointers: x, W, y. Loops: vectors of a row,
-/// passes.
+/// y += x W, W row-major: eight rows of W a pass over y (OpenBLAS, sgemv_n_4.c). Pointers: x, W, y.
+/// Loops: vectors of a row, passes.
 CpuCode VectorProductCode(const GemmCodeShape& shape, std::int64_t columns, std::int64_t row_bytes);
 /// y = W x, W row-major: four rows of W at a time. Pointers: x, W, y. Loops: vectors of a row,
 /// rows.

@@ -105,7 +105,7 @@ class PartWriter {
       return;
     }
     Call(VectorProductCode(shape_, gemm_.rows, gemm_.by_rows.stride),
-         {CeilDivide(gemm_.rows * e_, 4 * shape_.vector_bytes), CeilDivide(gemm_.depth, 4)},
+         {CeilDivide(gemm_.rows * e_, 2 * shape_.vector_bytes), CeilDivide(gemm_.depth, 8)},
          {gemm_.by_columns.address, gemm_.by_rows.address, gemm_.result});
   }
 
