@@ -163,15 +163,18 @@ CpuCode RowPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t dep
       fmt::format("pack_rows_{}_{}_{}_{}_{}", width, 8 * s.lane_bytes, depth, row_bytes, strips));
   const std::int64_t strip = width * s.lane_bytes;
   const std::int32_t again = b.Here();
-  for (std::int64_t v = 0; v < s.VectorsOf(width); ++v) {
-    b.Load(static_cast<int>(v), 0, v * s.vector_bytes, BytesOf(s, width, v));
-    b.Store(static_cast<int>(v), 1, v * s.vector_bytes, BytesOf(s, width, v));
+  for (std::int64_t r = 0; r < kPackedRows; ++r) {
+    for (std::int64_t v = 0; v < s.VectorsOf(width); ++v) {
+      const std::int64_t at = v * s.vector_bytes, bytes = BytesOf(s, width, v);
+      b.Load(static_cast<int>(v), 0, r * row_bytes + at, bytes);
+      b.Store(static_cast<int>(v), 1, r * strip + at, bytes);
+    }
   }
   b.Advance(0, strip);
   b.Advance(1, strip * depth);
   b.Loop(again, 0);
-  b.Advance(0, row_bytes - strips * strip);
-  b.Advance(1, strip - strips * strip * depth);
+  b.Advance(0, kPackedRows * row_bytes - strips * strip);
+  b.Advance(1, kPackedRows * strip - strips * strip * depth);
   b.Loop(again, 1);
   return b.Finish();
 }

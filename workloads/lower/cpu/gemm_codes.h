@@ -53,8 +53,10 @@ CpuCode MatrixTileCode(const GemmCodeShape& shape, const CpuMatrixSpec& unit, st
 /// of the contraction, strips.
 CpuCode CopyPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                      std::int64_t row_bytes);
-/// The same, row by row: the source is read as it lies, the strips are written in turn. Loops:
-/// strips, steps of the contraction.
+/// The same, some rows at a time: the source is read as it lies, the strips are written in turn
+/// (OpenBLAS, generic/gemm_tcopy_8.c). Loops: strips, steps of the contraction, kPackedRows at a
+/// time.
+inline constexpr std::int64_t kPackedRows = 8;
 CpuCode RowPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                     std::int64_t row_bytes, std::int64_t strips);
 /// `width` rows whose elements follow each other along the contraction, `row_bytes` apart,

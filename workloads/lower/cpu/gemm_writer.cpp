@@ -149,7 +149,8 @@ class PartWriter {
       Call(InterleavePackCode(shape_, width, depth_, from.stride), {CeilDivide(depth_, 4), strips},
            {from.address + at * from.stride + at_depth_ * e_, to});
     } else if (lowering_.cpu().library.packs_along_rows) {
-      Call(RowPackCode(shape_, width, depth_, from.stride, strips), {strips, depth_},
+      Call(RowPackCode(shape_, width, depth_, from.stride, strips),
+           {strips, CeilDivide(depth_, kPackedRows)},
            {from.address + at_depth_ * from.stride + at * e_, to});
     } else {
       Call(CopyPackCode(shape_, width, depth_, from.stride), {depth_, strips},
