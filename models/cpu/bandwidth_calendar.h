@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/cpu/full_stretch.h"
+
 namespace siliscope {
 
 class BandwidthCalendar {
@@ -18,13 +20,12 @@ class BandwidthCalendar {
     const auto wanted = static_cast<double>(bytes);
     const double room = kCycles * bytes_per_cycle_;
     const std::uint64_t first = ready / kCycles;
-    std::uint64_t at = first >= full_from_ && first < full_until_ ? full_until_ : first;
-    for (;; ++at) {
+    for (std::uint64_t at = full_.LookFrom(first);; ++at) {
       Stretch& s = stretches_[at % kStretches];
       if (s.number != at) s = {at, 0};
       if (s.moved + wanted > room && s.moved > 0) continue;
       s.moved += wanted;
-      NoteFull(first, at);
+      full_.Note(first, at);
       const double end = static_cast<double>(at * kCycles) + s.moved / bytes_per_cycle_;
       return std::max(ready, static_cast<std::uint64_t>(end));
     }
@@ -38,14 +39,8 @@ class BandwidthCalendar {
     double moved = 0;
   };
 
-  /// Everything from `first` up to `end` is full: it need not be looked at again.
-  void NoteFull(std::uint64_t first, std::uint64_t end) {
-    if (first < full_from_ || first > full_until_) full_from_ = first;
-    full_until_ = end;
-  }
-
   double bytes_per_cycle_;
-  std::uint64_t full_from_ = 0, full_until_ = 0;
+  FullStretch full_{kStretches};
   std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };
 

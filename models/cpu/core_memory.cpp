@@ -154,6 +154,7 @@ std::uint64_t CoreMemory::FetchShared(std::uint64_t when, std::int64_t line) {
   l2_traffic_.far += shared_.traffic().misses - missed;
   if (arrival.deferred) {
     deferred_.push_back({when, line});
+    lateness_.lines += 1;
     return arrival.ready;
   }
   lateness_.cycles += static_cast<double>(arrival.ready) - static_cast<double>(arrival.idle);

@@ -122,7 +122,7 @@ void CoreCycle::EndSimulatedTurn() {
   cost.fills = {now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far};
   cost.warm = was_warm;
   cost.counters = counters_.Since(turn_begin_);
-  cost.late = runs_ahead_ ? 0 : memory_.lateness().Mean();
+  cost.late = memory_.lateness().Mean();
   cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
   profile_->Learn(cost);
   unsettled_ = runs_ahead_;

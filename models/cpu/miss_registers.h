@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/cpu/full_stretch.h"
+
 namespace siliscope {
 
 class MissRegisters {
@@ -19,16 +21,15 @@ class MissRegisters {
   /// The first cycle from `when` on in which a register is free.
   std::uint64_t FreeFrom(std::uint64_t when) {
     const std::uint64_t first = when / kCycles;
-    if (!IsKnownFull(first) && At(first).taken < capacity_) return when;
-    std::uint64_t at = IsKnownFull(first) ? full_until_ : first;
+    std::uint64_t at = full_.LookFrom(first);
     while (At(at).taken >= capacity_) ++at;
-    // Everything up to there is full, and need not be looked at again.
-    if (!IsKnownFull(first) && first != full_until_) full_from_ = first;
-    full_until_ = at;
-    return std::max(when, at * kCycles);
+    full_.Note(first, at);
+    // Behind a full stretch registers become free one by one.
+    return at == first ? when : at * kCycles + At(at).taken * kCycles / capacity_;
   }
   bool IsFree(std::uint64_t when) {
-    return !IsKnownFull(when / kCycles) && At(when / kCycles).taken < capacity_;
+    const std::uint64_t stretch = when / kCycles;
+    return full_.LookFrom(stretch) == stretch && At(stretch).taken < capacity_;
   }
   /// Takes a register from a cycle that FreeFrom has named until its line is there.
   void Take(std::uint64_t from, std::uint64_t ready) {
@@ -46,9 +47,6 @@ class MissRegisters {
     std::uint64_t taken = 0;  ///< cycles of all registers
   };
 
-  bool IsKnownFull(std::uint64_t number) const {
-    return number >= full_from_ && number < full_until_;
-  }
   Stretch& At(std::uint64_t number) {
     Stretch& stretch = stretches_[number % kStretches];
     if (stretch.number != number) stretch = {number, 0};
@@ -56,7 +54,7 @@ class MissRegisters {
   }
 
   std::uint64_t capacity_;
-  std::uint64_t full_from_ = 0, full_until_ = 0;  ///< stretches between are full
+  FullStretch full_{kStretches};
   std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };
 

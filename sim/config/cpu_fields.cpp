@@ -140,11 +140,11 @@ void VisitCpu(FieldVisitor& v, CpuSpec& s) {
   }
   VisitCluster(v, s.cluster);
   if (v.BeginSection("matrix_unit", kOptional, "that multiplies tiles, as Intel AMX")) {
-    v.Integer("rows", s.matrix.rows, {1, 256}, kRequired,
-              "of a tile, and columns of 32 bits of a result");
-    v.Bytes("row", s.matrix.row_bytes, {4, 4096}, kRequired, "of a row of a tile");
+    v.Integer("rows", s.matrix.rows, {0, 256}, kRequired,
+              "0 = there is none; of a tile, and columns of 32 bits of a result");
+    v.Bytes("row", s.matrix.row_bytes, {4, 4096}, kOptional, "of a row of a tile");
     v.Integer("tiles", s.matrix.tiles, {4, 64}, kOptional, "registers");
-    v.Table("dtypes", s.matrix.dtypes, Dimension::kPlain, kRequired,
+    v.Table("dtypes", s.matrix.dtypes, Dimension::kPlain, kOptional,
             "that it multiplies, each with a 1");
     v.EndSection();
   }

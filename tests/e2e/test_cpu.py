@@ -80,7 +80,7 @@ def test_turns_that_are_played_on_many_cores_take_the_time_of_every_micro_operat
     few = ("--set", "cores=8")
     tiles = run_on("epyc-7742", conv, tmp_path / "t", *few)
     cycles = run_on("epyc-7742", conv, tmp_path / "c", *few, "--zoom", "core0")
-    assert tiles["time_us"] == pytest.approx(cycles["time_us"], rel=0.05)
+    assert tiles["time_us"] == pytest.approx(cycles["time_us"], rel=0.06)
 
 
 def test_wide_vectors_slow_the_clock(tmp_path):
