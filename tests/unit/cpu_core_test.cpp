@@ -145,6 +145,25 @@ TEST(CpuCore, IndependentWorkRetires) {
   EXPECT_GT(Share(record, Cause::kCompute), 0.9);
 }
 
+// The top-down method's textbook loops: each names its limiter (Yasin, ISPASS 2014, section 6).
+TEST(CpuCore, IndependentFmasWaitForTheirPorts) {
+  EXPECT_GT(Share(RunLoop(Independent), Cause::kDependency), 0.5);
+}
+
+TEST(CpuCore, AStreamFromMemoryWaitsForIt) {
+  const Record record = RunLoop(
+      [](MicroCodeBuilder& b) {
+        for (int i = 0; i < 8; ++i) {
+          b.Load(32 + i, 0, i * 64, 64);
+          b.Add(MicroOpClass::kFloatAdd, 64 + i, 64 + i, 32 + i);
+        }
+        b.Advance(0, 512);
+      },
+      {}, (64 << 20) / 512);
+  EXPECT_GT(Share(record, Cause::kMemoryLatency), 0.5);
+  EXPECT_LT(Share(record, Cause::kDependency), 0.2);
+}
+
 TEST(CpuCore, AWalkBeyondTheCachesWaitsForMemory) {
   const Record record = RunLoop(
       [](MicroCodeBuilder& b) {
