@@ -110,6 +110,8 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
         "columns are packed in groups of three times this while the first block runs");
   v.Integer("columns_per_load", s.columns_per_load, {1, 16}, kOptional,
             "values of 32 bits that a load of columns brings (2: a broadcast of two; 4: lanes)");
+  v.Integer("two_sums_columns", s.two_sums_columns, {0, 1024}, kOptional,
+            "tiles of so many columns keep the sums of even and odd steps apart; 0 = none");
   v.Integer("unpacked_macs", s.unpacked_macs, {0, 1e15}, kOptional,
             "products of at most so many multiply-accumulates are not packed");
   v.Flag("packs_along_rows", s.packs_along_rows, kOptional,

@@ -109,10 +109,11 @@ struct CpuLibrarySpec {
   std::map<std::string, double> tile_columns;   ///< at most, of the micro-kernel
   std::map<std::string, double> column_unroll;  ///< columns are packed in thirds of these groups
   std::int64_t columns_per_load = 1;            ///< values that a load brings, of 32 bits
-  std::int64_t unpacked_macs = 0;               ///< smaller products are not packed
-  bool packs_along_rows = false;                ///< in the order of the source, not of the strips
-  bool packs_weights_once = false;              ///< before the network runs, else in every call
-  double call_s = 0;                            ///< of a call, before and after the product
+  std::int64_t two_sums_columns = 0;  ///< tiles of so many have sums of even and odd steps
+  std::int64_t unpacked_macs = 0;     ///< smaller products are not packed
+  bool packs_along_rows = false;      ///< in the order of the source, not of the strips
+  bool packs_weights_once = false;    ///< before the network runs, else in every call
+  double call_s = 0;                  ///< of a call, before and after the product
 };
 
 struct CpuSpec {

@@ -23,22 +23,26 @@ int Sum(const GemmCodeShape& s, const GemmTileShape& t, std::int64_t column, std
 
 /// A step of the contraction: the rows' vectors, then each column's value with all of them. Where a
 /// broadcast brings two columns, the rows are needed in two orders.
-void WriteStep(MicroCodeBuilder* b, const GemmCodeShape& s, const GemmTileShape& t) {
+void WriteStep(MicroCodeBuilder* b, const GemmCodeShape& s, const GemmTileShape& t,
+               std::int64_t set) {
   const std::int64_t vectors = s.VectorsOf(t.rows);
   const bool pairs = s.columns_per_load == 2 && t.columns > 1;
   const bool fused = s.memory_operands && vectors == 1;
   for (std::int64_t v = 0; v < vectors; ++v) {
     for (std::int64_t copy = 0; copy < (pairs ? 2 : 1); ++copy) {
-      b->Load(static_cast<int>(2 * v + copy), 0, v * s.vector_bytes, BytesOf(s, t.rows, v));
+      b->Load(static_cast<int>(2 * v + copy), 0, set * t.row_step + v * s.vector_bytes,
+              BytesOf(s, t.rows, v));
     }
   }
   for (std::int64_t j = 0; j < t.columns; ++j) {
     const std::int64_t first = j / s.columns_per_load * s.columns_per_load;
     const std::int64_t count = std::min(s.columns_per_load, t.columns - first);
     const int value = kBroadcasts + static_cast<int>(first % 32);
-    if (j == first) b->Load(value, 1, j * t.column_stride, count * s.lane_bytes);
+    if (j == first) {
+      b->Load(value, 1, set * t.column_step + j * t.column_stride, count * s.lane_bytes);
+    }
     for (std::int64_t v = 0; v < vectors; ++v) {
-      const int sum = Sum(s, t, j, v);
+      const int sum = Sum(s, t, set * t.columns + j, v);
       MicroOp& fma = b->Add(MicroOpClass::kFma, sum, static_cast<int>(2 * v + (pairs ? j % 2 : 0)),
                             value, sum);
       fma.flops =
@@ -54,6 +58,9 @@ void WriteResult(MicroCodeBuilder* b, const GemmCodeShape& s, const GemmTileShap
   for (std::int64_t j = 0; j < t.columns; ++j) {
     for (std::int64_t v = 0; v < s.VectorsOf(t.rows); ++v) {
       const int sum = Sum(s, t, j, v);
+      for (std::int64_t set = 1; set < t.sums; ++set) {
+        b->Add(MicroOpClass::kFloatAdd, sum, sum, Sum(s, t, set * t.columns + j, v));
+      }
       const std::int64_t lanes = BytesOf(s, t.rows, v) / s.lane_bytes;
       const std::int64_t at =
           j * t.result_stride + v * s.vector_bytes / s.lane_bytes * s.result_bytes;
@@ -76,22 +83,24 @@ void WriteResult(MicroCodeBuilder* b, const GemmCodeShape& s, const GemmTileShap
 }  // namespace
 
 CpuCode TileCode(const GemmCodeShape& s, const GemmTileShape& t) {
-  MicroCodeBuilder b(fmt::format(
-      "gemm_{}x{}x{}_{}_{}_{}_{}_{}{}{}_{}{}", t.rows, t.columns, t.depth, 8 * s.lane_bytes,
-      t.row_step, t.column_step, t.column_stride, t.result_stride, t.adds ? "_adds" : "",
-      t.finishes ? "_finishes" : "", s.epilogue_operations, s.epilogue_operand ? "_operand" : ""));
+  MicroCodeBuilder b(fmt::format("gemm_{}x{}x{}_{}_{}_{}_{}_{}_{}{}{}_{}{}", t.rows, t.columns,
+                                 t.depth, t.sums, 8 * s.lane_bytes, t.row_step, t.column_step,
+                                 t.column_stride, t.result_stride, t.adds ? "_adds" : "",
+                                 t.finishes ? "_finishes" : "", s.epilogue_operations,
+                                 s.epilogue_operand ? "_operand" : ""));
   const std::int32_t tile = b.Here();
-  for (std::int64_t a = 0; a < s.VectorsOf(t.rows) * t.columns; ++a) {  // cleared
+  for (std::int64_t a = 0; a < s.VectorsOf(t.rows) * t.columns * t.sums; ++a) {  // cleared
     b.Add(MicroOpClass::kInteger, static_cast<int>(kAccumulators + a));
   }
   const std::int32_t step = b.Here();
-  WriteStep(&b, s, t);
-  b.Advance(0, t.row_step);
-  b.Advance(1, t.column_step);
+  for (std::int64_t set = 0; set < t.sums; ++set) WriteStep(&b, s, t, set);
+  b.Advance(0, t.sums * t.row_step);
+  b.Advance(1, t.sums * t.column_step);
   b.Loop(step, 0);
   WriteResult(&b, s, t);
-  if (!t.packed) b.Advance(0, t.rows * s.lane_bytes - t.depth * t.row_step);
-  b.Advance(1, -t.depth * t.column_step);
+  const std::int64_t steps = (t.depth + t.sums - 1) / t.sums * t.sums;
+  b.Advance(0, (t.packed ? t.depth * t.row_step : t.rows * s.lane_bytes) - steps * t.row_step);
+  b.Advance(1, -steps * t.column_step);
   b.Advance(2, t.rows * s.result_bytes);
   if (t.finishes && s.epilogue_operand) b.Advance(3, t.rows * s.result_bytes);
   b.Loop(tile, 1);

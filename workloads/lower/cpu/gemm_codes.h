@@ -38,13 +38,15 @@ struct GemmTileShape {
   std::int64_t column_step = 0;    ///< of columns
   std::int64_t column_stride = 0;  ///< bytes from a column to the next
   std::int64_t result_stride = 0;  ///< bytes from a column of the result to the next
+  std::int64_t sums = 1;           ///< sets of them: steps of the contraction take turns
   bool adds = true;                ///< to what the result holds
   bool finishes = true;            ///< the epilogue follows
   bool packed = true;              ///< a strip of rows follows the one before
 };
 
 /// One tile column of the result against all row tiles of a block. Pointers: rows, columns, result,
-/// operand of the epilogue. Loops: steps of the contraction, row tiles.
+/// operand of the epilogue. Loops: steps of the contraction (as many at a time as there are sets of
+/// sums), row tiles.
 CpuCode TileCode(const GemmCodeShape& shape, const GemmTileShape& tile);
 /// The same on a matrix unit: two by two of its tiles, `steps` along the contraction.
 CpuCode MatrixTileCode(const GemmCodeShape& shape, const CpuMatrixSpec& unit, std::int64_t steps,

@@ -196,10 +196,11 @@ class PartWriter {
     for (std::int64_t at = 0; at < columns;) {
       t.columns = TileColumns(columns - at);
       t.column_step = t.columns * e_;
+      t.sums = t.columns == lowering_.cpu().library.two_sums_columns ? 2 : 1;
       ForRowTiles(rows, [&](std::int64_t r, std::int64_t tile_rows, std::int64_t tiles) {
         t.rows = tile_rows;
         t.row_step = tile_rows * e_;
-        Call(TileCode(shape_, t), {depth_, tiles},
+        Call(TileCode(shape_, t), {CeilDivide(depth_, t.sums), tiles},
              {PackedRows(row, r), packed_columns_ + (column + at) * depth_ * e_,
               ResultAt(row + r, column + at), OperandAt(row + r, column + at)});
       });
