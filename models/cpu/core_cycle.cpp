@@ -126,10 +126,6 @@ void CoreCycle::Store(const MicroOp& op, std::uint64_t done) {
   ++counters_.stores;
   counters_.store_bytes += op.bytes;
   const std::int64_t address = pointers_[op.pointer] + op.offset;
-  if (op.streams) {
-    memory_.StreamStore(retire_cycle_, address);
-    return;
-  }
   stores_.Add(address, op.bytes, done, retire_cycle_);
   recorder_.Touch(op.pointer, address, op.bytes, true, true);
 }

@@ -54,14 +54,6 @@ void CoreMemory::PlayWrite(std::uint64_t when, std::int64_t address) {
   shared_.Own(core_, when, line);
 }
 
-void CoreMemory::StreamStore(std::uint64_t when, std::int64_t address) {
-  const std::int64_t line = address / spec_.line_bytes;
-  if (line == streamed_line_) return;
-  streamed_line_ = line;
-  Invalidate(line);
-  shared_.Stream(core_, when, line);
-}
-
 CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, bool write) {
   when += pages_.Translate(address);
   const std::int64_t line = address / spec_.line_bytes;

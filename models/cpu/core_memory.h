@@ -58,9 +58,6 @@ class CoreMemory : public PrivateCaches {
   /// Asks for the lines that were noted, up to a cycle; false where some are left.
   bool FetchDeferred(std::uint64_t until);
 
-  /// A store that passes the caches by; those of one line go together.
-  void StreamStore(std::uint64_t when, std::int64_t address);
-
   bool Holds(std::int64_t line) const override { return l2_.Holds(line) || l1_.Holds(line); }
   void Invalidate(std::int64_t line) override;
 
@@ -81,7 +78,6 @@ class CoreMemory : public PrivateCaches {
   const CpuSpec& spec_;
   SharedMemory& shared_;
   std::uint32_t core_;
-  std::int64_t streamed_line_ = -1;  ///< that stores write past the caches
   CacheArray l1_, l2_;
   MissRegisters l1_misses_, l2_misses_;
   StreamPrefetcher l1_streams_, l2_streams_;

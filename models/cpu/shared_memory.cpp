@@ -134,12 +134,6 @@ void SharedMemory::Drop(std::uint32_t core, std::uint64_t when, const CacheLine&
   if (gone.dirty) ToDram(cluster, when, gone.line);
 }
 
-void SharedMemory::Stream(std::uint32_t core, std::uint64_t when, std::int64_t line) {
-  const std::uint64_t owned = Own(core, when, line);
-  ClusterOf(core).lines.Remove(line);
-  ToDram(ClusterOf(core), owned, line);
-}
-
 std::uint64_t SharedMemory::FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line) {
   const std::uint64_t start = cluster.misses.FreeFrom(when);
   SendWrites(start);

@@ -65,8 +65,6 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   std::uint64_t Own(std::uint32_t core, std::uint64_t when, std::int64_t line);
   /// A line that a core's last private cache has dropped.
   void Drop(std::uint32_t core, std::uint64_t when, const CacheLine& line);
-  /// A whole line that is written past all caches.
-  void Stream(std::uint32_t core, std::uint64_t when, std::int64_t line);
 
   const CacheTraffic& traffic() const { return traffic_; }
   std::int64_t dram_read_bytes() const { return dram_read_bytes_; }

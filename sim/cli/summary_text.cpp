@@ -162,7 +162,8 @@ std::string SummaryText(const SimulationResult& result, const Metrics& m, const 
   if (const double ran = result.record.clock_hz; ran > 0 && ran < 0.995 * result.machine.clock_hz) {
     text += fmt::format("  clock        {:.0f} of {:.0f} MHz: {}\n", ran / 1e6,
                         result.machine.clock_hz / 1e6,
-                        result.machine.gpu.lock_clock_hz > 0
+                        result.machine.kind == "cpu" ? std::string("wide vectors multiply")
+                        : result.machine.gpu.lock_clock_hz > 0
                             ? std::string("locked")
                             : fmt::format("the power limit of {:.0f} W", result.machine.tdp_w));
   }

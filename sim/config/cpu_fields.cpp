@@ -145,7 +145,6 @@ void VisitCpu(FieldVisitor& v, CpuSpec& s) {
     v.Integer("rows", s.matrix.rows, {0, 256}, kRequired,
               "0 = there is none; of a tile, and columns of 32 bits of a result");
     v.Bytes("row", s.matrix.row_bytes, {4, 4096}, kOptional, "of a row of a tile");
-    v.Integer("tiles", s.matrix.tiles, {4, 64}, kOptional, "registers");
     v.Table("dtypes", s.matrix.dtypes, Dimension::kPlain, kOptional,
             "that it multiplies, each with a 1");
     v.EndSection();

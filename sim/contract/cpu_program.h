@@ -37,8 +37,6 @@ struct MicroOp {
   float flops = 0;  ///< of all lanes
   /// One slot of the front end serves it and the micro-operation before it: a memory operand.
   bool fused = false;
-  /// Stores that pass the caches by.
-  bool streams = false;
 };
 
 struct CpuCode {

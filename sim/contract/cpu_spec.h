@@ -79,7 +79,6 @@ struct CpuCacheSpec {
 struct CpuMatrixSpec {
   std::int64_t rows = 0;  ///< of a tile, and columns of a result of 32 bits; 0 = there is none
   std::int64_t row_bytes = 64;
-  std::int64_t tiles = 8;                ///< registers
   std::map<std::string, double> dtypes;  ///< that it multiplies -> 1
 };
 

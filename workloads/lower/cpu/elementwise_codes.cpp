@@ -32,8 +32,8 @@ constexpr std::int64_t kLeastBytes = 4096;  ///< that are worth a thread
 
 CpuCode StreamCode(const CpuStream& s, std::int64_t vector, std::int64_t element) {
   const auto inputs = static_cast<int>(s.inputs.size());
-  MicroCodeBuilder b(
-      fmt::format("stream_{}_{}_{}_{}_{}", inputs, s.operations, s.divisions, vector, element));
+  MicroCodeBuilder b(fmt::format("{}_{}_{}_{}_{}_{}", s.output < 0 ? "sum" : "stream", inputs,
+                                 s.operations, s.divisions, vector, element));
   const auto flops = static_cast<float>(vector) / static_cast<float>(element);
   const std::int32_t again = b.Here();
   // Vectors go side by side, so that their operations overlap.
@@ -50,7 +50,13 @@ CpuCode StreamCode(const CpuStream& s, std::int64_t vector, std::int64_t element
   for (int n = 0; n < s.divisions; ++n) {
     for (int u = 0; u < kUnroll; ++u) b.Add(MicroOpClass::kDivide, 16 + u * 8, 16 + u * 8);
   }
-  for (int u = 0; u < kUnroll; ++u) b.Store(16 + u * 8, inputs, u * vector, vector);
+  for (int u = 0; u < kUnroll; ++u) {
+    if (s.output >= 0) {
+      b.Store(16 + u * 8, inputs, u * vector, vector);
+    } else {
+      b.Add(MicroOpClass::kFloatAdd, 100 + u, 100 + u, 16 + u * 8).flops = flops;
+    }
+  }
   for (int i = 0; i <= inputs; ++i) b.Advance(i, kUnroll * vector);
   b.Loop(again, 0);
   return b.Finish();
@@ -102,7 +108,7 @@ void WriteSumOfParts(CpuLowering& lowering, std::uint32_t op, std::int64_t from,
   constexpr std::int64_t kAtOnce = 6;
   const std::int64_t part_bytes = elements * lowering.ElementBytes();
   for (std::int64_t p = 0; p < parts; p += kAtOnce) {
-    CpuStream s{"sum", {}, to, elements, 0, 0};
+    CpuStream s{{}, to, elements, 0, 0};
     for (std::int64_t i = p; i < std::min(parts, p + kAtOnce); ++i) {
       s.inputs.push_back(from + i * part_bytes);
     }
@@ -114,7 +120,7 @@ void WriteSumOfParts(CpuLowering& lowering, std::uint32_t op, std::int64_t from,
 void WriteCopy(CpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
   const std::int64_t elements = lowering.graph().tensor(op.outputs.front()).elements();
-  CpuStream s{op.kind, {lowering.AddressOf(op.inputs[0])}, 0, elements, 0, 0};
+  CpuStream s{{lowering.AddressOf(op.inputs[0])}, 0, elements, 0, 0};
   s.output = lowering.AddressOf(op.outputs.front());
   WriteStream(lowering, index, s);
 }

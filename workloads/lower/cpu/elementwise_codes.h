@@ -16,9 +16,8 @@ int VectorOperations(const std::string& function);
 int VectorDivisions(const std::string& function);
 
 struct CpuStream {
-  std::string name;
   std::vector<std::int64_t> inputs;  ///< addresses of operands like the output
-  std::int64_t output = 0;
+  std::int64_t output = 0;           ///< -1 = the vectors are only added up
   std::int64_t elements = 0;
   int operations = 1, divisions = 0;  ///< on each vector
 };

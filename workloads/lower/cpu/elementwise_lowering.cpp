@@ -12,7 +12,6 @@ void LowerStream(CpuLowering& lowering, std::uint32_t index, int operations, int
   const Graph& graph = lowering.graph();
   const TensorId result = op.outputs.front();
   CpuStream s;
-  s.name = op.kind;
   s.elements = graph.tensor(result).elements();
   s.operations = operations;
   s.divisions = divisions;
@@ -53,10 +52,8 @@ void LowerRotary(CpuLowering& lowering, std::uint32_t index) {
 /// All elements of the input pass; what comes out is small.
 void LowerReduction(CpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
-  CpuStream s{op.kind, {lowering.AddressOf(op.inputs[0])}, 0, 0, 1, 0};
+  CpuStream s{{lowering.AddressOf(op.inputs[0])}, -1, 0, 0, 0};
   s.elements = lowering.graph().tensor(op.inputs[0]).elements();
-  // Threads write their sums over and over, within the output.
-  s.output = lowering.ThreadBuffer("sums", 0, s.elements * lowering.ElementBytes());
   lowering.AddressOf(op.outputs.front());
   WriteStream(lowering, index, s);
 }

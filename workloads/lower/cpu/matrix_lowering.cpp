@@ -133,13 +133,9 @@ void LowerRecurrent(CpuLowering& lowering, std::uint32_t index) {
   const int operations = VectorOperations("sigmoid") + VectorOperations("tanh") / 2 + 2;
   for (std::int64_t step = 0; step < steps; ++step) {
     WriteGemm(lowering, g);
-    WriteStream(lowering, index,
-                {"gates",
-                 {sums, projected + step * batch * gates * e},
-                 state,
-                 batch * gates,
-                 operations,
-                 1});
+    WriteStream(
+        lowering, index,
+        {{sums, projected + step * batch * gates * e}, state, batch * gates, operations, 1});
   }
 }
 
