@@ -3,11 +3,13 @@
 // Addresses are line numbers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 
 #include "models/cpu/four_numbers.h"
+#include "models/cpu/host_prefetch.h"
 #include "sim/contract/cpu_spec.h"
 #include "sim/core/divisor.h"
 
@@ -35,55 +37,70 @@ class CacheArray {
 
   CacheArray(const CpuCacheSpec& spec, std::int64_t line_bytes);
 
-  bool exists() const { return tags_ != nullptr; }
+  bool exists() const { return memory_ != nullptr; }
   /// The line where it is here, made the most recently used; else null.
   CacheState* Find(std::int64_t line) {
     if (!exists()) return nullptr;
-    const std::size_t way = WayOf(line);
-    if (way == kNowhere) return nullptr;
-    used_[way] = ++uses_;
-    return &states_[way];
+    const Set set = SetOf(line);
+    const std::uint32_t place = PlaceOf(set, line);
+    if (place == 0) return nullptr;
+    set.used[place - 1] = ++uses_;
+    return &set.states[place - 1];
   }
-  bool Holds(std::int64_t line) const { return exists() && WayOf(line) != kNowhere; }
+  bool Holds(std::int64_t line) const { return exists() && PlaceOf(SetOf(line), line) != 0; }
+  /// The host shall bring a line's set into its own caches: it will be asked for.
+  void WillLookFor(std::int64_t line) const {
+    if (exists()) HostPrefetch(memory_.get() + SetAt(line), set_bytes_);
+  }
+  /// The line that would have to go for this one; -1 = none.
+  std::int64_t NextToGo(std::int64_t line) const {
+    const Set set = SetOf(line);
+    return std::int64_t{set.tags[Oldest(set)]} - 1;
+  }
   /// Puts a line in, which must not be here, and returns what had to go, if anything.
   CacheLine Insert(std::int64_t line, std::uint64_t ready, bool dirty, bool prefetched = false);
   /// The cycle from which a line may take a place in its set: one that is still on its way can't
   /// go.
   std::uint64_t RoomFrom(std::int64_t line) const {
-    return exists() ? states_[Oldest(SetOf(line))].ready : 0;
+    if (!exists()) return 0;
+    const Set set = SetOf(line);
+    return set.states[Oldest(set)].ready;
   }
-  /// Takes a line out; returns it as it was, if it was here.
-  CacheLine Remove(std::int64_t line);
+  /// Takes a line out, if it is here.
+  void Remove(std::int64_t line);
 
  private:
-  static constexpr std::size_t kNowhere = ~std::size_t{0};
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
+  /// The places of a set lie side by side.
+  struct Set {
+    std::uint32_t* tags;  ///< line + 1; 0 = nothing
+    std::uint32_t* used;  ///< the larger, the later
+    CacheState* states;
   };
-  /// Zeros, of which the host gives only the pages that are touched.
-  template <typename T>
-  using Array = std::unique_ptr<T[], Free>;
+  struct Free {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
 
-  std::size_t SetOf(std::int64_t line) const {
-    return static_cast<std::size_t>(sets_.Remainder(line)) * places_;
+  std::size_t SetAt(std::int64_t line) const {
+    return static_cast<std::size_t>(sets_.Remainder(line)) * set_bytes_;
   }
-  std::size_t WayOf(std::int64_t line) const {
-    const std::size_t set = SetOf(line);
-    const std::uint32_t way =
-        IndexOf(tags_.get() + set, places_, static_cast<std::uint32_t>(line + 1));
-    return way == 0 ? kNowhere : set + way - 1;
+  Set SetOf(std::int64_t line) const {
+    std::byte* set = memory_.get() + SetAt(line);
+    auto* tags = reinterpret_cast<std::uint32_t*>(set);
+    return {tags, tags + places_, reinterpret_cast<CacheState*>(tags + 2 * places_)};
   }
-  std::size_t Oldest(std::size_t set) const;
-  CacheLine At(std::size_t way) const;
+  /// The place of a line in its set, counted from 1; 0 = it is not here.
+  std::uint32_t PlaceOf(const Set& set, std::int64_t line) const {
+    return IndexOf(set.tags, places_, static_cast<std::uint32_t>(line + 1));
+  }
+  std::size_t Oldest(const Set& set) const;
 
   Divisor sets_;
   std::size_t ways_ = 1, places_ = 1;  ///< of a set; places are a multiple of four
   bool random_;
   std::uint32_t uses_ = 0;
   std::uint64_t chance_ = 1;
-  Array<std::uint32_t> tags_;  ///< line + 1; 0 = nothing
-  Array<std::uint32_t> used_;  ///< the larger, the later
-  Array<CacheState> states_;
+  std::size_t set_bytes_ = 0;
+  std::unique_ptr<std::byte[], Free> memory_;
 };
 
 }  // namespace siliscope

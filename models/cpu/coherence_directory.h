@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/cpu/host_prefetch.h"
 #include "sim/core/divisor.h"
 
 namespace siliscope {
@@ -27,6 +28,12 @@ class CoherenceDirectory {
 
   /// The line's entry, made where there was none.
   Entry& At(std::int64_t line);
+  /// The host shall bring the line's set into its own caches: it will be asked for.
+  void WillLookFor(std::int64_t line) const {
+    const std::size_t set = static_cast<std::size_t>(sets_.Remainder(line)) * kWays;
+    HostPrefetch(&tags_[set], kWays * sizeof(std::uint32_t));
+    HostPrefetch(&entries_[set], kWays * sizeof(Entry));
+  }
 
  private:
   static constexpr std::size_t kWays = 8;

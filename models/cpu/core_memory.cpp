@@ -25,6 +25,19 @@ void CoreMemory::Invalidate(std::int64_t line) {
   l2_.Remove(line);
 }
 
+void CoreMemory::WillPlay(std::int64_t address) const {
+  const std::int64_t line = address / spec_.line_bytes;
+  l2_.WillLookFor(line);
+  shared_.WillLookFor(core_, line);
+}
+
+void CoreMemory::WillPlaySoon(std::int64_t address) const {
+  const std::int64_t line = address / spec_.line_bytes;
+  if (!l2_.exists() || l2_.Holds(line)) return;
+  const std::int64_t gone = l2_.NextToGo(line);
+  if (gone >= 0) shared_.WillDrop(core_, gone);
+}
+
 void CoreMemory::PlayRead(std::uint64_t when, std::int64_t address) {
   const std::int64_t line = address / spec_.line_bytes;
   l1_traffic_.write_bytes += spec_.line_bytes;

@@ -35,6 +35,10 @@ class CoreMemory : public PrivateCaches {
   /// simulated found it; no prefetcher runs ahead, what it would bring is asked for in its turn.
   void PlayRead(std::uint64_t when, std::int64_t address);
   void PlayWrite(std::uint64_t when, std::int64_t address);
+  /// PlayRead or PlayWrite of an address will come soon, and sooner: the host shall have at hand
+  /// what they look up. Nothing that is simulated changes.
+  void WillPlay(std::int64_t address) const;
+  void WillPlaySoon(std::int64_t address) const;
   /// 1, 2: the cache that has a line; 3: none of this core.
   int LevelOf(std::int64_t address) const {
     const std::int64_t line = address / spec_.line_bytes;

@@ -189,6 +189,16 @@ bool CoreCycle::Play(std::uint64_t until) {
     if (p.begin + p.apart * static_cast<double>(p.at) > limit) return false;
     const std::size_t end = std::min(p.end, p.at + kAtOnce);
     for (; p.at < end; ++p.at) {
+      constexpr std::size_t kAhead = 12, kSoon = 6;
+      const auto address_of = [&](std::size_t at) {
+        return pointers_[touches[at].pointer] + touches[at].offset;
+      };
+      if (p.at + kAhead < p.end && touches[p.at + kAhead].fresh) {
+        memory_.WillPlay(address_of(p.at + kAhead));
+      }
+      if (p.at + kSoon < p.end && touches[p.at + kSoon].fresh) {
+        memory_.WillPlaySoon(address_of(p.at + kSoon));
+      }
       const TurnTouch& touch = touches[p.at];
       if (!touch.fresh) continue;
       const auto place = static_cast<std::uint64_t>(p.begin + p.apart * static_cast<double>(p.at));

@@ -60,6 +60,14 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   bool Holds(std::uint32_t core, std::int64_t line) const {
     return clusters_[core / cores_of_cluster_].lines.Holds(line);
   }
+  /// A line will be fetched, or dropped: the host shall have at hand what is looked up then.
+  void WillLookFor(std::uint32_t core, std::int64_t line) const {
+    clusters_[core / cores_of_cluster_].lines.WillLookFor(line);
+    if (directory_ != nullptr) directory_->WillLookFor(line);
+  }
+  void WillDrop(std::uint32_t core, std::int64_t line) const {
+    clusters_[core / cores_of_cluster_].lines.WillLookFor(line);
+  }
   /// A core is about to write a line that it has: no other may keep it. Returns the cycle in which
   /// that is so.
   std::uint64_t Own(std::uint32_t core, std::uint64_t when, std::int64_t line);
