@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/cpu/full_stretch.h"
+#include "models/cpu/full_stretches.h"
 
 namespace siliscope {
 
@@ -19,13 +19,14 @@ class BandwidthCalendar {
   std::uint64_t Move(std::uint64_t ready, std::int64_t bytes) {
     const auto wanted = static_cast<double>(bytes);
     const double room = kCycles * bytes_per_cycle_;
-    const std::uint64_t first = ready / kCycles;
-    for (std::uint64_t at = full_.LookFrom(first);; ++at) {
+    for (std::uint64_t at = full_.LookFrom(ready / kCycles);; at = full_.LookFrom(at + 1)) {
       Stretch& s = stretches_[at % kStretches];
       if (s.number != at) s = {at, 0};
-      if (s.moved + wanted > room && s.moved > 0) continue;
+      if (s.moved + wanted > room && s.moved > 0) {
+        full_.Note(at);
+        continue;
+      }
       s.moved += wanted;
-      full_.Note(first, at);
       const double end = static_cast<double>(at * kCycles) + s.moved / bytes_per_cycle_;
       return std::max(ready, static_cast<std::uint64_t>(end));
     }
@@ -40,7 +41,7 @@ class BandwidthCalendar {
   };
 
   double bytes_per_cycle_;
-  FullStretch full_{kStretches};
+  FullStretches full_{kStretches};
   std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };
 

@@ -118,7 +118,7 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, bool* miss
     *missed = *missed || result.missed;
     fresh = fresh || result.fresh;
   }
-  recorder_.Touch(op.pointer, address, op.bytes, false, fresh);
+  recorder_.Touch(op.pointer, address, op.bytes, TurnTouch::kRead, fresh);
   return done + in_passes;
 }
 
@@ -126,8 +126,13 @@ void CoreCycle::Store(const MicroOp& op, std::uint64_t done) {
   ++counters_.stores;
   counters_.store_bytes += op.bytes;
   const std::int64_t address = pointers_[op.pointer] + op.offset;
-  stores_.Add(address, op.bytes, done, retire_cycle_);
-  recorder_.Touch(op.pointer, address, op.bytes, true, true);
+  if (op.non_temporal) {
+    stores_.AddNonTemporal(address, op.bytes, retire_cycle_);
+  } else {
+    stores_.Add(address, op.bytes, done, retire_cycle_);
+  }
+  recorder_.Touch(op.pointer, address, op.bytes,
+                  op.non_temporal ? TurnTouch::kWriteAround : TurnTouch::kWrite, true);
 }
 
 void CoreCycle::Retire(std::uint64_t done, bool memory, bool fused) {

@@ -67,6 +67,47 @@ void CoreMemory::PlayWrite(std::uint64_t when, std::int64_t address) {
   shared_.Own(core_, when, line);
 }
 
+std::uint64_t CoreMemory::WriteAround(std::uint64_t when, std::int64_t address,
+                                      std::int64_t bytes) {
+  const std::int64_t first = address / spec_.line_bytes;
+  const std::int64_t last = (address + bytes - 1) / spec_.line_bytes;
+  for (std::int64_t line = first; line <= last; ++line) {
+    if (gathering_ >= 0 && gathering_ != line) when = SendAround(when);
+    if (gathering_ != line) {
+      gathering_ = line;
+      gathered_bytes_ = 0;
+    }
+    const std::int64_t begin = std::max(address, line * spec_.line_bytes);
+    gathered_bytes_ += std::min(address + bytes, (line + 1) * spec_.line_bytes) - begin;
+    if (gathered_bytes_ >= spec_.line_bytes) when = SendAround(when);
+  }
+  return when;
+}
+
+/// The gathered line leaves once a register is free; no cache keeps it.
+std::uint64_t CoreMemory::SendAround(std::uint64_t when) {
+  const std::uint64_t start = l1_misses_.FreeFrom(when);
+  Invalidate(gathering_);
+  shared_.Own(core_, start, gathering_);
+  if (defers_) {
+    deferred_.push_back({start, gathering_, true});
+    l1_misses_.Take(start, shared_.WrittenAroundFrom(start));
+  } else {
+    l1_misses_.Take(start, shared_.WriteAround(core_, start, gathering_).ready);
+  }
+  gathering_ = -1;
+  return start;
+}
+
+void CoreMemory::PlayWriteAround(std::uint64_t when, std::int64_t address) {
+  const std::int64_t line = address / spec_.line_bytes;
+  Invalidate(line);
+  shared_.Own(core_, when, line);
+  const SharedMemory::Arrival taken = shared_.WriteAround(core_, when, line);
+  lateness_.cycles += static_cast<double>(taken.ready) - static_cast<double>(taken.idle);
+  lateness_.lines += 1;
+}
+
 CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, bool write) {
   when += pages_.Translate(address);
   const std::int64_t line = address / spec_.line_bytes;
@@ -144,7 +185,8 @@ bool CoreMemory::FetchDeferred(std::uint64_t until) {
   for (; next_deferred_ < deferred_.size(); ++next_deferred_) {
     const Deferred& d = deferred_[next_deferred_];
     if (d.when > until) return false;
-    const SharedMemory::Arrival arrival = shared_.FetchDeferred(core_, d.when, d.line);
+    const SharedMemory::Arrival arrival = d.write ? shared_.WriteAround(core_, d.when, d.line)
+                                                  : shared_.FetchDeferred(core_, d.when, d.line);
     lateness_.cycles += static_cast<double>(arrival.ready) - static_cast<double>(arrival.idle);
     lateness_.lines += 1;
   }
@@ -158,7 +200,7 @@ std::uint64_t CoreMemory::FetchShared(std::uint64_t when, std::int64_t line) {
   const SharedMemory::Arrival arrival = shared_.Fetch(core_, when, line, defers_);
   l2_traffic_.far += shared_.traffic().misses - missed;
   if (arrival.deferred) {
-    deferred_.push_back({when, line});
+    deferred_.push_back({when, line, false});
     lateness_.lines += 1;
     return arrival.ready;
   }

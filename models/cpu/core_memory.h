@@ -30,11 +30,17 @@ class CoreMemory : public PrivateCaches {
   /// An access to one line that begins in `when`.
   Result Access(std::uint64_t when, std::int64_t address, bool write);
 
+  /// A store past the caches. Its line gathers what is stored until it is whole or another begins,
+  /// then leaves for the memory through a register of the first level's misses. Returns the cycle
+  /// in which the store has left the core's queue.
+  std::uint64_t WriteAround(std::uint64_t when, std::int64_t address, std::int64_t bytes);
+
   /// What a turn that is played does with a line that it reads for the first time, and with one
   /// that it writes, in `when`. Reads pass the first level by, which is as the turn that was
   /// simulated found it; no prefetcher runs ahead, what it would bring is asked for in its turn.
   void PlayRead(std::uint64_t when, std::int64_t address);
   void PlayWrite(std::uint64_t when, std::int64_t address);
+  void PlayWriteAround(std::uint64_t when, std::int64_t address);
   /// PlayRead or PlayWrite of an address will come soon, and sooner: the host shall have at hand
   /// what they look up. Nothing that is simulated changes.
   void WillPlay(std::int64_t address) const;
@@ -59,7 +65,8 @@ class CoreMemory : public PrivateCaches {
 
   /// From now on, lines from the off-chip memory are only noted, or not any more.
   void Defer(bool defers) { defers_ = defers; }
-  /// Asks for the lines that were noted, up to a cycle; false where some are left.
+  /// Asks for the lines that were noted, and writes those past the caches, up to a cycle; false
+  /// where some are left.
   bool FetchDeferred(std::uint64_t until);
 
   bool Holds(std::int64_t line) const override { return l2_.Holds(line) || l1_.Holds(line); }
@@ -76,6 +83,7 @@ class CoreMemory : public PrivateCaches {
   void InsertIntoL2(std::int64_t line, std::uint64_t ready, bool prefetch);
   std::uint64_t FetchShared(std::uint64_t when, std::int64_t line);
   void DropFromL1(std::uint64_t when, const CacheLine& gone);
+  std::uint64_t SendAround(std::uint64_t when);
   void PrefetchIntoL1(std::uint64_t when, std::int64_t line);
   void PrefetchIntoL2(std::uint64_t when, std::int64_t line);
 
@@ -90,9 +98,12 @@ class CoreMemory : public PrivateCaches {
   CacheTraffic l1_traffic_, l2_traffic_;
   Lateness lateness_;
   bool defers_ = false;
+  std::int64_t gathering_ = -1;  ///< a line of stores past the caches
+  std::int64_t gathered_bytes_ = 0;
   struct Deferred {
     std::uint64_t when;
     std::int64_t line;
+    bool write;  ///< past the caches
   };
   std::vector<Deferred> deferred_;
   std::size_t next_deferred_ = 0;

@@ -203,10 +203,16 @@ bool CoreCycle::Play(std::uint64_t until) {
       if (!touch.fresh) continue;
       const auto place = static_cast<std::uint64_t>(p.begin + p.apart * static_cast<double>(p.at));
       const std::int64_t address = pointers_[touch.pointer] + touch.offset;
-      if (touch.write) {
-        memory_.PlayWrite(place, address);
-      } else {
-        memory_.PlayRead(place, address);
+      switch (touch.kind) {
+        case TurnTouch::kRead:
+          memory_.PlayRead(place, address);
+          break;
+        case TurnTouch::kWrite:
+          memory_.PlayWrite(place, address);
+          break;
+        case TurnTouch::kWriteAround:
+          memory_.PlayWriteAround(place, address);
+          break;
       }
     }
   }

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/cpu/full_stretch.h"
+#include "models/cpu/full_stretches.h"
 
 namespace siliscope {
 
@@ -22,8 +22,10 @@ class MissRegisters {
   std::uint64_t FreeFrom(std::uint64_t when) {
     const std::uint64_t first = when / kCycles;
     std::uint64_t at = full_.LookFrom(first);
-    while (At(at).taken >= capacity_) ++at;
-    full_.Note(first, at);
+    while (At(at).taken >= capacity_) {
+      full_.Note(at);
+      at = full_.LookFrom(at + 1);
+    }
     // Behind a full stretch registers become free one by one.
     return at == first ? when : at * kCycles + At(at).taken * kCycles / capacity_;
   }
@@ -54,7 +56,7 @@ class MissRegisters {
   }
 
   std::uint64_t capacity_;
-  FullStretch full_{kStretches};
+  FullStretches full_{kStretches};
   std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };
 

@@ -134,6 +134,24 @@ void SharedMemory::Drop(std::uint32_t core, std::uint64_t when, const CacheLine&
   if (gone.dirty) ToDram(cluster, when, gone.line);
 }
 
+SharedMemory::Arrival SharedMemory::WriteAround(std::uint32_t core, std::uint64_t when,
+                                                std::int64_t line) {
+  Cluster& cluster = ClusterOf(core);
+  cluster.lines.Remove(line);
+  const auto way = static_cast<std::uint64_t>(cluster.lines.exists() ? spec_.l3.latency_cycles : 0);
+  const std::uint64_t sent = cluster.write.Move(when + way, spec_.line_bytes);
+  SendWrites(sent);
+  dram_write_bytes_ += spec_.line_bytes;
+  MemoryRequest request;
+  request.when = clock_.Cycles(sent);
+  request.address = line * spec_.line_bytes;
+  request.bytes = spec_.line_bytes;
+  request.write = true;
+  arrived_ = request.when;
+  memory->Request(request, *this, 0);
+  return {clock_.EdgeFrom(arrived_), WrittenAroundFrom(when), false};
+}
+
 std::uint64_t SharedMemory::FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line) {
   const std::uint64_t start = cluster.misses.FreeFrom(when);
   SendWrites(start);

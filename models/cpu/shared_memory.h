@@ -71,6 +71,13 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   /// A core is about to write a line that it has: no other may keep it. Returns the cycle in which
   /// that is so.
   std::uint64_t Own(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  /// A line that a core writes past all caches; the arrival is the memory's taking it.
+  Arrival WriteAround(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  /// When an idle memory would take it.
+  std::uint64_t WrittenAroundFrom(std::uint64_t when) {
+    const std::int64_t way = spec_.l3.size_bytes > 0 ? spec_.l3.latency_cycles : 0;
+    return when + static_cast<std::uint64_t>(way) + IdleCycles();
+  }
   /// A line that a core's last private cache has dropped.
   void Drop(std::uint32_t core, std::uint64_t when, const CacheLine& line);
 

@@ -25,12 +25,24 @@ void StoreBuffer::Add(std::int64_t address, std::int64_t bytes, std::uint64_t ex
     last_line_ = line;
     last_ = leaves;
   }
-  leaves_[at_] = leaves;
-  at_ = at_ + 1 == leaves_.size() ? 0 : at_ + 1;
+  Leave(leaves);
   for (std::int64_t granule = address / 8; granule * 8 < address + bytes; ++granule) {
     places_[static_cast<std::size_t>(granule) % kPlaces] = {granule, address, bytes, executed,
                                                             leaves};
   }
+}
+
+void StoreBuffer::AddNonTemporal(std::int64_t address, std::int64_t bytes, std::uint64_t retired) {
+  std::uint64_t leaves = std::max(retired, last_);
+  if (leaves == last_) ++leaves;
+  last_ = memory_.WriteAround(leaves, address, bytes);
+  last_line_ = -1;
+  Leave(last_);
+}
+
+void StoreBuffer::Leave(std::uint64_t cycle) {
+  leaves_[at_] = cycle;
+  at_ = at_ + 1 == leaves_.size() ? 0 : at_ + 1;
 }
 
 StoreBuffer::Forward StoreBuffer::Find(std::int64_t address, std::int64_t bytes,

@@ -19,6 +19,8 @@ class StoreBuffer {
   std::uint64_t RoomFrom() const { return leaves_[at_]; }
   /// A store whose data is known in `executed` and that retires in `retired`.
   void Add(std::int64_t address, std::int64_t bytes, std::uint64_t executed, std::uint64_t retired);
+  /// The same, of a store past the caches.
+  void AddNonTemporal(std::int64_t address, std::int64_t bytes, std::uint64_t retired);
 
   struct Forward {
     bool found = false;
@@ -38,6 +40,8 @@ class StoreBuffer {
     std::int64_t address = 0, bytes = 0;
     std::uint64_t ready = 0, leaves = 0;
   };
+
+  void Leave(std::uint64_t cycle);
 
   const CpuSpec& spec_;
   CoreMemory& memory_;

@@ -141,8 +141,15 @@ TurnProfile* TurnMemory::ProfileOf(const CpuCall& call) {
   if (profile != nullptr) return profile;
   constexpr double kWindows = 4;  ///< shorter turns say nothing: the window is still filling up
   const double least = kWindows * static_cast<double>(window_);
+  // A trip of a loop further out that is much longer is no turn: other cores would meet it late.
+  constexpr double kMost = 32;
   std::size_t loop = 0;
-  while (loop + 1 < call.trips.size() && OperationsOfTrip(call, loop) < least) ++loop;
+  for (double trip = OperationsOfTrip(call, 0); loop + 1 < call.trips.size() && trip < least;
+       ++loop) {
+    const double all = trip * static_cast<double>(call.trips[loop]);
+    trip = OperationsOfTrip(call, loop + 1);
+    if (all >= least && trip > kMost * least) break;
+  }
   const double trips = std::ceil(least / OperationsOfTrip(call, loop));
   const std::int64_t turn = std::min(call.trips[loop], static_cast<std::int64_t>(trips));
   key_.assign(call.trips.begin(), call.trips.begin() + static_cast<std::ptrdiff_t>(loop));

@@ -35,8 +35,9 @@ struct TurnCost {
 /// A line that a turn touches, relative to a pointer as it was when the turn began.
 struct TurnTouch {
   std::int64_t offset = 0;
+  enum Kind : std::uint8_t { kRead, kWrite, kWriteAround };
   std::uint8_t pointer = 0;
-  bool write = false;
+  Kind kind = kRead;
   bool fresh = true;  ///< the first level does not have it from before
 };
 

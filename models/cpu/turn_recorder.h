@@ -28,15 +28,16 @@ class TurnRecorder {
   /// Too much to be kept.
   bool overflown() const { return touches_.size() > kMostTouches; }
 
-  void Touch(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, bool write,
+  void Touch(std::uint8_t pointer, std::int64_t address, std::int64_t bytes, TurnTouch::Kind kind,
              bool fresh) {
     if (!recording_ || overflown()) return;
     for (std::int64_t line = address / line_bytes_; line * line_bytes_ < address + bytes; ++line) {
       // What was touched a moment ago is in the first cache.
       std::int64_t& recent = recent_[static_cast<std::size_t>(line) % kRecent];
+      const bool write = kind != TurnTouch::kRead;
       if (recent == 2 * line + 1 || (!write && recent == 2 * line)) continue;
       recent = 2 * line + (write ? 1 : 0);
-      touches_.push_back({line * line_bytes_ - at_begin_[pointer], pointer, write, fresh});
+      touches_.push_back({line * line_bytes_ - at_begin_[pointer], pointer, kind, fresh});
     }
   }
 

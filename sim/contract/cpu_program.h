@@ -31,6 +31,8 @@ struct MicroOp {
   /// Loads: the next line of a walk that visits all lines of the call's `walk_bytes` in an order
   /// that no prefetcher follows.
   bool walks = false;
+  /// Stores: past the caches, which neither fetch nor keep the line.
+  bool non_temporal = false;
   /// Branches: back to micro-operation `target` until the call's `trips[loop]` are done.
   std::int32_t target = 0;
   std::uint8_t loop = 0;

@@ -165,18 +165,37 @@ void TransposeOperator(ShapeKeys& keys, Graph* graph, Operator* op) {
 }
 
 void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
-  const std::string function = keys.Text("fn", "scale", {"add", "init", "read", "scale", "triad"});
-  const Shape shape = {keys.Int("elements")};
+  const std::string function =
+      keys.Text("fn", "scale", {"add", "copy", "init", "read", "scale", "triad"});
+  const std::int64_t stride = keys.UpTo("stride", 1, 1 << 24);
+  const Shape shape = {keys.Int("elements") * stride};
   op->kind = "stream_benchmark";
   op->attributes["function"] = function;
   op->attributes["ctas"] = keys.Int("ctas", 0);
   op->attributes["threads"] = keys.UpTo("threads", 128, 1024);
-  op->attributes["unroll"] = keys.UpTo("unroll", 1, 32);
+  op->attributes["unroll"] = keys.UpTo("unroll", 0, 32);
   op->attributes["rounds"] = keys.UpTo("rounds", 0, 1 << 20);
+  op->attributes["stride"] = stride;
+  op->attributes["access"] =
+      keys.Text("access", stride > 1 ? "scalar" : "vector", {"scalar", "vector"});
+  op->attributes["stores"] = keys.Text("stores", "allocate", {"allocate", "non_temporal"});
   for (const char* name : {"b", "c"}) {
     if (*name == 'c' && function != "triad" && function != "add") continue;
     op->inputs.push_back(Input(graph, name, shape, Role::kActivation));
   }
+}
+
+void LoopNest(ShapeKeys& keys, Graph* graph, Operator* op) {
+  const std::int64_t rows = keys.Int("rows"), columns = keys.Int("cols");
+  const bool outer = keys.Text("body", "outer", {"outer", "matrix"}) == "outer";
+  op->kind = "loop_nest";
+  op->attributes["rows"] = rows;
+  op->attributes["columns"] = columns;
+  op->attributes["tile_rows"] = keys.UpTo("tile_rows", rows, rows);
+  op->attributes["tile_columns"] = keys.UpTo("tile_cols", columns, columns);
+  op->attributes["inner"] = keys.Text("inner", "cols", {"cols", "rows"});
+  const Shape shape = outer ? Shape{columns} : Shape{rows, columns};
+  op->inputs = {Input(graph, outer ? "b" : "matrix", shape, Role::kActivation)};
 }
 
 void BranchBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
@@ -222,7 +241,7 @@ struct ListedOperator {
   void (*make)(ShapeKeys& keys, Graph* graph, Operator* op);
 };
 
-constexpr std::array<ListedOperator, 14> kOperators = {
+constexpr std::array<ListedOperator, 15> kOperators = {
     {ListedOperator{"atomic", "atomic_benchmark: addresses=own|one [, rounds, ctas, threads]",
                     &AtomicBenchmark},
      ListedOperator{"attention",
@@ -242,13 +261,19 @@ constexpr std::array<ListedOperator, 14> kOperators = {
      ListedOperator{
          "layernorm", "layer_norm: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "layer_norm"); }},
+     ListedOperator{"loops",
+                    "loop_nest: rows, cols [, body=outer|matrix, tile_rows, tile_cols, "
+                    "inner=cols|rows]",
+                    &LoopNest},
      ListedOperator{
          "rmsnorm", "rms_norm: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "rms_norm"); }},
      ListedOperator{
          "softmax", "softmax: rows, cols",
          [](ShapeKeys& keys, Graph* graph, Operator* op) { Rows(keys, graph, op, "softmax"); }},
-     ListedOperator{"stream", "stream_benchmark: elements [, fn, ctas, threads, unroll, rounds]",
+     ListedOperator{"stream",
+                    "stream_benchmark: elements [, fn, threads, unroll, rounds; GPUs: ctas; CPUs: "
+                    "stride, access=vector|scalar, stores=allocate|non_temporal]",
                     &Stream},
      ListedOperator{"transpose", "transpose: rows, cols [, batch]", &TransposeOperator}}};
 

@@ -8,7 +8,11 @@
 // branch_benchmark: lanes part and do so much work each way; attributes: paths (equal shares of a
 // warp) or taken (per cent of lanes, by chance), work (instructions a path), loads, ctas, threads.
 // host_copy: over the host link; attribute: to (chip or host).
-// pointer_chase: loads that each wait for the one before; attributes: bytes (walked), loads.
+// Of CPUs: stride (elements from one to the next), access (scalar or vector), stores (allocate, or
+// non_temporal past the caches).
+// loop_nest: A[i] += B[j] over vectors (one input, b) or the sum of a matrix (one input);
+// attributes: rows, columns, tile_rows, tile_columns, inner (the loop that is innermost: cols or
+// rows). pointer_chase: loads that each wait for the one before; attributes: bytes (walked), loads.
 #include "workloads/ir/operator_kind.h"
 
 namespace siliscope {
@@ -20,6 +24,10 @@ std::vector<Shape> InferStream(const Graph& graph, const Operator& op) {
 
 std::vector<Shape> InferChase(const Graph&, const Operator&) { return {Shape{1}}; }
 
+std::vector<Shape> InferLoops(const Graph& graph, const Operator& op) {
+  return {InputShape(graph, op, 0).size() > 1 ? Shape{1} : Shape{op.Int("rows", 1)}};
+}
+
 bool RegisterAll() {
   OperatorRegistry& registry = OperatorRegistry::Instance();
   registry.Add("stream_benchmark", {"a loop over vectors (b, c), microbenchmark of bandwidth",
@@ -29,6 +37,8 @@ bool RegisterAll() {
   registry.Add("branch_benchmark", {"a branch at which lanes part, microbenchmark of divergence",
                                     &InferStream, nullptr, nullptr, nullptr});
   registry.Add("host_copy", {"a copy between the host's memory and the chip's (x)", &InferStream,
+                             nullptr, nullptr, nullptr});
+  registry.Add("loop_nest", {"A[i] += B[j] or the sum of a matrix, loops in tiles (b)", &InferLoops,
                              nullptr, nullptr, nullptr});
   registry.Add("pointer_chase", {"dependent loads from a buffer, microbenchmark of latency",
                                  &InferChase, nullptr, nullptr, nullptr});

@@ -31,11 +31,12 @@ class MicroCodeBuilder {
     op.bytes = static_cast<std::uint16_t>(bytes);
     return op;
   }
-  void Store(int source, int pointer, std::int64_t offset, std::int64_t bytes) {
+  MicroOp& Store(int source, int pointer, std::int64_t offset, std::int64_t bytes) {
     MicroOp& op = Add(MicroOpClass::kStore, kNoCpuRegister, source, PointerRegister(pointer));
     op.pointer = static_cast<std::uint8_t>(pointer);
     op.offset = offset;
     op.bytes = static_cast<std::uint16_t>(bytes);
+    return op;
   }
   void Advance(int pointer, std::int64_t bytes) {
     const int reg = PointerRegister(pointer);

@@ -16,63 +16,81 @@ namespace {
 
 constexpr int kInner = 0, kRounds = 1;  ///< loops of a call
 
-/// `unroll` vectors of each operand, then what the function does with them.
-CpuCode StreamCode(const std::string& function, int inputs, int unroll, std::int64_t vector,
-                   std::int64_t element, std::int64_t trips) {
-  MicroCodeBuilder b(fmt::format("benchmark_{}_{}x{}_{}", function, unroll, vector, trips));
-  const auto flops = [&](MicroOp& op, std::int64_t each) {
-    op.flops = static_cast<float>(each) * static_cast<float>(vector) / static_cast<float>(element);
+/// What a stream does, and how: `access` bytes at a time, `step` bytes from one to the next.
+struct Stream {
+  std::string function;
+  int inputs = 1;
+  int unroll = 8;
+  std::int64_t access = 0, step = 0;
+  double elements = 1;  ///< of an access
+  bool non_temporal = false;
+
+  int pointers() const { return inputs + (function == "read" ? 0 : 1); }
+};
+
+/// `unroll` accesses to each operand, then what the function does with them.
+CpuCode StreamCode(const Stream& s, std::int64_t trips) {
+  MicroCodeBuilder b(fmt::format("benchmark_{}_{}x{}_{}", s.function, s.unroll, s.access, trips));
+  const auto flops = [&](MicroOp& op, double each) {
+    op.flops = static_cast<float>(each * s.elements);
   };
-  const int output = inputs;
+  const int output = s.inputs;
   const std::int32_t again = b.Here();
-  for (int u = 0; u < unroll; ++u) {
-    const std::int64_t at = u * vector;
-    for (int i = 0; i < inputs; ++i) b.Load(16 + u * 2 + i, i, at, vector);
+  for (int u = 0; u < s.unroll; ++u) {
+    const std::int64_t at = u * s.step;
+    for (int i = 0; i < s.inputs; ++i) b.Load(16 + u * 2 + i, i, at, s.access);
     const int first = 16 + u * 2, second = first + 1, result = 80 + u;
-    if (function == "read") {
+    if (s.function == "read") {
       flops(b.Add(MicroOpClass::kFloatAdd, result, result, first), 1);
-    } else if (function == "scale") {
+    } else if (s.function == "scale") {
       flops(b.Add(MicroOpClass::kFloatMultiply, result, first), 1);
-    } else if (function == "add") {
+    } else if (s.function == "add") {
       flops(b.Add(MicroOpClass::kFloatAdd, result, first, second), 1);
-    } else if (function == "triad") {
+    } else if (s.function == "triad") {
       flops(b.Add(MicroOpClass::kFma, result, first, second), 2);
     }
-    if (function != "read") b.Store(function == "copy" ? first : result, output, at, vector);
+    if (s.function == "read") continue;
+    MicroOp& store = b.Store(s.function == "copy" ? first : result, output, at, s.access);
+    store.non_temporal = s.non_temporal;
   }
-  const int pointers = inputs + (function == "read" ? 0 : 1);
-  for (int p = 0; p < pointers; ++p) b.Advance(p, unroll * vector);
+  for (int p = 0; p < s.pointers(); ++p) b.Advance(p, s.unroll * s.step);
   b.Loop(again, kInner);
-  for (int p = 0; p < pointers; ++p) b.Advance(p, -trips * unroll * vector);
+  for (int p = 0; p < s.pointers(); ++p) b.Advance(p, -trips * s.unroll * s.step);
   b.Loop(again, kRounds);
   return b.Finish();
 }
 
 void LowerStream(CpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
-  const std::string function = op.Text("function", "scale");
-  const std::int64_t vector = lowering.cpu().core.vector_bytes;
-  const std::int64_t element = lowering.ElementBytes();
+  const std::int64_t element = lowering.ElementBytes(), stride = op.Int("stride", 1);
+  Stream s;
+  s.function = op.Text("function", "scale");
+  s.inputs = s.function == "init" ? 0 : static_cast<int>(op.inputs.size());
+  const bool scalar = op.Text("access", "vector") == "scalar";
+  if (stride > 1 && !scalar) throw UserError("stream: stride needs access=scalar");
+  s.access = scalar ? element : lowering.cpu().core.vector_bytes;
+  s.step = s.access * stride;
+  s.elements = static_cast<double>(s.access) / static_cast<double>(element);
+  s.non_temporal = op.Text("stores", "allocate") == "non_temporal";
+  const std::int64_t asked = op.Int("unroll", 0);
+  s.unroll = static_cast<int>(asked == 0 ? 8 : asked);
   const std::int64_t bytes = lowering.graph().tensor(op.inputs[0]).elements() * element;
-  const std::int64_t unroll = std::clamp<std::int64_t>(op.Int("unroll", 1), 8, 32);
-  const std::int64_t all = std::max<std::int64_t>(1, bytes / (unroll * vector));
-  const int inputs = function == "init" ? 0 : static_cast<int>(op.inputs.size());
+  const std::int64_t all = std::max<std::int64_t>(1, bytes / (s.unroll * s.step));
   const std::int64_t threads = lowering.Threads(std::min(all, op.Int("threads", all)));
   lowering.BeginRegion(index, threads);
   for (std::int64_t t = 0; t < threads; ++t) {
     const std::int64_t first = all * t / threads, trips = all * (t + 1) / threads - first;
     CpuCall call;
-    call.code = lowering.CodeOf(
-        StreamCode(function, inputs, static_cast<int>(unroll), vector, element, trips));
+    call.code = lowering.CodeOf(StreamCode(s, trips));
     call.trips = {trips, std::max<std::int64_t>(1, op.Int("rounds", 1))};
-    for (int i = 0; i < inputs; ++i) {
+    for (int i = 0; i < s.inputs; ++i) {
       call.pointers.push_back(lowering.AddressOf(op.inputs[static_cast<std::size_t>(i)]));
     }
-    if (function != "read") call.pointers.push_back(lowering.AddressOf(op.outputs.front()));
-    for (std::int64_t& pointer : call.pointers) pointer += first * unroll * vector;
+    if (s.function != "read") call.pointers.push_back(lowering.AddressOf(op.outputs.front()));
+    for (std::int64_t& pointer : call.pointers) pointer += first * s.unroll * s.step;
     lowering.Call(t, call);
   }
-  lowering.info(index).mapping = fmt::format("vectors of {} B, {} a turn", vector, unroll);
+  lowering.info(index).mapping = fmt::format("accesses of {} B, {} a turn", s.access, s.unroll);
 }
 
 void LowerChase(CpuLowering& lowering, std::uint32_t index) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 
+#include "sim/core/error.h"
 #include "workloads/lower/gpu/gpu_lowering.h"
 #include "workloads/lower/gpu/warp_program_builder.h"
 
@@ -37,9 +38,13 @@ OperandStream Round(std::uint32_t tensor, std::int64_t stretch, std::int64_t byt
 void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
   const std::string function = op.Text("function", "scale");
+  const bool plain = op.Int("stride", 1) == 1 && op.Text("access", "vector") == "vector" &&
+                     op.Text("stores", "allocate") == "allocate" && function != "copy";
+  if (!plain) throw UserError("stream: fn=copy, stride, access and stores are of CPUs");
   const std::int64_t threads = op.Int("threads", 128);
   const std::int64_t elements = lowering.graph().tensor(op.inputs.front()).elements();
-  const std::int64_t unroll = op.Int("unroll", 1), rounds = op.Int("rounds", 0);
+  const std::int64_t unroll = std::max<std::int64_t>(1, op.Int("unroll", 1)),
+                     rounds = op.Int("rounds", 0);
   const std::int64_t per_step = threads * unroll;
   const std::int64_t all = (elements + per_step - 1) / per_step;
   const std::int64_t asked = op.Int("ctas", 0) == 0 ? all : op.Int("ctas", 0);
