@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.figures import attribution, gantt, issue_slots, memory_levels, roofline, timeline, wavefront
+from analysis.figures import (attribution, gantt, issue_slots, memory_levels, pipeline, roofline, timeline,
+                              wavefront)
 from analysis.style import (CAUSES, FigureError, duration, fault, legend_below, note_below, plt, save,
-                            settings)
+                            settings, text_on)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -37,10 +38,12 @@ def simulate(run, folder):
     """Runs the program once; returns the summary with the folder of its results."""
     program = os.environ.get("SILISCOPE_PROGRAM", os.path.join(ROOT, "build", "siliscope"))
     words = [program, "run", "--system", run["system"], "--workload", run["workload"], "--no-advice",
-             "--trace", run.get("trace", "none"), "--out", folder]
+             "--trace", run.get("trace", "none"), "--trace-time", run.get("trace_time", "ns"), "--out", folder]
     for option in ("batch", "dtype", "seq", "launch", "kernel", "zoom"):
         if option in run:
             words += [f"--{option}", str(run[option])]
+    if run.get("cold"):
+        words.append("--cold")
     words += settings(run.get("set", {}))
     for resource in run.get("ideal", []):
         words += ["--ideal", resource]
@@ -51,6 +54,9 @@ def simulate(run, folder):
         summary = json.load(file)
     summary.update(label=str(run["label"]), folder=folder, x=run.get("x"),
                    series=run.get("series", ""), expected=run.get("expected"), bytes=run.get("bytes"))
+    summary["time_us"] *= run.get("times", 1)  # run so often, one after another
+    if "of_gb_per_s" in run:  # bytes that were asked for, of what the memory could have moved
+        summary["bus_pct"] = run["bytes"] / summary["time_us"] / 1e3 / run["of_gb_per_s"] * 100
     return summary
 
 
@@ -73,7 +79,7 @@ def table_of(summaries):
     columns = ["label", "series", "x", "workload", "system", "batch", "dtype", "time_us",
                "samples_per_s", "nominal_tops", "peak_tops", "compute_util_pct", "array_active_pct",
                "dram_gb_per_s", "macs_per_weight_byte", "ridge_macs_per_byte", "roofline_us",
-               "expected"]
+               "expected", "bus_pct"]
     rows = []
     for s in summaries:
         row = {c: s.get(c) for c in columns}
@@ -82,14 +88,16 @@ def table_of(summaries):
         row.update({f"{c}_pct": s["array_time_pct"][c] for c in CAUSES})
         loads = re.search(r"loads=(\d+)", s["workload"])
         row["load_ns"] = s["time_us"] * 1e3 / int(loads.group(1)) if loads else None
+        row["operations"] = s["nominal_flops"]
+        for level in pd.read_csv(os.path.join(s["folder"], "memory.csv")).itertuples():
+            moved = level.read_bytes + level.write_bytes
+            row[f"{level.level}_bytes"] = moved
+            row[f"{level.level}_lines_read"] = level.read_bytes / 64
+            row[f"{level.level}_bytes_per_mac"] = moved / max(1, s["nominal_flops"] / 2)
         kernels = os.path.join(s["folder"], "kernels.csv")
         if os.path.exists(kernels):
             row.update(pd.read_csv(kernels)[["cycles_per_step", "register_bytes_per_mac",
                                              "shared_bytes_per_mac"]].max())
-            levels = pd.read_csv(os.path.join(s["folder"], "memory.csv")).set_index("level")
-            for level in ("l2", "dram"):
-                moved = levels.read_bytes[level] + levels.write_bytes[level]
-                row[f"{level}_bytes_per_mac"] = moved / max(1, s["nominal_flops"] / 2)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -116,7 +124,11 @@ def draw_bars(experiment, table, _summaries):
         at = np.arange(len(groups)) + (i - (len(labels) - 1) / 2) * width
         bars = axes.bar(at, values, width * 0.92, label=label)
         texts = [f"{v:,.0f}" if v >= 1000 else f"{v:.3g}" for v in values]
-        axes.bar_label(bars, labels=texts, fontsize=8)
+        marked = part.expected.notna().any()
+        axes.bar_label(bars, labels=texts, fontsize=8, padding=7 if marked else 0)
+        expected = part.set_index("series").expected.reindex(groups).astype(float)
+        if expected.notna().any():
+            axes.plot(at, expected, "+", color="#1a202c", markersize=9, label=experiment["marks"])
     for i, band in enumerate(experiment.get("bands", [])):
         at = labels.index(str(band["x"]))
         centres = np.arange(len(groups)) + (at - (len(labels) - 1) / 2) * width
@@ -124,6 +136,7 @@ def draw_bars(experiment, table, _summaries):
         axes.errorbar(centres + width * 0.3, [middle] * len(groups), yerr=half, fmt="none", capsize=3,
                       ecolor="#1a202c", elinewidth=1, label="the study's range" if i == 0 else None)
     axes.set_xticks(range(len(groups)), groups)
+    axes.set_yscale("log" if experiment.get("log", False) else "linear")
     axes.set_ylabel(experiment["axis"])
     axes.grid(axis="x", visible=False)
     if labels != [""]:
@@ -140,7 +153,7 @@ def draw_lines(experiment, table, _summaries):
         line, = axes.plot(x, part[experiment["metric"]], marker="o", label=f"simulated: {series}")
         if part.expected.notna().any():
             axes.plot(x, part.expected.astype(float), marker="+", markersize=10, linestyle="none",
-                      color=line.get_color(), label=f"measured: {series}")
+                      color=line.get_color(), label=f"{experiment.get('marks', 'measured')}: {series}")
         if experiment.get("arithmetic") == "roofline":
             axes.plot(x, part.roofline_us, "--", label=f"arithmetic: roofline, {series}")
     if "arithmetic_line" in experiment:
@@ -191,11 +204,12 @@ def draw_roofline(experiment, table, _summaries):
     return figure, axes
 
 
-def draw_attribution(_experiment, table, _summaries):
+def draw_attribution(_experiment, table, summaries):
     """Where the cycles go, a bar a run."""
     shares = [{c: row[f"{c}_pct"] for c in CAUSES} for _, row in table.iterrows()]
     labels = [f"{row.label}  {duration(row.time_us)}" for row in table.itertuples()]
-    figure = attribution.draw(labels, shares, "")
+    words = summaries[0]["cause_words"] if len({s["kind"] for s in summaries}) == 1 else None
+    figure = attribution.draw(labels, shares, "", chip_words=words)
     return figure, figure.axes[0]
 
 
@@ -229,25 +243,66 @@ def draw_memory_levels(experiment, _table, summaries):
     return figure, figure.axes[0], rows
 
 
-def draw_traffic(_experiment, table, _summaries):
+def draw_traffic(experiment, table, _summaries):
     """Bytes of each level for a multiply-accumulate, over the runs; the time beside."""
+    labels = table.label if table.x.isna().any() else table.x.astype(str)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), width_ratios=[2, 1])
-    for level, name in (("register", "registers"), ("shared", "shared memory"), ("l2", "L2"),
-                        ("dram", "off-chip memory")):
-        if table[f"{level}_bytes_per_mac"].max() == 0:
-            continue  # all of it stays in the L2
-        left.plot(table.label, table[f"{level}_bytes_per_mac"], marker="o", label=name)
+    for level, name in (("register", "registers"), ("shared", "shared memory"), ("l1", "L1"), ("l2", "L2"),
+                        ("l3", "L3"), ("dram", "off-chip memory")):
+        if f"{level}_bytes_per_mac" not in table or table[f"{level}_bytes_per_mac"].max() == 0:
+            continue  # there is none, or all of it stays in the caches
+        if level == "l1" and "shared_bytes_per_mac" in table:
+            continue  # a GPU's is on the way to the registers
+        left.plot(labels, table[f"{level}_bytes_per_mac"], marker="o", label=name)
     left.set_yscale("log")
     left.set_ylabel("bytes a multiply-accumulate")
-    left.set_xlabel("tile of a CTA")
+    left.set_xlabel(experiment.get("x_axis", "tile of a CTA"))
     left.legend(fontsize=8)
-    right.bar(table.label, table.time_us, width=0.6)
+    right.bar(labels, table.time_us, width=0.6)
     right.bar_label(right.containers[0], fmt="%.0f", fontsize=8)
     right.set_ylabel("microseconds")
     right.grid(axis="x", visible=False)
     for axes in (left, right):
         axes.tick_params(axis="x", labelsize=7.5)
     return figure, left
+
+
+def draw_energy(experiment, table, _summaries):
+    """What the course's energies of an operation and of accesses make of simulated counts."""
+    picojoule = experiment["relative_energy"]
+    counts = {"operations": table.operations}
+    for level in ("l1", "l2", "l3", "dram"):
+        counts[level] = table[f"{level}_bytes"] / experiment["word_bytes"]
+    rows = pd.DataFrame({name: counts[name] * picojoule[name] for name in counts})
+    rows = rows.div(rows.sum(axis=1), axis=0) * 100
+    names = {"operations": "arithmetic", "l1": "L1", "l2": "L2", "l3": "L3", "dram": "off-chip memory"}
+    colours = ["#2f855a", "#90cdf4", "#4299e1", "#2b6cb0", "#c53030"]
+    figure, axes = plt.subplots(figsize=(8.4, 1.4 + 0.55 * len(rows)))
+    left = np.zeros(len(rows))
+    for name, colour in zip(names, colours):
+        axes.barh(range(len(rows)), rows[name], left=left, color=colour, label=names[name], height=0.7)
+        for i, (at, width, count) in enumerate(zip(left, rows[name], counts[name])):
+            if width >= 9:
+                axes.text(at + width / 2, i, f"{count / 1e6:.3g} M", ha="center", va="center",
+                          fontsize=7.5, color=text_on(colour))
+        left += rows[name]
+    axes.set_yticks(range(len(rows)), table.label)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("percent of the energy, by the course's ratios; in the bars: operations, accesses of a word")
+    axes.grid(axis="y", visible=False)
+    legend_below(figure, axes, 5)
+    rows.insert(0, "label", table.label)
+    for name in counts:
+        rows[f"{name}_count"] = counts[name]
+    return figure, axes, rows
+
+
+def draw_pipeline(experiment, _table, summaries):
+    """Micro-operations of a core over time, a panel a run."""
+    rows = pipeline.table(summaries, experiment["micro_ops"])
+    figure = pipeline.draw(rows, [s["label"] for s in summaries])
+    return figure, figure.axes[0], rows
 
 
 def draw_gantt(experiment, _table, summaries):
@@ -257,7 +312,9 @@ def draw_gantt(experiment, _table, summaries):
     return figure, figure.axes[0], rows
 
 
-KINDS = {"traffic": draw_traffic, "warps": draw_gantt, "pipes": draw_gantt, "memory_levels": draw_memory_levels, "issue_slots": draw_issue_slots, "bars": draw_bars, "lines": draw_lines,
+KINDS = {"traffic": draw_traffic, "warps": draw_gantt, "pipes": draw_gantt, "energy": draw_energy,
+         "memory_levels": draw_memory_levels, "issue_slots": draw_issue_slots, "bars": draw_bars,
+         "lines": draw_lines, "pipeline": draw_pipeline,
          "network_roofline": draw_roofline, "attribution": draw_attribution,
          "timeline": draw_timeline, "roofline": draw_operators}
 

@@ -41,8 +41,9 @@ def draw_run(folder, out, prefix=""):
     written = save(roofline.draw(table, what), out, prefix + "roofline", table)
     operators = read_csv(folder, "operators.csv")
     labels, shares = operator_shares(operators)
-    written += save(attribution.draw(labels, shares, what + ": longest operators"), out,
-                    prefix + "operators", operators)
+    drawn = attribution.draw(labels, shares, what + ": longest operators",
+                             chip_words=summary["cause_words"])
+    written += save(drawn, out, prefix + "operators", operators)
     trace = os.path.join(folder, "trace.json")
     if os.path.exists(trace) and os.path.getsize(trace) < 40e6:
         with open(trace, encoding="utf-8") as file:

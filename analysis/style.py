@@ -88,7 +88,10 @@ def note_below(figure, text):
     """Small print under the legend, wrapped to the figure's width."""
     width, height = figure.get_size_inches()
     lines = textwrap.fill(" ".join(text.split()), int(width * 16.5))
-    rows = 2 if figure.legends and len(figure.legends[0].get_texts()) > 6 else 1
+    rows = 1
+    if figure.legends:
+        legend = figure.legends[0]
+        rows = -(-len(legend.get_texts()) // legend._ncols)  # pylint: disable=protected-access
     figure.text(0.01, -(0.12 + 0.22 * rows) / height, lines, va="top", fontsize=7.5, color="#4a5568")
 
 

@@ -10,6 +10,7 @@
 
 #include "sim/contract/trace_writer.h"
 #include "traces/chrome_events.h"
+#include "traces/chrome_cpu_tracks.h"
 #include "traces/chrome_gpu_tracks.h"
 
 namespace siliscope {
@@ -35,6 +36,7 @@ class ChromeTrace : private ChromeEvents {
     WriteOperators();
     WriteCommands();
     WriteGpuTracks(*this, program_, record_);
+    WriteCpuTracks(*this, record_);
     WriteCounters();
     End();
   }

@@ -3,15 +3,16 @@
 from analysis.style import CAUSES, legend_below, plt, text_on
 
 
-def draw(labels, shares, title, height=0.42):
-    """Draws shares (a mapping of cause to percent for each label), largest block first."""
+def draw(labels, shares, title, height=0.42, chip_words=None):
+    """Draws shares (a mapping of cause to percent for each label), largest block first. `chip_words`:
+    what a kind of chip calls the causes, where all bars are of one."""
     figure, axes = plt.subplots(figsize=(8.4, 1.5 + height * len(labels)))
     left = [0.0] * len(labels)
     for cause, (words, colour) in CAUSES.items():
         widths = [share.get(cause, 0.0) for share in shares]
         if max(widths, default=0) < 0.05:
             continue
-        axes.barh(range(len(labels)), widths, left=left, color=colour, label=words, height=0.72,
+        axes.barh(range(len(labels)), widths, left=left, color=colour, height=0.72, label=(chip_words or {}).get(cause, words),
                   edgecolor="white", linewidth=0.5)
         for i, (at, width) in enumerate(zip(left, widths)):
             if width >= 4:
@@ -24,5 +25,5 @@ def draw(labels, shares, title, height=0.42):
     axes.set_xlabel("percent of the units' time")
     axes.grid(axis="y", visible=False)
     axes.set_title(title, loc="left")
-    legend_below(figure, axes, 6)
+    legend_below(figure, axes, 3 if chip_words else 6)
     return figure

@@ -16,7 +16,7 @@ CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, Cor
       stores_(spec, memory),
       turns_(turns),
       recorder_(spec.line_bytes),
-      runs_ahead_(!alone) {
+      alone_(alone) {
   for (std::size_t c = 0; c < kMicroOpClasses; ++c) {
     const std::string name = kMicroOpClassNames[c];
     std::uint32_t port = 0;
@@ -186,7 +186,13 @@ void CoreCycle::Execute(const MicroOp& op) {
     loads_[loads_at_] = retire_cycle_;
     loads_at_ = loads_at_ + 1 == loads_.size() ? 0 : loads_at_ + 1;
   }
-  if (op.op == MicroOpClass::kStore) Store(op, done);
+  if (op.op == MicroOpClass::kStore) {
+    Store(op, done);
+    done = stores_.last_leaves();
+  }
+  if (kept_.size() < to_keep_) {
+    kept_.push_back({op.op, memory, entered, last_issue_, done, retire_cycle_});
+  }
 }
 
 }  // namespace siliscope

@@ -43,6 +43,15 @@ class CoreCycle {
   /// Nothing comes in before this cycle; its slots up to then are not counted.
   void SleepUntil(std::uint64_t cycle);
 
+  /// From now on, what the next micro-operations did when is kept, so many.
+  struct MicroOpTimes {
+    MicroOpClass op;
+    bool missed;
+    std::uint64_t entered, issued, done, retired;
+  };
+  void Keep(std::size_t most) { to_keep_ = most; }
+  const std::vector<MicroOpTimes>& kept() const { return kept_; }
+
   const CoreCounters& counters() const { return counters_; }
   void ResetCounters() { counters_ = {}; }
 
@@ -62,6 +71,9 @@ class CoreCycle {
     std::uint64_t latency = 1;
   };
 
+  /// While caches are warmed, turns that are learned from are simulated without a stop: one core
+  /// tells all others, and what it wants of the memory comes later.
+  bool runs_ahead() const { return !alone_ && turns_ != nullptr && turns_->warms(); }
   bool Simulate(std::uint64_t until);
   bool Play(std::uint64_t until);
   void BeginTurn();
@@ -118,7 +130,7 @@ class CoreCycle {
   TurnMemory* turns_;
   TurnProfile* profile_ = nullptr;
   TurnRecorder recorder_;
-  bool runs_ahead_;         ///< turns that are learned from are simulated without a stop
+  bool alone_;
   bool unsettled_ = false;  ///< one was, and the memory has not been asked for its lines
   bool in_turn_ = false, plays_ = false;
   bool looks_ahead_ = false;    ///< the call's first turn is still to come
@@ -128,6 +140,8 @@ class CoreCycle {
   TurnFills turn_fills_;  ///< when the turn began
   CoreCounters turn_begin_;
   CoreCounters counters_;
+  std::size_t to_keep_ = 0;
+  std::vector<MicroOpTimes> kept_;
 };
 
 }  // namespace siliscope

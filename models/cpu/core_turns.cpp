@@ -73,7 +73,7 @@ void CoreCycle::BeginTurn() {
   memory_.ResetLateness();
   if (part) return;
   recorder_.Begin(retire_cycle_, pointers_);
-  memory_.Defer(runs_ahead_);
+  memory_.Defer(runs_ahead());
 }
 
 /// Whether the caches, the last one included, have a turn's lines, as far as some of them tell:
@@ -112,7 +112,7 @@ void CoreCycle::EndSimulatedTurn() {
   if (!recorder_.recording()) return;
   if (recorder_.overflown()) {
     recorder_.Stop();
-    unsettled_ = runs_ahead_;
+    unsettled_ = runs_ahead();
     profile_->every = true;
     profile_ = nullptr;
     return;
@@ -125,7 +125,7 @@ void CoreCycle::EndSimulatedTurn() {
   cost.late = memory_.lateness().Mean();
   cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
   profile_->Learn(cost);
-  unsettled_ = runs_ahead_;
+  unsettled_ = runs_ahead();
   memory_.ResetLateness();
 }
 
@@ -133,7 +133,7 @@ void CoreCycle::EndSimulatedTurn() {
 /// interrupted.
 bool CoreCycle::Simulate(std::uint64_t until) {
   while (at_ < code_->ops.size()) {
-    if (retire_cycle_ > until && !recorder_.recording()) return false;
+    if (retire_cycle_ > until && !(recorder_.recording() && runs_ahead())) return false;
     const MicroOp& op = code_->ops[at_];
     Execute(op);
     if (op.op == MicroOpClass::kBranch) {

@@ -33,8 +33,10 @@ class MissRegisters {
     const std::uint64_t stretch = when / kCycles;
     return full_.LookFrom(stretch) == stretch && At(stretch).taken < capacity_;
   }
-  /// Takes a register from a cycle that FreeFrom has named until its line is there.
+  /// Takes a register from a cycle that FreeFrom has named until its line is there, as far as what
+  /// is remembered reaches.
   void Take(std::uint64_t from, std::uint64_t ready) {
+    ready = std::min(ready, from + (kStretches - 1) * kCycles);
     for (std::uint64_t stretch = from / kCycles; stretch * kCycles < ready; ++stretch) {
       const std::uint64_t begin = std::max(from, stretch * kCycles);
       At(stretch).taken += std::min(ready, (stretch + 1) * kCycles) - begin;

@@ -51,7 +51,7 @@ bool TurnProfile::MayBe(std::int64_t below) const {
 }
 
 void TurnProfile::Learn(const TurnCost& cost) {
-  wanted = warms ? 0 : wanted - 1;
+  wanted = warms ? 0 : std::max(0, wanted - 1);
   ++simulated;
   const bool follows = cost.warm && before.warm && IsLike(before, cost.fills);
   TurnCost mean = cost;
@@ -70,8 +70,16 @@ void TurnProfile::Learn(const TurnCost& cost) {
     last = costs.size();
     costs.push_back(mean);
   } else {
-    costs[last] = mean;
+    costs[last].Average(mean);
   }
+}
+
+void TurnCost::Average(const TurnCost& more) {
+  constexpr double kMost = 8;
+  times = std::min(times + 1, kMost);
+  const double share = 1 / times;
+  cycles += (more.cycles - cycles) * share;
+  late += (more.late - late) * share;
 }
 
 bool TurnProfile::IsEqual(const TurnCost& a, const TurnCost& b) {
@@ -81,7 +89,7 @@ bool TurnProfile::IsEqual(const TurnCost& a, const TurnCost& b) {
 
 /// Where unlike turns cost the same, fewer need to be told apart.
 void TurnProfile::Adapt(bool equal) {
-  constexpr double kLeast = 0.25, kMost = 16;
+  constexpr double kLeast = 0.25, kMost = 4;
   tolerance = std::clamp(tolerance * (equal ? 1.5 : 0.7), kLeast, kMost);
 }
 
@@ -139,8 +147,7 @@ TurnProfile* TurnMemory::ProfileOf(const CpuCall& call) {
   key_.push_back(call.code);
   TurnProfile*& profile = of_call_[key_];
   if (profile != nullptr) return profile;
-  constexpr double kWindows = 4;  ///< shorter turns say nothing: the window is still filling up
-  const double least = kWindows * static_cast<double>(window_);
+  const double least = windows_ * static_cast<double>(window_);
   // A trip of a loop further out that is much longer is no turn: other cores would meet it late.
   constexpr double kMost = 32;
   std::size_t loop = 0;
@@ -150,8 +157,10 @@ TurnProfile* TurnMemory::ProfileOf(const CpuCall& call) {
     trip = OperationsOfTrip(call, loop + 1);
     if (all >= least && trip > kMost * least) break;
   }
-  const double trips = std::ceil(least / OperationsOfTrip(call, loop));
-  const std::int64_t turn = std::min(call.trips[loop], static_cast<std::int64_t>(trips));
+  // A call of a few turns is one: how it begins and ends is much of it.
+  constexpr std::int64_t kFew = 6;
+  const auto trips = static_cast<std::int64_t>(std::ceil(least / OperationsOfTrip(call, loop)));
+  const std::int64_t turn = trips * kFew > call.trips[loop] ? call.trips[loop] : trips;
   key_.assign(call.trips.begin(), call.trips.begin() + static_cast<std::ptrdiff_t>(loop));
   for (const std::int64_t k : {static_cast<std::int64_t>(loop), turn, std::int64_t{call.code}}) {
     key_.push_back(k);

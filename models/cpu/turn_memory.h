@@ -30,6 +30,10 @@ struct TurnCost {
   double late = 0;    ///< cycles by which lines came later than from an idle memory, on average
   bool warm = false;  ///< the turn before it was simulated too
   CoreCounters counters;
+  double times = 1;  ///< that it is the average of, of late
+
+  /// Takes another one that is like it into account.
+  void Average(const TurnCost& more);
 };
 
 /// A line that a turn touches, relative to a pointer as it was when the turn began.
@@ -74,8 +78,10 @@ struct TurnProfile {
 
 class TurnMemory {
  public:
-  TurnMemory(const std::vector<CpuCode>& codes, std::int64_t window)
-      : codes_(codes), window_(window) {}
+  /// `window`: micro-operations that a core holds. `team`: cores simulate turns at the same time;
+  /// theirs are shorter.
+  TurnMemory(const std::vector<CpuCode>& codes, std::int64_t window, bool team)
+      : codes_(codes), window_(window), windows_(team ? 8 : 16) {}
 
   TurnProfile* ProfileOf(const CpuCall& call);
   /// The next so many micro-operations are simulated, whatever is known.
@@ -95,6 +101,7 @@ class TurnMemory {
 
   const std::vector<CpuCode>& codes_;
   std::int64_t window_;
+  double windows_;  ///< that a turn is long: in shorter ones the window is still filling up
   std::int64_t exact_ = 0;
   bool warms_ = false;
   std::deque<TurnProfile> profiles_;

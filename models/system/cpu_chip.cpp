@@ -11,7 +11,7 @@
 namespace siliscope {
 namespace {
 
-constexpr std::size_t kMostSpans = 100'000;
+constexpr std::size_t kMostSpans = 100'000, kMostMicroOps = 4096;
 
 /// Where the slots of a core go, as causes of its time.
 constexpr std::array<Cause, kTopDown> kCauseOf = {
@@ -33,12 +33,13 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
   shared_ = std::make_unique<SharedMemory>("shared", machine.cpu, clock_);
   shared_->memory.bind(dram_->port);
-  if (options.zoom.units.empty()) {
-    turns_ = std::make_unique<TurnMemory>(program.cpu.codes, machine.cpu.core.reorder_window);
-  }
   std::size_t threads = 1;
   for (const CpuRegion& region : program.cpu.regions) {
     threads = std::max(threads, region.threads.size());
+  }
+  if (options.zoom.units.empty()) {
+    turns_ = std::make_unique<TurnMemory>(program.cpu.codes, machine.cpu.core.reorder_window,
+                                          threads > 1);
   }
   cores_.resize(threads);
   for (Core& core : cores_) {
@@ -63,6 +64,7 @@ void CpuChip::BeginPass() {
     core.memory->ResetCounters();
     core.times = {};
   }
+  if (keep_spans_ && !warming_) cores_[0].cycle->Keep(kMostMicroOps);
   shared_->ResetCounters();
   dram_before_ = dram_->Counters();
   l2_charged_ = dram_read_charged_ = dram_write_charged_ = 0;
@@ -291,6 +293,11 @@ Record CpuChip::Finish() {
     if (op.begin == kNever) op.begin = 0;
   }
   record.spans = std::move(spans_);
+  for (const CoreCycle::MicroOpTimes& m : cores_[0].cycle->kept()) {
+    const auto at = [&](std::uint64_t cycle) { return clock_.Cycles(cycle - begin_cycle_); };
+    record.micro_ops.push_back(
+        {m.op, 0, m.missed, at(m.entered), at(m.issued), at(m.done), at(m.retired)});
+  }
   return record;
 }
 

@@ -109,6 +109,7 @@ void AddRunCommand(CLI::App& app) {
   run->add_option("--lock-clock", o->lock_clock, "clock of a GPU, past its power limit: 1.41GHz");
   run->add_flag("--autotune", o->autotune,
                 "GPU: simulate the best few kernels of each product and take the fastest");
+  run->add_flag("--cold", o->cold, "CPU: nothing is in the caches when the run begins");
   run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");
   run->callback([o] { RunNetwork(*o); });

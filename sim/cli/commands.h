@@ -29,6 +29,7 @@ struct RunOptions {
   std::string zoom, zoom_operators, host, lock_clock;
   bool vcd = false;
   bool autotune = false;
+  bool cold = false;
   bool no_advice = false;
 };
 

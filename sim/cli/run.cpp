@@ -66,6 +66,7 @@ void RunNetwork(const RunOptions& o) {
     throw UserError("--streams: a framework's host launches one kernel after another (--host)");
   }
   request.autotune = o.autotune;
+  request.cold = o.cold;
   request.work = ResolveWorkload(o.workload);
   request.options.spans = o.trace != "none";
   TraceOptionsOf(o);  // complains before anything runs

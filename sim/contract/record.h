@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/contract/cpu_spec.h"
 #include "sim/contract/gpu_program.h"
 #include "sim/core/time.h"
 
@@ -156,6 +157,17 @@ struct IssueRecord {
   Tick pipe_free = 0;  ///< its pipe takes another
 };
 
+/// A micro-operation of a CPU's core.
+struct MicroOpRecord {
+  MicroOpClass op = MicroOpClass::kInteger;
+  std::uint32_t core = 0;
+  bool missed = false;  ///< a load that the first cache did not have
+  Tick entered = 0;     ///< came into the window
+  Tick issued = 0;      ///< left for its port
+  Tick done = 0;        ///< its result is there; a store's data is in the cache
+  Tick retired = 0;
+};
+
 /// What a unit at cycle zoom did.
 struct ZoomRecord {
   std::string unit;
@@ -183,6 +195,7 @@ struct Record {
   std::vector<std::string> issue_slot_names;
   std::vector<CtaRecord> ctas;      ///< where spans are kept: of the first launches, so many
   std::vector<IssueRecord> issues;  ///< where spans are kept: of the first SM, so many
+  std::vector<MicroOpRecord> micro_ops;  ///< where spans are kept: the first of the first core
   std::vector<ZoomRecord> zooms;
   std::vector<char> command_zoomed;  ///< 1 = ran at cycle zoom; empty where nothing was zoomed
 };

@@ -158,7 +158,10 @@ nlohmann::ordered_json SummaryJson(const SimulationResult& result, const Metrics
   json["compute_util_pct"] = m.compute_util_pct;
   json["array_active_pct"] = m.array_active_pct;
   for (std::size_t c = 0; c < kCauses; ++c) {
-    json["array_time_pct"][std::string(CauseName(static_cast<Cause>(c)))] = m.cause_pct[c];
+    const auto cause = static_cast<Cause>(c);
+    const std::string name(CauseName(cause));
+    json["array_time_pct"][name] = m.cause_pct[c];
+    json["cause_words"][name] = CauseWords(cause, result.machine.kind);
   }
   json["bound"] = CauseName(m.bound);
   json["dram_bytes"] = m.dram_bytes;

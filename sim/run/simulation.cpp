@@ -151,6 +151,11 @@ SimulationResult Simulate(const SimulationRequest& request) {
     result.program.notes.push_back("--autotune changes nothing: " + result.machine.name +
                                    " has no kernels to choose from");
   }
+  result.program.cpu.cold = request.cold;
+  if (request.cold && result.machine.kind != "cpu") {
+    result.program.notes.push_back("--cold changes nothing: " + result.machine.name +
+                                   " is no CPU");
+  }
   result.compile_seconds = Seconds(start);
   const auto run = std::chrono::steady_clock::now();
   const auto model = KindOf(result.machine).make_model(result.machine);

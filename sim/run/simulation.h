@@ -19,6 +19,7 @@ struct SimulationRequest {
   std::variant<WorkloadRequest, OperatorRequest> work;
   SimulationOptions options;
   bool autotune = false;                    ///< simulate the best few kernels of each product
+  bool cold = false;                        ///< a CPU's caches are empty when it begins
   std::string host;                         ///< "" = none: launches from a captured graph
   std::vector<std::string> zoom_operators;  ///< names; `options.zoom.operators` comes from them
 };

@@ -166,7 +166,7 @@ void TransposeOperator(ShapeKeys& keys, Graph* graph, Operator* op) {
 
 void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
   const std::string function =
-      keys.Text("fn", "scale", {"add", "copy", "init", "read", "scale", "triad"});
+      keys.Text("fn", "scale", {"add", "axpy", "copy", "init", "read", "scale", "triad"});
   const std::int64_t stride = keys.UpTo("stride", 1, 1 << 24);
   const Shape shape = {keys.Int("elements") * stride};
   op->kind = "stream_benchmark";
@@ -180,7 +180,7 @@ void Stream(ShapeKeys& keys, Graph* graph, Operator* op) {
       keys.Text("access", stride > 1 ? "scalar" : "vector", {"scalar", "vector"});
   op->attributes["stores"] = keys.Text("stores", "allocate", {"allocate", "non_temporal"});
   for (const char* name : {"b", "c"}) {
-    if (*name == 'c' && function != "triad" && function != "add") continue;
+    if (*name == 'c' && function != "axpy" && function != "triad" && function != "add") continue;
     op->inputs.push_back(Input(graph, name, shape, Role::kActivation));
   }
 }

@@ -103,11 +103,12 @@ Program CpuLowering::Run(std::int64_t invocations) {
   for (std::uint32_t i = 0; i < graph_.operators.size(); ++i) {
     CpuLowerRegistry::Instance().Get("operator for a CPU", graph_.operators[i].kind)(*this, i);
   }
+  constexpr float kScalarFlops = 2;
   for (const CpuCode& code : program_.cpu.codes) {
     program_.cpu.wide_vectors =
         program_.cpu.wide_vectors ||
         std::any_of(code.ops.begin(), code.ops.end(), [](const MicroOp& m) {
-          return m.op == MicroOpClass::kMatrix || (m.op == MicroOpClass::kFma && m.flops > 0);
+          return m.op == MicroOpClass::kMatrix || (m.op == MicroOpClass::kFma && m.flops > kScalarFlops);
         });
   }
   program_.compulsory_bytes = CompulsoryBytesOf(graph_, bytes, invocations);

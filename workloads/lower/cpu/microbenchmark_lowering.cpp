@@ -25,7 +25,8 @@ struct Stream {
   double elements = 1;  ///< of an access
   bool non_temporal = false;
 
-  int pointers() const { return inputs + (function == "read" ? 0 : 1); }
+  bool in_place() const { return function == "axpy"; }
+  int pointers() const { return inputs + (function == "read" || in_place() ? 0 : 1); }
 };
 
 /// `unroll` accesses to each operand, then what the function does with them.
@@ -34,7 +35,7 @@ CpuCode StreamCode(const Stream& s, std::int64_t trips) {
   const auto flops = [&](MicroOp& op, double each) {
     op.flops = static_cast<float>(each * s.elements);
   };
-  const int output = s.inputs;
+  const int output = s.in_place() ? s.inputs - 1 : s.inputs;
   const std::int32_t again = b.Here();
   for (int u = 0; u < s.unroll; ++u) {
     const std::int64_t at = u * s.step;
@@ -46,7 +47,7 @@ CpuCode StreamCode(const Stream& s, std::int64_t trips) {
       flops(b.Add(MicroOpClass::kFloatMultiply, result, first), 1);
     } else if (s.function == "add") {
       flops(b.Add(MicroOpClass::kFloatAdd, result, first, second), 1);
-    } else if (s.function == "triad") {
+    } else if (s.function == "triad" || s.in_place()) {
       flops(b.Add(MicroOpClass::kFma, result, first, second), 2);
     }
     if (s.function == "read") continue;
@@ -86,7 +87,7 @@ void LowerStream(CpuLowering& lowering, std::uint32_t index) {
     for (int i = 0; i < s.inputs; ++i) {
       call.pointers.push_back(lowering.AddressOf(op.inputs[static_cast<std::size_t>(i)]));
     }
-    if (s.function != "read") call.pointers.push_back(lowering.AddressOf(op.outputs.front()));
+    if (s.pointers() > s.inputs) call.pointers.push_back(lowering.AddressOf(op.outputs.front()));
     for (std::int64_t& pointer : call.pointers) pointer += first * s.unroll * s.step;
     lowering.Call(t, call);
   }

@@ -73,7 +73,7 @@ void LowerStreamBenchmark(GpuLowering& lowering, std::uint32_t index) {
   }
   if (function != "read") {
     pass.stores = {static_cast<std::uint16_t>(k.streams.size())};
-    k.streams.push_back(stream_of(op.outputs.front()));
+    k.streams.push_back(stream_of(function == "axpy" ? op.inputs.back() : op.outputs.front()));
   }
   k.passes = {pass};
   WarpProgramBuilder b;
