@@ -38,6 +38,14 @@ class BranchHistory {
     return foreseen;
   }
 
+  /// A loop's branch went so often that nobody asked; `ends`: the last time out of the loop.
+  void Skip(std::size_t branch, std::uint64_t times, bool ends) {
+    if (kind_ != BranchPredictor::kLoop) return;
+    Trips& trips = trips_[branch];
+    trips.now += times;
+    if (ends) trips = {0, trips.now};
+  }
+
  private:
   struct Trips {
     std::uint64_t now = 0;   ///< of the loop that runs

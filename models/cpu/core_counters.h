@@ -26,8 +26,8 @@ struct CoreCounters {
   std::int64_t load_bytes = 0, store_bytes = 0;
   std::array<double, kTopDown> slots{};
 
-  /// Adds `share` of what another has counted.
-  void Add(const CoreCounters& more, double share) {
+  /// Adds `share` of what another has counted, of its slots only `slots_share` of that.
+  void Add(const CoreCounters& more, double share, double slots_share) {
     const auto add = [share](std::uint64_t* to, std::uint64_t from) {
       *to += static_cast<std::uint64_t>(static_cast<double>(from) * share + 0.5);
     };
@@ -39,7 +39,7 @@ struct CoreCounters {
     flops += more.flops * share;
     load_bytes += static_cast<std::int64_t>(static_cast<double>(more.load_bytes) * share);
     store_bytes += static_cast<std::int64_t>(static_cast<double>(more.store_bytes) * share);
-    for (std::size_t i = 0; i < kTopDown; ++i) slots[i] += more.slots[i] * share;
+    for (std::size_t i = 0; i < kTopDown; ++i) slots[i] += more.slots[i] * share * slots_share;
   }
   CoreCounters Since(const CoreCounters& before) const {
     CoreCounters d;

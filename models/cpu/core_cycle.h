@@ -76,14 +76,17 @@ class CoreCycle {
   bool runs_ahead() const { return !alone_ && turns_ != nullptr && turns_->warms(); }
   bool Simulate(std::uint64_t until);
   bool Play(std::uint64_t until);
+  std::uint64_t PlayTouch(const TurnTouch& touch, std::uint64_t place);
   void BeginTurn();
   bool Settle(std::uint64_t until);
   bool IsForeseen();
   bool IsWarm() const;
-  void EndTurn(double share, double later);
+  void EndTurn(double share, double cycles);
   void BeginToPlay(double share);
   void EndSimulatedTurn();
   TurnFills Fills() const;
+  TurnFills FillsOfTurn() const;
+  TurnFills FillsIfPlayed() const;
   bool Branch(const MicroOp& op);
   void Execute(const MicroOp& op);
   std::uint64_t Enter(const MicroOp& op);
@@ -126,6 +129,7 @@ class CoreCycle {
     double begin = 0, share = 1;
     std::size_t at = 0, end = 0;  ///< touches
     double apart = 0;             ///< cycles between two of them
+    std::uint64_t waited = 0;     ///< cycles, for lines that were on their way
   };
   TurnMemory* turns_;
   TurnProfile* profile_ = nullptr;
@@ -137,7 +141,8 @@ class CoreCycle {
   bool warm_ = false;           ///< what ran last was simulated
   std::int64_t turn_left_ = 0;  ///< trips of the turn that are left
   Played played_;
-  TurnFills turn_fills_;  ///< when the turn began
+  TurnFills turn_fills_;     ///< when the turn began
+  TurnFills turn_foreseen_;  ///< of the turn, as if it were played
   CoreCounters turn_begin_;
   CoreCounters counters_;
   std::size_t to_keep_ = 0;

@@ -38,33 +38,49 @@ void CoreMemory::WillPlaySoon(std::int64_t address) const {
   if (gone >= 0) shared_.WillDrop(core_, gone);
 }
 
-void CoreMemory::PlayRead(std::uint64_t when, std::int64_t address) {
+std::uint64_t CoreMemory::PlayRead(std::uint64_t when, std::int64_t address) {
   const std::int64_t line = address / spec_.line_bytes;
   l1_traffic_.write_bytes += spec_.line_bytes;
   l2_traffic_.read_bytes += spec_.line_bytes;
   ++l1_traffic_.misses;
-  if (!l2_.exists()) {
-    FetchShared(when, line);
-  } else if (l2_.Find(line) == nullptr) {
-    ++l2_traffic_.misses;
-    InsertIntoL2(line, FetchShared(when, line), false);
-  } else {
+  if (l2_.Find(line) != nullptr) {
     ++l2_traffic_.hits;
+    return 0;
   }
+  ++l2_traffic_.misses;
+  const std::uint64_t start = FreeToPlay(when);
+  const std::uint64_t ready = FetchShared(start, line);
+  NoteArrival(ready);
+  if (l2_.exists()) InsertIntoL2(line, ready, false);
+  return start - when;
 }
 
-void CoreMemory::PlayWrite(std::uint64_t when, std::int64_t address) {
+std::uint64_t CoreMemory::PlayWrite(std::uint64_t when, std::int64_t address) {
   const std::int64_t line = address / spec_.line_bytes;
   CacheState* here = l1_.Find(line);
-  if (here != nullptr && here->dirty != 0) return;
+  if (here != nullptr && here->dirty != 0) return 0;
+  std::uint64_t waited = 0;
   if (here == nullptr) {
-    PlayRead(when, address);
-    const CacheLine gone = l1_.Insert(line, when, true);
-    if (gone.dirty) DropFromL1(when, gone);
+    waited = PlayRead(when, address);
+    const CacheLine gone = l1_.Insert(line, when + waited, true);
+    if (gone.dirty) DropFromL1(when + waited, gone);
   } else {
     here->dirty = 1;
   }
-  shared_.Own(core_, when, line);
+  shared_.Own(core_, when + waited, line);
+  return waited;
+}
+
+std::uint64_t CoreMemory::PlayWriteAround(std::uint64_t when, std::int64_t address) {
+  const std::int64_t line = address / spec_.line_bytes;
+  const std::uint64_t start = FreeToPlay(when);
+  Invalidate(line);
+  shared_.Own(core_, start, line);
+  const SharedMemory::Arrival taken = shared_.WriteAround(core_, start, line);
+  NoteArrival(taken.ready);
+  lateness_.cycles += static_cast<double>(taken.ready) - static_cast<double>(taken.idle);
+  lateness_.lines += 1;
+  return start - when;
 }
 
 std::uint64_t CoreMemory::WriteAround(std::uint64_t when, std::int64_t address,
@@ -97,15 +113,6 @@ std::uint64_t CoreMemory::SendAround(std::uint64_t when) {
   }
   gathering_ = -1;
   return start;
-}
-
-void CoreMemory::PlayWriteAround(std::uint64_t when, std::int64_t address) {
-  const std::int64_t line = address / spec_.line_bytes;
-  Invalidate(line);
-  shared_.Own(core_, when, line);
-  const SharedMemory::Arrival taken = shared_.WriteAround(core_, when, line);
-  lateness_.cycles += static_cast<double>(taken.ready) - static_cast<double>(taken.idle);
-  lateness_.lines += 1;
 }
 
 CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, bool write) {

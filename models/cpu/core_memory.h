@@ -2,6 +2,7 @@
 // The caches of one core, its prefetchers and its translations. Times are cycles of the core.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -38,9 +39,11 @@ class CoreMemory : public PrivateCaches {
   /// What a turn that is played does with a line that it reads for the first time, and with one
   /// that it writes, in `when`. Reads pass the first level by, which is as the turn that was
   /// simulated found it; no prefetcher runs ahead, what it would bring is asked for in its turn.
-  void PlayRead(std::uint64_t when, std::int64_t address);
-  void PlayWrite(std::uint64_t when, std::int64_t address);
-  void PlayWriteAround(std::uint64_t when, std::int64_t address);
+  /// Each returns by how many cycles it had to wait for one of the lines that may be on their way
+  /// at a time.
+  std::uint64_t PlayRead(std::uint64_t when, std::int64_t address);
+  std::uint64_t PlayWrite(std::uint64_t when, std::int64_t address);
+  std::uint64_t PlayWriteAround(std::uint64_t when, std::int64_t address);
   /// PlayRead or PlayWrite of an address will come soon, and sooner: the host shall have at hand
   /// what they look up. Nothing that is simulated changes.
   void WillPlay(std::int64_t address) const;
@@ -69,6 +72,16 @@ class CoreMemory : public PrivateCaches {
   /// where some are left.
   bool FetchDeferred(std::uint64_t until);
 
+  /// Lines from beyond the private caches that were on their way at a time, at most, since this was
+  /// asked last.
+  std::uint64_t TakeMostInFlight() {
+    return l2_.exists() ? l2_misses_.TakeMost() : l1_misses_.TakeMost();
+  }
+  /// So many may be when turns are played.
+  void PlayWithin(std::uint64_t in_flight) {
+    play_within_ = std::clamp<std::size_t>(in_flight, 1, arrivals_.size());
+  }
+
   bool Holds(std::int64_t line) const override { return l2_.Holds(line) || l1_.Holds(line); }
   void Invalidate(std::int64_t line) override;
 
@@ -82,6 +95,14 @@ class CoreMemory : public PrivateCaches {
   std::uint64_t FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch);
   void InsertIntoL2(std::int64_t line, std::uint64_t ready, bool prefetch);
   std::uint64_t FetchShared(std::uint64_t when, std::int64_t line);
+  std::uint64_t FreeToPlay(std::uint64_t when) const {
+    const std::size_t before = arrived_at_ + kMostInFlight - play_within_;
+    return std::max(when, arrivals_[before % kMostInFlight]);
+  }
+  void NoteArrival(std::uint64_t cycle) {
+    arrivals_[arrived_at_] = cycle;
+    arrived_at_ = (arrived_at_ + 1) % kMostInFlight;
+  }
   void DropFromL1(std::uint64_t when, const CacheLine& gone);
   std::uint64_t SendAround(std::uint64_t when);
   void PrefetchIntoL1(std::uint64_t when, std::int64_t line);
@@ -107,6 +128,9 @@ class CoreMemory : public PrivateCaches {
   };
   std::vector<Deferred> deferred_;
   std::size_t next_deferred_ = 0;
+  static constexpr std::size_t kMostInFlight = 256;
+  std::vector<std::uint64_t> arrivals_ = std::vector<std::uint64_t>(kMostInFlight);  ///< ring
+  std::size_t arrived_at_ = 0, play_within_ = kMostInFlight;
 };
 
 }  // namespace siliscope

@@ -49,7 +49,14 @@ bool CoreCycle::Settle(std::uint64_t until) {
 
 TurnFills CoreCycle::Fills() const {
   const CacheTraffic& l2 = memory_.l2();
-  return {memory_.l1().write_bytes / spec_.line_bytes, l2.misses + l2.prefetches, l2.far};
+  return {memory_.l1().write_bytes / spec_.line_bytes, l2.misses + l2.prefetches, l2.far, 0};
+}
+
+/// Of the turn that is under way.
+TurnFills CoreCycle::FillsOfTurn() const {
+  const TurnFills now = Fills();
+  return {now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far,
+          memory_.lateness().Mean()};
 }
 
 /// A turn is simulated where nothing is known of it or it is wanted again, else played. A rest that
@@ -60,20 +67,37 @@ void CoreCycle::BeginTurn() {
   turn_left_ = std::min(left_[profile_->loop], profile_->trips);
   turn_fills_ = Fills();
   const bool part = turn_left_ < profile_->trips;
-  if (turns_->warms() && !profile_->costs.empty() && IsWarm()) {
-    EndTurn(static_cast<double>(turn_left_) / static_cast<double>(profile_->trips), 0);
+  if (turns_->warms() && profile_->known() && IsWarm()) {
+    EndTurn(static_cast<double>(turn_left_) / static_cast<double>(profile_->trips),
+            profile_->sample.cycles);
     return;
   }
-  if (turns_->plays() && !profile_->costs.empty() &&
-      (part || (profile_->wanted == 0 && IsForeseen()))) {
+  if (turns_->plays() && profile_->known() && (part || (profile_->wanted == 0 && IsForeseen()))) {
     BeginToPlay(static_cast<double>(turn_left_) / static_cast<double>(profile_->trips));
     return;
   }
   turn_begin_ = counters_;
   memory_.ResetLateness();
+  memory_.TakeMostInFlight();
   if (part) return;
+  if (alone_) turn_foreseen_ = FillsIfPlayed();
   recorder_.Begin(retire_cycle_, pointers_);
   memory_.Defer(runs_ahead());
+}
+
+/// What the next turn would bring if it were played. Turns that are simulated are told apart by it,
+/// as those that are played will be: prefetchers, which run ahead of a turn, are not in it. Where
+/// cores share, others bring lines while the turn runs, and what it brought is what counts.
+TurnFills CoreCycle::FillsIfPlayed() const {
+  TurnFills fills;
+  for (const TurnTouch& touch : profile_->touches) {
+    if (!touch.fresh) continue;
+    const std::int64_t address = pointers_[touch.pointer] + touch.offset;
+    if (memory_.LevelOf(address) < 3) continue;
+    ++fills.l2;
+    if (!memory_.IsCached(address)) ++fills.far;
+  }
+  return fills;
 }
 
 /// Whether the caches, the last one included, have a turn's lines, as far as some of them tell:
@@ -118,11 +142,14 @@ void CoreCycle::EndSimulatedTurn() {
     return;
   }
   TurnCost cost;
-  const TurnFills now = Fills();
-  cost.fills = {now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far};
+  cost.fills = FillsOfTurn();
+  if (alone_ && !profile_->touches.empty()) {
+    cost.fills.l2 = turn_foreseen_.l2;
+    cost.fills.far = turn_foreseen_.far;
+  }
+  cost.in_flight = memory_.TakeMostInFlight();
   cost.warm = was_warm;
   cost.counters = counters_.Since(turn_begin_);
-  cost.late = memory_.lateness().Mean();
   cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
   profile_->Learn(cost);
   unsettled_ = runs_ahead();
@@ -161,8 +188,7 @@ bool CoreCycle::Branch(const MicroOp& op) {
   ++counters_.branches;
   if (!history_[call_->code].Foresees(at_, static_cast<std::size_t>(op.target) <= at_, taken)) {
     ++counters_.mispredicts;
-    const std::uint64_t known = window_[(window_at_ + window_.size() - 1) % window_.size()].cycle;
-    fetch_from_ = known + static_cast<std::uint64_t>(spec_.core.mispredict_cycles);
+    fetch_from_ = last_issue_ + 1 + static_cast<std::uint64_t>(spec_.core.mispredict_cycles);
   }
   if (!taken) left = call_->trips[op.loop];
   return taken;
@@ -175,7 +201,9 @@ void CoreCycle::BeginToPlay(double share) {
   played_.share = share;
   played_.at = 0;
   played_.end = static_cast<std::size_t>(touches * share + 0.5);
-  played_.apart = touches > 0 ? profile_->costs[profile_->last].cycles / touches : 0;
+  played_.apart = touches > 0 ? profile_->estimate.UndisturbedCycles() / touches : 0;
+  played_.waited = 0;
+  memory_.PlayWithin(profile_->in_flight);
   memory_.ResetLateness();
 }
 
@@ -185,8 +213,11 @@ bool CoreCycle::Play(std::uint64_t until) {
   constexpr std::size_t kAtOnce = 64;
   const TurnTouch* touches = profile_->touches.data();
   const auto limit = static_cast<double>(until);
+  const auto place_of = [&p] {
+    return p.begin + p.apart * static_cast<double>(p.at) + static_cast<double>(p.waited);
+  };
   while (p.at < p.end) {
-    if (p.begin + p.apart * static_cast<double>(p.at) > limit) return false;
+    if (place_of() > limit) return false;
     const std::size_t end = std::min(p.end, p.at + kAtOnce);
     for (; p.at < end; ++p.at) {
       constexpr std::size_t kAhead = 12, kSoon = 6;
@@ -200,39 +231,43 @@ bool CoreCycle::Play(std::uint64_t until) {
         memory_.WillPlaySoon(address_of(p.at + kSoon));
       }
       const TurnTouch& touch = touches[p.at];
-      if (!touch.fresh) continue;
-      const auto place = static_cast<std::uint64_t>(p.begin + p.apart * static_cast<double>(p.at));
-      const std::int64_t address = pointers_[touch.pointer] + touch.offset;
-      switch (touch.kind) {
-        case TurnTouch::kRead:
-          memory_.PlayRead(place, address);
-          break;
-        case TurnTouch::kWrite:
-          memory_.PlayWrite(place, address);
-          break;
-        case TurnTouch::kWriteAround:
-          memory_.PlayWriteAround(place, address);
-          break;
-      }
+      if (touch.fresh) p.waited += PlayTouch(touch, static_cast<std::uint64_t>(place_of()));
     }
   }
-  const TurnFills now = Fills();
-  if (p.share == 1) {
-    profile_->Played({now.l1 - turn_fills_.l1, now.l2 - turn_fills_.l2, now.far - turn_fills_.far});
-  }
-  EndTurn(p.share, std::max(0.0, memory_.lateness().Mean() - profile_->costs[profile_->last].late));
+  TurnFills fills = FillsOfTurn();
+  if (p.share == 1) profile_->Played(fills);
+  fills.l2 = static_cast<std::int64_t>(static_cast<double>(fills.l2) / p.share);
+  fills.far = static_cast<std::int64_t>(static_cast<double>(fills.far) / p.share);
+  const double waits = p.apart * static_cast<double>(p.end) + static_cast<double>(p.waited);
+  EndTurn(p.share, std::max(profile_->estimate.Cycles(fills), waits / p.share));
   return true;
 }
 
-/// A share of a turn ends that was not simulated, so many cycles later than it would have.
-void CoreCycle::EndTurn(double share, double later) {
-  const TurnCost& cost = profile_->costs[profile_->last];
-  counters_.Add(cost.counters, share);
+/// The cycles for which a line had to wait.
+std::uint64_t CoreCycle::PlayTouch(const TurnTouch& touch, std::uint64_t place) {
+  const std::int64_t address = pointers_[touch.pointer] + touch.offset;
+  switch (touch.kind) {
+    case TurnTouch::kRead:
+      return memory_.PlayRead(place, address);
+    case TurnTouch::kWrite:
+      return memory_.PlayWrite(place, address);
+    case TurnTouch::kWriteAround:
+      return memory_.PlayWriteAround(place, address);
+  }
+  return 0;
+}
+
+/// A share of a turn ends that was not simulated; a whole one takes so many cycles. What it takes
+/// longer than the one that was simulated last is waiting for memory.
+void CoreCycle::EndTurn(double share, double cycles) {
+  const TurnCost& like = profile_->sample;
+  const double later = std::max(0.0, cycles - like.cycles) * share;
+  counters_.Add(like.counters, share, std::min(1.0, cycles / like.cycles));
   counters_.slots[static_cast<std::size_t>(TopDown::kBackEndMemory)] +=
       later * static_cast<double>(spec_.core.width);
   counters_.repeated +=
-      static_cast<std::uint64_t>(static_cast<double>(cost.counters.micro_ops) * share);
-  retire_cycle_ += static_cast<std::uint64_t>(cost.cycles * share + later);
+      static_cast<std::uint64_t>(static_cast<double>(like.counters.micro_ops) * share);
+  retire_cycle_ += static_cast<std::uint64_t>(cycles * share);
   retired_ = 0;
   warm_ = false;
   SleepUntil(retire_cycle_);
@@ -242,6 +277,7 @@ void CoreCycle::EndTurn(double share, double later) {
   std::int64_t& left = left_[profile_->loop];
   left -= turn_left_;
   at_ = profile_->begin;
+  history_[call_->code].Skip(profile_->end, static_cast<std::uint64_t>(turn_left_), left == 0);
   if (left == 0) {
     left = call_->trips[profile_->loop];
     at_ = profile_->end + 1;

@@ -39,8 +39,16 @@ class MissRegisters {
     ready = std::min(ready, from + (kStretches - 1) * kCycles);
     for (std::uint64_t stretch = from / kCycles; stretch * kCycles < ready; ++stretch) {
       const std::uint64_t begin = std::max(from, stretch * kCycles);
-      At(stretch).taken += std::min(ready, (stretch + 1) * kCycles) - begin;
+      Stretch& s = At(stretch);
+      s.taken += std::min(ready, (stretch + 1) * kCycles) - begin;
+      most_taken_ = std::max(most_taken_, s.taken);
     }
+  }
+  /// Lines that were on their way at a time, at most, since this was asked last.
+  std::uint64_t TakeMost() {
+    const std::uint64_t most = (most_taken_ + kCycles - 1) / kCycles;
+    most_taken_ = 0;
+    return most;
   }
 
  private:
@@ -58,6 +66,7 @@ class MissRegisters {
   }
 
   std::uint64_t capacity_;
+  std::uint64_t most_taken_ = 0;
   FullStretches full_{kStretches};
   std::vector<Stretch> stretches_ = std::vector<Stretch>(kStretches);
 };

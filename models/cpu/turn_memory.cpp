@@ -6,114 +6,47 @@
 #include <cstdlib>
 
 namespace siliscope {
-namespace {
-
-constexpr std::size_t kMostCosts = 32;
-
-double Distance(const TurnFills& a, const TurnFills& b) {
-  constexpr double kL2 = 3, kFar = 12;  // a line from there, about, in lines from L2
-  return kL2 * static_cast<double>(std::abs(a.l2 - b.l2)) +
-         kFar * static_cast<double>(std::abs(a.far - b.far));
-}
-
-}  // namespace
-
-std::size_t TurnProfile::Nearest(const TurnFills& fills) const {
-  std::size_t best = 0;
-  double least = 1e300;
-  for (std::size_t i = 0; i < costs.size(); ++i) {
-    const double distance = Distance(costs[i].fills, fills);
-    if (distance >= least) continue;
-    least = distance;
-    best = i;
-  }
-  return best;
-}
-
-/// A line from memory may cost as much as the rest of a turn; one from L2 is mostly hidden.
-bool TurnProfile::IsLike(const TurnCost& cost, const TurnFills& fills) const {
-  const auto near = [](std::int64_t a, std::int64_t b, double apart, double share) {
-    return static_cast<double>(std::abs(a - b)) <=
-           apart + share * static_cast<double>(std::max(a, b));
-  };
-  const auto lines = static_cast<double>(touches.size());
-  const double t = tolerance;
-  return near(cost.fills.l2, fills.l2, 0.01 * t * lines, 0.05 * t) &&
-         near(cost.fills.far, fills.far, 0, 0.05 * t);
-}
-
-bool TurnProfile::MayBe(std::int64_t below) const {
-  constexpr double kApart = 0.2;  // of the lines; a sample of them was looked at
-  const double most = 4 + kApart * static_cast<double>(touches.size());
-  return std::any_of(costs.begin(), costs.end(), [&](const TurnCost& cost) {
-    return static_cast<double>(std::abs(cost.fills.l2 - below)) <= most;
-  });
-}
 
 void TurnProfile::Learn(const TurnCost& cost) {
   wanted = warms ? 0 : std::max(0, wanted - 1);
   ++simulated;
-  const bool follows = cost.warm && before.warm && IsLike(before, cost.fills);
-  TurnCost mean = cost;
-  if (follows) {
-    mean.cycles = (cost.cycles + before.cycles) / 2;
-    mean.late = (cost.late + before.late) / 2;
-    if (IsEqual(cost, before)) wanted = 0;
-  }
-  before = cost;
   // The first turn after one that was played may pay for what went before it.
-  if (!cost.warm && !costs.empty()) return;
-  if (!costs.empty() && !costs.front().warm) costs.clear();
-  last = Nearest(cost.fills);
-  if (costs.empty() || !IsLike(costs[last], cost.fills)) {
-    if (!costs.empty()) Adapt(IsEqual(costs[last], cost));
-    last = costs.size();
-    costs.push_back(mean);
-  } else {
-    costs[last].Average(mean);
-  }
-}
-
-void TurnCost::Average(const TurnCost& more) {
-  constexpr double kMost = 8;
-  times = std::min(times + 1, kMost);
-  const double share = 1 / times;
-  cycles += (more.cycles - cycles) * share;
-  late += (more.late - late) * share;
-}
-
-bool TurnProfile::IsEqual(const TurnCost& a, const TurnCost& b) {
+  if (!cost.warm && known()) return;
+  if (known() && !sample.warm) estimate.Clear();
   constexpr double kEqual = 0.03;
-  return std::abs(a.cycles - b.cycles) <= 2 + kEqual * a.cycles;
-}
-
-/// Where unlike turns cost the same, fewer need to be told apart.
-void TurnProfile::Adapt(bool equal) {
-  constexpr double kLeast = 0.25, kMost = 4;
-  tolerance = std::clamp(tolerance * (equal ? 1.5 : 0.7), kLeast, kMost);
+  const bool foreseen =
+      known() && std::abs(estimate.Cycles(cost.fills) - cost.cycles) <= 2 + kEqual * cost.cycles;
+  estimate.Learn(cost.fills, cost.cycles);
+  sample = cost;
+  in_flight = std::max(in_flight, cost.in_flight);
+  if (foreseen) wanted = 0;
 }
 
 void TurnProfile::Played(const TurnFills& fills) {
-  last = Nearest(fills);
+  constexpr std::int64_t kAgain = 256;  ///< turns after which some are simulated in any case
   ++played;
-  if (!IsLike(costs[last], fills)) Want();
+  if (!estimate.Covers(fills, static_cast<double>(touches.size())) || played % kAgain == 0) Want();
 }
 
 void TurnProfile::Want() {
   constexpr std::int64_t kPlayed = 40;  ///< turns for each that is simulated
   const bool few = simulated < kMostTurns + played / kPlayed;
-  if (wanted == 0 && costs.size() < kMostCosts && few && !warms) wanted = kFewTurns;
+  if (wanted == 0 && few && !warms) wanted = kFewTurns;
+}
+
+void TurnProfile::Forget() {
+  estimate.Clear();
+  in_flight = 0;
+  wanted = kMostTurns;
+  simulated = played = 0;
+  sample = {};
 }
 
 void TurnMemory::Warm(bool warms) {
   warms_ = warms;
   for (TurnProfile& profile : profiles_) {
     profile.warms = warms;
-    profile.costs.clear();
-    profile.wanted = TurnProfile::kMostTurns;
-    profile.simulated = profile.played = 0;
-    profile.tolerance = 1;
-    profile.before = {};
+    profile.Forget();
   }
 }
 

@@ -14,26 +14,18 @@
 #include <vector>
 
 #include "models/cpu/core_counters.h"
+#include "models/cpu/turn_estimate.h"
 #include "sim/contract/cpu_program.h"
 
 namespace siliscope {
 
-/// Lines that came into each level while a turn ran, prefetched ones included.
-struct TurnFills {
-  std::int64_t l1 = 0, l2 = 0;
-  std::int64_t far = 0;  ///< into the private caches, from beyond the last-level cache
-};
-
+/// A turn that was simulated.
 struct TurnCost {
   TurnFills fills;
   double cycles = 0;
-  double late = 0;    ///< cycles by which lines came later than from an idle memory, on average
-  bool warm = false;  ///< the turn before it was simulated too
+  std::uint64_t in_flight = 0;  ///< lines from beyond the private caches at a time, at most
+  bool warm = false;            ///< the turn before it was simulated too
   CoreCounters counters;
-  double times = 1;  ///< that it is the average of, of late
-
-  /// Takes another one that is like it into account.
-  void Average(const TurnCost& more);
 };
 
 /// A line that a turn touches, relative to a pointer as it was when the turn began.
@@ -46,34 +38,32 @@ struct TurnTouch {
 };
 
 struct TurnProfile {
-  static constexpr int kMostTurns = 8, kFewTurns = 3;
-  std::size_t loop = 0;            ///< whose trips are counted
-  std::size_t begin = 0, end = 0;  ///< its first micro-operation, its branch
-  std::int64_t trips = 1;          ///< of the loop, in a turn
-  bool every = false;              ///< every turn has to be simulated
-  int wanted = 2;                  ///< turns that have still to be simulated
+  static constexpr int kMostTurns = 8, kFewTurns = 3;  ///< that are wanted at a time
+  std::size_t loop = 0;                                ///< whose trips are counted
+  std::size_t begin = 0, end = 0;                      ///< its first micro-operation, its branch
+  std::int64_t trips = 1;                              ///< of the loop, in a turn
+  bool every = false;                                  ///< every turn has to be simulated
+  int wanted = 2;                                      ///< turns that have still to be simulated
   std::vector<TurnTouch> touches;
   std::vector<std::int64_t> shift;  ///< of each pointer, in a turn
-  std::vector<TurnCost> costs;
-  std::size_t last = 0;                    ///< the cost that was used last
-  TurnCost before;                         ///< the last simulated one
+  TurnEstimate estimate;
+  std::uint64_t in_flight = 0;             ///< the most of any turn that was learned from
+  TurnCost sample;                         ///< the last one that was learned from
   bool warms = false;                      ///< one turn says enough
   std::int64_t simulated = 0, played = 0;  ///< turns
-  double tolerance = 1;                    ///< of how far apart turns are that count as alike
 
-  /// Whether a cost is known with about so many lines from below the private caches.
-  bool MayBe(std::int64_t below) const;
-  /// The known cost that is most like these fills.
-  std::size_t Nearest(const TurnFills& fills) const;
-  bool IsLike(const TurnCost& cost, const TurnFills& fills) const;
-  /// A turn was simulated. It is believed once one like it, right after it, takes as long.
+  bool known() const { return !estimate.empty(); }
+  /// Whether turns with about so many lines from below the private caches are known.
+  bool MayBe(std::int64_t below) const {
+    return estimate.CoversL2(static_cast<double>(below), static_cast<double>(touches.size()));
+  }
+  /// A turn was simulated. What is known is believed once it foresees one.
   void Learn(const TurnCost& cost);
   /// The next turns shall be simulated, unless too many have been.
   void Want();
-  void Adapt(bool equal);
-  static bool IsEqual(const TurnCost& a, const TurnCost& b);
   /// A turn was played; how many lines came from where may be news.
   void Played(const TurnFills& fills);
+  void Forget();
 };
 
 class TurnMemory {

@@ -193,6 +193,17 @@ std::int64_t DramChannel::BankTurn(std::int64_t row) {
   return static_cast<std::int64_t>((static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >> 48);
 }
 
+/// Whether a row that has to go for another is still there when a request for it comes: the
+/// controller serves what hits an open row before it closes that (FR-FCFS: Rixner et al., "Memory
+/// Access Scheduling", ISCA 2000). The longer requests wait, the more hits are found.
+bool DramChannel::IsStillOpen(const DramChannelState::Bank& bank, std::int64_t row,
+                              Tick ready) const {
+  if (!mapping_.first_ready) return false;
+  return std::any_of(
+      bank.closed.begin(), bank.closed.end(),
+      [&](const DramChannelState::Bank::Closed& c) { return c.row == row && ready <= c.at; });
+}
+
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
   DramChannelState& s = state_;
   if (bank_refresh_ > 0) {
@@ -221,9 +232,14 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     bank.precharge_ready = std::max(bank.precharge_ready, bank.last_use + row_timeout_) + trp_;
     bank.open_row = -1;
   }
-  if (bank.open_row != row) {
+  const bool joins = bank.open_row != row && IsStillOpen(bank, row, ready);
+  if (bank.open_row != row && !joins) {
     const bool was_open = bank.open_row >= 0;
     const Tick precharge = std::max(ready, bank.precharge_ready);
+    if (was_open) {
+      bank.closed[bank.next_closed] = {bank.open_row, precharge};
+      bank.next_closed = (bank.next_closed + 1) % bank.closed.size();
+    }
     const Tick open = was_open ? precharge + trp_ : std::max(ready, precharge);
     const Tick activate = grain_bytes_ > 0 ? ActivateOne(ready, open) : Activate(open, groups);
     bank.open_row = row;
@@ -241,7 +257,7 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;
-  const Tick data_ready = std::max(bank.column_ready, ready) + column_to_data;
+  const Tick data_ready = (joins ? ready : std::max(bank.column_ready, ready)) + column_to_data;
   // Where a grain lies in one bank its bursts leave gaps, which are free for other banks.
   const Tick duration = (grain_bytes_ > 0 ? burst_ : per_burst) * static_cast<Tick>(bursts);
   const Tick begin =
@@ -250,6 +266,11 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   s.counters.busy += burst_ * static_cast<Tick>(bursts);
   s.last_was_write = begin + duration >= s.bus_free ? write : s.last_was_write;
   s.bus_free = std::max(s.bus_free, begin + duration);
+  if (joins) {  // ahead of the row that is open by now
+    ++s.counters.steps;
+    if (first_data_ == 0) first_data_ = begin;
+    return end;
+  }
   bank.precharge_ready =
       std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
   bank.last_use = end;

@@ -285,6 +285,9 @@ void CheckNpu(const MachineSpec& spec, const Fail& fail) {
 }
 
 void CheckBankRefresh(const DramSpec& memory, const Fail& fail) {
+  if (memory.mapping.first_ready && memory.mapping.bank_interleave_bytes == 0) {
+    fail("memory.first_ready: needs memory.bank_interleave, so that banks act apart");
+  }
   if (memory.ideal() || !memory.mapping.bank_refresh) return;
   if (memory.mapping.bank_interleave_bytes == 0) {
     fail("memory.bank_refresh: needs memory.bank_interleave, so that banks act apart");

@@ -219,6 +219,8 @@ void VisitMemory(FieldVisitor& v, DramSpec& s) {
             "of a channel, each with banks of its own (HBM: stack IDs; two in a stack of eight)");
   v.Flag("hashed", s.mapping.hashed, kOptional,
          "channels are a hash of the address, so that strides spread");
+  v.Flag("first_ready", s.mapping.first_ready, kOptional,
+         "requests that hit an open row go before the one that closes it (needs bank_interleave)");
   v.Bytes("write_batch", s.mapping.write_batch_bytes, {0, 1 << 20}, kOptional,
           "written bytes that a channel gathers before it turns its bus around; 0 = none");
   v.Flag("bank_refresh", s.mapping.bank_refresh, kOptional,

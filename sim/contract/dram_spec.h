@@ -38,6 +38,7 @@ struct DramMapping {
   std::int64_t bank_interleave_bytes = 0;
   std::int64_t ranks = 1;  ///< of a channel (HBM: stack IDs), each with banks of its own
   bool hashed = false;     ///< channels are a hash of the address
+  bool first_ready = false;  ///< requests that hit a row go before the one that closes it
   std::int64_t write_batch_bytes = 0;  ///< that a channel gathers before it turns around; 0 = none
   bool bank_refresh = false;           ///< banks are refreshed one by one, not all together
   double row_timeout_s = 0;  ///< an open row is closed after so long without a request; 0 = never
