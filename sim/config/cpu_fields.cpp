@@ -116,6 +116,11 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
             "products of at most so many multiply-accumulates are not packed");
   v.Flag("packs_along_rows", s.packs_along_rows, kOptional,
          "packs in the order in which the source lies, not strip by strip");
+  int convolution = static_cast<int>(s.convolution);
+  v.Choice("convolution", convolution, {"direct", "im2col", "winograd"}, kOptional,
+           "how convolutions are done where it can be: windows copied out and multiplied; tiles of "
+           "4 x 4 transformed, for kernels of 3 x 3 with stride 1; else direct");
+  s.convolution = static_cast<ConvAlgorithm>(convolution);
   v.Flag("packs_weights_once", s.packs_weights_once, kOptional,
          "weights are packed before the network runs, else in every call");
   v.Real("call", s.call_s, Dimension::kTime, {0, 1}, kOptional,

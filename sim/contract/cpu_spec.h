@@ -99,6 +99,12 @@ struct CpuTlbSpec {
   std::int64_t walk_cycles = 30;  ///< of a page walk
 };
 
+enum class ConvAlgorithm : std::uint8_t {
+  kDirect,
+  kIm2col,    ///< windows are copied out, then multiplied
+  kWinograd,  ///< tiles are transformed, multiplied, transformed back; where it can be done
+};
+
 /// How the matrix library of the chip's measurements divides a product, by data type. Its rows are
 /// the columns of a row-major result.
 struct CpuLibrarySpec {
@@ -111,6 +117,7 @@ struct CpuLibrarySpec {
   std::int64_t two_sums_columns = 0;  ///< tiles of so many have sums of even and odd steps
   std::int64_t unpacked_macs = 0;     ///< smaller products are not packed
   bool packs_along_rows = false;      ///< in the order of the source, not of the strips
+  ConvAlgorithm convolution = ConvAlgorithm::kDirect;
   bool packs_weights_once = false;    ///< before the network runs, else in every call
   double call_s = 0;                  ///< of a call, before and after the product
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions on a CPU, directly: a thread takes rows of output channels' blocks. Images lie in
 // blocks of channels from operator to operator; what they are at the network's ends is not turned.
+// Other algorithms are taken where the chip's library names one that can do it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,57 +9,12 @@
 #include <vector>
 
 #include "sim/core/ceil_divide.h"
+#include "workloads/lower/cpu/conv_algorithms.h"
 #include "workloads/lower/cpu/conv_codes.h"
 #include "workloads/lower/cpu/gemm_writer.h"
 
 namespace siliscope {
 namespace {
-
-/// A convolution over planes; one dimension is a plane of one row, three are planes one after
-/// another.
-struct ConvShape {
-  std::int64_t images = 1, groups = 1;
-  std::int64_t in_channels = 1, out_channels = 1;  ///< of a group
-  std::int64_t in_rows = 1, in_columns = 1, out_rows = 1, out_columns = 1;
-  std::int64_t kernel_rows = 1, kernel_columns = 1;
-  std::int64_t stride_down = 1, stride = 1, dilation_down = 1, dilation = 1;
-  std::int64_t pad_top = 0, pad_left = 0;
-};
-
-ConvShape ShapeOf(const Graph& graph, const Operator& op) {
-  // A transposed one multiplies as the convolution from its result to its input does.
-  const bool turned = op.kind == "conv_transpose";
-  const Shape& x = graph.tensor(turned ? op.outputs.front() : op.inputs[0]).shape;
-  const Shape& w = graph.tensor(op.inputs[1]).shape;
-  const Shape& y = graph.tensor(turned ? op.inputs[0] : op.outputs.front()).shape;
-  const std::size_t rank = x.size() - 2;
-  ConvShape s;
-  s.groups = op.Int("group", 1);
-  s.images = x[0];
-  s.in_channels = x[1] / s.groups;
-  s.out_channels = y[1] / s.groups;
-  const std::vector<std::int64_t> strides = op.Ints("strides", Shape(rank, 1));
-  const std::vector<std::int64_t> pads = op.Ints("pads", Shape(2 * rank, 0));
-  const std::vector<std::int64_t> dilations = op.Ints("dilations", Shape(rank, 1));
-  s.in_columns = x.back();
-  s.out_columns = y.back();
-  s.kernel_columns = w.back();
-  s.stride = strides.back();
-  s.dilation = dilations.back();
-  s.pad_left = pads[rank - 1];
-  if (rank >= 2) {
-    s.in_rows = x[rank], s.out_rows = y[rank];
-    s.kernel_rows = w[rank];
-    s.stride_down = strides[rank - 2];
-    s.dilation_down = dilations[rank - 2];
-    s.pad_top = pads[rank - 2];
-  }
-  if (rank == 3) {  // planes: the kernel's depth is more input channels
-    s.images *= y[2];
-    s.in_channels *= w[2];
-  }
-  return s;
-}
 
 /// Rows of the output whose windows have the same rows of the kernel in the image.
 struct RowGroup {
@@ -86,7 +42,7 @@ std::vector<RowGroup> RowGroupsOf(const ConvShape& s, std::int64_t first, std::i
 class ConvWriter {
  public:
   ConvWriter(CpuLowering& lowering, std::uint32_t index)
-      : lowering_(lowering), op_(lowering.op(index)), s_(ShapeOf(lowering.graph(), op_)) {
+      : lowering_(lowering), op_(lowering.op(index)), s_(ConvShapeOf(lowering.graph(), op_)) {
     const CpuCoreSpec& core = lowering.cpu().core;
     lanes_ = lowering.Lanes();
     e_ = lowering.LaneBytes();
@@ -251,6 +207,9 @@ class ConvWriter {
 
 void LowerConv(CpuLowering& lowering, std::uint32_t index) {
   lowering.EnterLibrary();
+  const ConvAlgorithm algorithm = lowering.cpu().library.convolution;
+  if (algorithm == ConvAlgorithm::kWinograd && WriteWinograd(lowering, index)) return;
+  if (algorithm == ConvAlgorithm::kIm2col && WriteIm2col(lowering, index)) return;
   ConvWriter(lowering, index).Write(index);
 }
 

@@ -105,11 +105,11 @@ Program CpuLowering::Run(std::int64_t invocations) {
   }
   constexpr float kScalarFlops = 2;
   for (const CpuCode& code : program_.cpu.codes) {
-    program_.cpu.wide_vectors =
-        program_.cpu.wide_vectors ||
-        std::any_of(code.ops.begin(), code.ops.end(), [](const MicroOp& m) {
-          return m.op == MicroOpClass::kMatrix || (m.op == MicroOpClass::kFma && m.flops > kScalarFlops);
-        });
+    program_.cpu.wide_vectors = program_.cpu.wide_vectors ||
+                                std::any_of(code.ops.begin(), code.ops.end(), [](const MicroOp& m) {
+                                  return m.op == MicroOpClass::kMatrix ||
+                                         (m.op == MicroOpClass::kFma && m.flops > kScalarFlops);
+                                });
   }
   program_.compulsory_bytes = CompulsoryBytesOf(graph_, bytes, invocations);
   const std::int64_t capacity = machine_.memory.capacity_bytes;
