@@ -107,7 +107,7 @@ std::uint64_t CoreMemory::SendAround(std::uint64_t when) {
   shared_.Own(core_, start, gathering_);
   if (defers_) {
     deferred_.push_back({start, gathering_, true});
-    l1_misses_.Take(start, shared_.WrittenAroundFrom(start));
+    l1_misses_.Take(start, shared_.WrittenAroundFrom(core_, start, gathering_));
   } else {
     l1_misses_.Take(start, shared_.WriteAround(core_, start, gathering_).ready);
   }

@@ -5,11 +5,15 @@
 
 namespace siliscope {
 
-SharedMemory::SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& spec, Clock clock)
+SharedMemory::SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& spec, Clock clock,
+                           const NumaMap& numa)
     : sc_core::sc_module(name),
+      memory("memory", static_cast<std::size_t>(spec.numa.nodes)),
       spec_(spec),
       clock_(clock),
-      cores_of_cluster_(static_cast<std::uint32_t>(spec.CoresOfCluster())) {
+      cores_of_cluster_(static_cast<std::uint32_t>(spec.CoresOfCluster())),
+      link_cycles_(clock.CyclesIn(static_cast<Tick>(spec.numa.link_latency_s * 1e12))),
+      numa_(numa) {
   const std::int64_t misses =
       spec.l3.size_bytes > 0 ? spec.l3.misses : spec.l2.misses * spec.CoresOfCluster();
   const auto per_cycle = [&](double bytes_per_s) {
@@ -20,8 +24,11 @@ SharedMemory::SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& s
   for (std::int64_t c = 0; c < spec.Clusters(); ++c) {
     clusters_.push_back({CacheArray(spec.l3, spec.line_bytes), MissRegisters(misses),
                          BandwidthCalendar(per_cycle(spec.cluster.read_bytes_per_s)),
-                         BandwidthCalendar(per_cycle(spec.cluster.write_bytes_per_s))});
+                         BandwidthCalendar(per_cycle(spec.cluster.write_bytes_per_s)),
+                         static_cast<std::size_t>(spec.NodeOf(c * spec.CoresOfCluster()))});
   }
+  links_.assign(memory.size() * memory.size(),
+                BandwidthCalendar(per_cycle(spec.numa.link_bytes_per_s)));
   if (spec.cores > 1) {
     const std::int64_t lines = spec.cores * (spec.l1.size_bytes + spec.l2.size_bytes);
     directory_ = std::make_unique<CoherenceDirectory>(lines / spec.line_bytes);
@@ -56,7 +63,7 @@ SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when
           std::min(idle + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles), ready);
     } else {
       deferred = defers;
-      idle += IdleCycles();
+      idle += IdleCycles(cluster.node, line);
       ready = defers ? idle : FromDram(cluster, ready, line);
     }
     if (has_lines && !spec_.l3.victim) Drop(core, when, {line, ready, false});
@@ -73,12 +80,15 @@ SharedMemory::Arrival SharedMemory::FetchDeferred(std::uint32_t core, std::uint6
                                                   std::int64_t line) {
   const auto latency =
       static_cast<std::uint64_t>(spec_.l3.size_bytes > 0 ? spec_.l3.latency_cycles : 0);
-  return {FromDram(ClusterOf(core), when + latency, line), when + latency + IdleCycles(), false};
+  Cluster& cluster = ClusterOf(core);
+  return {FromDram(cluster, when + latency, line), when + latency + IdleCycles(cluster.node, line),
+          false};
 }
 
-std::uint64_t SharedMemory::IdleCycles() {
-  if (dram_idle_cycles_ == 0) dram_idle_cycles_ = clock_.CyclesIn(memory->IdleLatency());
-  return dram_idle_cycles_;
+std::uint64_t SharedMemory::IdleCycles(std::size_t node, std::int64_t line) {
+  if (dram_idle_cycles_ == 0) dram_idle_cycles_ = clock_.CyclesIn(memory[0]->IdleLatency());
+  if (memory.size() == 1) return dram_idle_cycles_;
+  return dram_idle_cycles_ + 2 * LinkCycles(node, numa_.NodeOf(line * spec_.line_bytes));
 }
 
 /// The cycle in which a line comes from another core's or cluster's caches; 0 = none has it.
@@ -90,7 +100,11 @@ std::uint64_t SharedMemory::FromOtherCore(const CoherenceDirectory::Entry& entry
   Cluster& other = ClusterOf(entry.last);
   if (!cores_[entry.last]->Holds(line) && !other.lines.Holds(line)) return 0;
   if (&own == &other) return when + static_cast<std::uint64_t>(spec_.cluster.transfer_cycles);
-  const std::uint64_t sent = other.write.Move(when, spec_.line_bytes);
+  std::uint64_t sent = other.write.Move(when, spec_.line_bytes);
+  if (own.node != other.node) {  // the question goes there, the line comes back
+    const std::uint64_t there = sent + 2 * link_cycles_;
+    sent = Link(other.node, own.node).Move(there, spec_.line_bytes);
+  }
   return own.read.Move(sent + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles),
                        spec_.line_bytes);
 }
@@ -139,50 +153,60 @@ SharedMemory::Arrival SharedMemory::WriteAround(std::uint32_t core, std::uint64_
   Cluster& cluster = ClusterOf(core);
   cluster.lines.Remove(line);
   const auto way = static_cast<std::uint64_t>(cluster.lines.exists() ? spec_.l3.latency_cycles : 0);
-  const std::uint64_t sent = cluster.write.Move(when + way, spec_.line_bytes);
+  const std::uint64_t sent = ToNode(cluster, when + way, line);
   SendWrites(sent);
   dram_write_bytes_ += spec_.line_bytes;
+  const std::size_t home = numa_.NodeOf(line * spec_.line_bytes);
+  return {Ask(home, sent, line, true) + LinkCycles(home, cluster.node),
+          WrittenAroundFrom(core, when, line), false};
+}
+
+std::uint64_t SharedMemory::Ask(std::size_t node, std::uint64_t when, std::int64_t line,
+                                bool write) {
   MemoryRequest request;
-  request.when = clock_.Cycles(sent);
+  request.when = clock_.Cycles(when);
   request.address = line * spec_.line_bytes;
   request.bytes = spec_.line_bytes;
-  request.write = true;
+  request.write = write;
   arrived_ = request.when;
-  memory->Request(request, *this, 0);
-  return {clock_.EdgeFrom(arrived_), WrittenAroundFrom(when), false};
+  memory[node]->Request(request, *this, 0);
+  return clock_.EdgeFrom(arrived_);
 }
 
 std::uint64_t SharedMemory::FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line) {
   const std::uint64_t start = cluster.misses.FreeFrom(when);
-  SendWrites(start);
+  const std::size_t home = numa_.NodeOf(line * spec_.line_bytes);
+  const std::uint64_t asked = start + LinkCycles(cluster.node, home);
+  SendWrites(asked);
   dram_read_bytes_ += spec_.line_bytes;
-  MemoryRequest request;
-  request.when = clock_.Cycles(start);
-  request.address = line * spec_.line_bytes;
-  request.bytes = spec_.line_bytes;
-  request.write = false;
-  arrived_ = request.when;
-  memory->Request(request, *this, 0);
-  const std::uint64_t ready = cluster.read.Move(clock_.EdgeFrom(arrived_), spec_.line_bytes);
+  std::uint64_t sent = Ask(home, asked, line, false);
+  if (home != cluster.node) {
+    sent = Link(home, cluster.node).Move(sent + link_cycles_, spec_.line_bytes);
+  }
+  const std::uint64_t ready = cluster.read.Move(sent, spec_.line_bytes);
   cluster.misses.Take(start, ready);
   return ready;
 }
 
+/// A line on its way to its memory; returns when it is there.
+std::uint64_t SharedMemory::ToNode(Cluster& cluster, std::uint64_t when, std::int64_t line) {
+  const std::uint64_t sent = cluster.write.Move(when, spec_.line_bytes);
+  const std::size_t home = numa_.NodeOf(line * spec_.line_bytes);
+  if (home == cluster.node) return sent;
+  return Link(cluster.node, home).Move(sent + link_cycles_, spec_.line_bytes);
+}
+
 void SharedMemory::ToDram(Cluster& cluster, std::uint64_t when, std::int64_t line) {
   dram_write_bytes_ += spec_.line_bytes;
-  writes_.push({cluster.write.Move(when, spec_.line_bytes), line});
+  writes_.push({ToNode(cluster, when, line), line});
 }
 
 /// Writes wait for their time, so that none holds up a read that comes before it.
 void SharedMemory::SendWrites(std::uint64_t until) {
   while (!writes_.empty() && writes_.top().first <= until) {
-    MemoryRequest request;
-    request.when = clock_.Cycles(writes_.top().first);
-    request.address = writes_.top().second * spec_.line_bytes;
-    request.bytes = spec_.line_bytes;
-    request.write = true;
+    const Write write = writes_.top();
     writes_.pop();
-    memory->Request(request, *this, 1);
+    Ask(numa_.NodeOf(write.second * spec_.line_bytes), write.first, write.second, true);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "models/cpu/cache_array.h"
 #include "models/cpu/coherence_directory.h"
 #include "models/cpu/miss_registers.h"
+#include "models/cpu/numa_map.h"
 #include "models/memory/memory_port.h"
 #include "sim/contract/cpu_spec.h"
 #include "sim/core/time.h"
@@ -39,9 +40,10 @@ class PrivateCaches {
 
 class SharedMemory : public sc_core::sc_module, private MemoryClient {
  public:
-  sc_core::sc_port<MemoryPort> memory{"memory"};
+  sc_core::sc_vector<sc_core::sc_port<MemoryPort>> memory;  ///< of each node
 
-  SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& spec, Clock clock);
+  SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& spec, Clock clock,
+               const NumaMap& numa);
 
   /// Cores are numbered in the order in which they are added.
   std::uint32_t AddCore(PrivateCaches* caches);
@@ -74,9 +76,9 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   /// A line that a core writes past all caches; the arrival is the memory's taking it.
   Arrival WriteAround(std::uint32_t core, std::uint64_t when, std::int64_t line);
   /// When an idle memory would take it.
-  std::uint64_t WrittenAroundFrom(std::uint64_t when) {
+  std::uint64_t WrittenAroundFrom(std::uint32_t core, std::uint64_t when, std::int64_t line) {
     const std::int64_t way = spec_.l3.size_bytes > 0 ? spec_.l3.latency_cycles : 0;
-    return when + static_cast<std::uint64_t>(way) + IdleCycles();
+    return when + static_cast<std::uint64_t>(way) + IdleCycles(ClusterOf(core).node, line);
   }
   /// A line that a core's last private cache has dropped.
   void Drop(std::uint32_t core, std::uint64_t when, const CacheLine& line);
@@ -94,14 +96,25 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
     CacheArray lines;
     MissRegisters misses;
     BandwidthCalendar read, write;  ///< the fabric's, both ways
+    std::size_t node = 0;
   };
 
   void Respond(std::uint64_t tag, const MemoryResponse& response) override;
   Cluster& ClusterOf(std::uint32_t core) { return clusters_[core / cores_of_cluster_]; }
   std::uint64_t FromOtherCore(const CoherenceDirectory::Entry& entry, std::uint32_t core,
                               std::uint64_t when, std::int64_t line);
-  std::uint64_t IdleCycles();
+  /// Latency of an idle memory for a line that a node's core wants.
+  std::uint64_t IdleCycles(std::size_t node, std::int64_t line);
   std::uint64_t FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line);
+  /// Asks a node's memory; returns the cycle of its answer.
+  std::uint64_t Ask(std::size_t node, std::uint64_t when, std::int64_t line, bool write);
+  BandwidthCalendar& Link(std::size_t from, std::size_t to) {
+    return links_[from * static_cast<std::size_t>(spec_.numa.nodes) + to];
+  }
+  std::uint64_t LinkCycles(std::size_t from, std::size_t to) const {
+    return from == to ? 0 : link_cycles_;
+  }
+  std::uint64_t ToNode(Cluster& cluster, std::uint64_t when, std::int64_t line);
   void ToDram(Cluster& cluster, std::uint64_t when, std::int64_t line);
   void SendWrites(std::uint64_t until);
 
@@ -109,11 +122,14 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   Clock clock_;
   std::uint32_t cores_of_cluster_;
   std::vector<Cluster> clusters_;
-  std::vector<BandwidthCalendar> fill_;  ///< of each core
-  std::uint64_t dram_idle_cycles_ = 0;   ///< latency of the memory; 0 = not asked yet
+  std::vector<BandwidthCalendar> fill_;   ///< of each core
+  std::vector<BandwidthCalendar> links_;  ///< from each node to each
+  std::uint64_t link_cycles_ = 0;         ///< one way
+  const NumaMap& numa_;
+  std::uint64_t dram_idle_cycles_ = 0;  ///< latency of the memory; 0 = not asked yet
   std::vector<PrivateCaches*> cores_;
   std::unique_ptr<CoherenceDirectory> directory_;        ///< null where there is one core
-  using Write = std::pair<std::uint64_t, std::int64_t>;  ///< cycle, line
+  using Write = std::pair<std::uint64_t, std::int64_t>;  ///< cycle at the memory, line
   std::priority_queue<Write, std::vector<Write>, std::greater<>> writes_;
   Tick arrived_ = 0;
   CacheTraffic traffic_;

@@ -28,11 +28,19 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       program_(program),
       keep_spans_(options.spans),
       clock_(program.cpu.wide_vectors ? machine.MatrixClock() : machine.clock_hz),
+      numa_(machine.cpu, program.cpu.tensors),
       // Cores that run at the same time meet in the memory about in the order of their times.
       quantum_cycles_(machine.cpu.cores > 1 ? 256 : 2000) {
-  dram_ = std::make_unique<Dram>("dram", machine.EffectiveMemory());
-  shared_ = std::make_unique<SharedMemory>("shared", machine.cpu, clock_);
-  shared_->memory.bind(dram_->port);
+  DramSpec node = machine.EffectiveMemory();
+  const auto nodes = static_cast<std::size_t>(machine.cpu.numa.nodes);
+  node.channels /= static_cast<std::int64_t>(nodes);
+  node.ideal_bandwidth_bytes_per_s /= static_cast<double>(nodes);
+  shared_ = std::make_unique<SharedMemory>("shared", machine.cpu, clock_, numa_);
+  for (std::size_t n = 0; n < nodes; ++n) {
+    const std::string of_node = nodes == 1 ? "dram" : fmt::format("dram{}", n);
+    drams_.push_back(std::make_unique<Dram>(of_node.c_str(), node));
+    shared_->memory[n].bind(drams_.back()->port);
+  }
   std::size_t threads = 1;
   for (const CpuRegion& region : program.cpu.regions) {
     threads = std::max(threads, region.threads.size());
@@ -66,7 +74,7 @@ void CpuChip::BeginPass() {
   }
   if (keep_spans_ && !warming_) cores_[0].cycle->Keep(kMostMicroOps);
   shared_->ResetCounters();
-  dram_before_ = dram_->Counters();
+  dram_before_ = DramCountersOfAll();
   l2_charged_ = dram_read_charged_ = dram_write_charged_ = 0;
   operators_.assign(program_.operators.size(), {});
 }
@@ -147,6 +155,12 @@ void CpuChip::EndRegion() {
   }
   queue().Schedule(std::max(queue().now(), clock_.Cycles(region_cycle_)), &CallBeginRegion, this,
                    0);
+}
+
+DramCounters CpuChip::DramCountersOfAll() const {
+  DramCounters sum;
+  for (const auto& dram : drams_) sum.Add(dram->Counters());
+  return sum;
 }
 
 CacheTraffic CpuChip::L2Traffic() const {
@@ -235,10 +249,11 @@ void CpuChip::AddLevels(Record* record) const {
     return &record->levels.back();
   };
   LevelRecord* dram = add("dram", shared_->dram_read_bytes(), shared_->dram_write_bytes(),
-                          dram_->spec().PeakBytesPerSecond());
-  const DramCounters counters = dram_->Counters();
+                          machine_.EffectiveMemory().PeakBytesPerSecond());
+  const DramCounters counters = DramCountersOfAll();
   dram->busy = counters.busy - dram_before_.busy;
-  dram->channels = dram_->spec().ideal() ? 1 : static_cast<std::uint64_t>(dram_->spec().channels);
+  const DramSpec& spec = drams_.front()->spec();
+  dram->channels = drams_.size() * (spec.ideal() ? 1 : static_cast<std::uint64_t>(spec.channels));
   dram->row_hits = counters.row_hits - dram_before_.row_hits;
   dram->row_misses = counters.row_misses - dram_before_.row_misses;
   dram->refresh = counters.refresh - dram_before_.refresh;

@@ -13,6 +13,7 @@
 
 #include "models/cpu/core_cycle.h"
 #include "models/cpu/core_memory.h"
+#include "models/cpu/numa_map.h"
 #include "models/cpu/shared_memory.h"
 #include "models/memory/dram.h"
 #include "sim/contract/machine_spec.h"
@@ -57,6 +58,7 @@ class CpuChip : public Domain {
   void ChargeCore(Core* core, OperatorRecord* op, std::uint64_t joined);
   void ChargeBytes(OperatorRecord* op);
   CacheTraffic L2Traffic() const;
+  DramCounters DramCountersOfAll() const;
   void AddLevels(Record* record) const;
   void AddUnits(Record* record) const;
 
@@ -64,7 +66,8 @@ class CpuChip : public Domain {
   const Program& program_;
   bool keep_spans_;
   Clock clock_;
-  std::unique_ptr<Dram> dram_;
+  NumaMap numa_;
+  std::vector<std::unique_ptr<Dram>> drams_;  ///< of each node
   std::unique_ptr<SharedMemory> shared_;
   std::unique_ptr<TurnMemory> turns_;
   std::vector<Core> cores_;

@@ -146,6 +146,20 @@ void VisitCpu(FieldVisitor& v, CpuSpec& s) {
     v.EndSection();
   }
   VisitCluster(v, s.cluster);
+  if (v.BeginSection("numa", kOptional,
+                     "sockets, or parts of one, that have the cores and memory channels in equal "
+                     "parts")) {
+    v.Integer("nodes", s.numa.nodes, {1, 16}, kRequired, "1 = memory is as near to all cores");
+    int placement = static_cast<int>(s.numa.placement);
+    v.Choice(
+        "placement", placement, {"first_touch", "interleave", "one_node"}, kOptional,
+        "where tensors lie: in as many parts as nodes, page by page in turn, all on the first");
+    s.numa.placement = static_cast<NumaPlacement>(placement);
+    v.Real("link", s.numa.link_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, kOptional,
+           "between two nodes, each way; default: no limit");
+    v.Real("link_latency", s.numa.link_latency_s, Dimension::kTime, {0, 1}, kOptional, "one way");
+    v.EndSection();
+  }
   if (v.BeginSection("matrix_unit", kOptional, "that multiplies tiles, as Intel AMX")) {
     v.Integer("rows", s.matrix.rows, {0, 256}, kRequired,
               "0 = there is none; of a tile, and columns of 32 bits of a result");

@@ -250,6 +250,20 @@ void CheckCpu(const CpuSpec& cpu, const Fail& fail) {
   CheckCaches(cpu, fail);
 }
 
+void CheckNuma(const MachineSpec& spec, const Fail& fail) {
+  const CpuSpec& cpu = spec.cpu;
+  const std::int64_t nodes = cpu.numa.nodes;
+  if (nodes == 1) return;
+  if (cpu.cores % nodes != 0 || cpu.Clusters() % nodes != 0) {
+    fail(fmt::format("numa.nodes: {} cores in {} clusters are not divided by {} nodes", cpu.cores,
+                     cpu.Clusters(), nodes));
+  }
+  if (!spec.memory.ideal() && spec.memory.channels % nodes != 0) {
+    fail(fmt::format("numa.nodes: {} channels of memory are not divided by {} nodes",
+                     spec.memory.channels, nodes));
+  }
+}
+
 void CheckNpu(const MachineSpec& spec, const Fail& fail) {
   const NpuSpec& npu = spec.npu;
   const bool separate =
@@ -310,6 +324,7 @@ void CheckMachine(const MachineSpec& spec, const std::string& place) {
     CheckGpu(spec, fail);
   } else if (spec.kind == "cpu") {
     CheckCpu(spec.cpu, fail);
+    CheckNuma(spec, fail);
   } else {
     CheckNpu(spec, fail);
   }

@@ -68,6 +68,7 @@ struct CpuTensor {
   std::string name;
   std::int64_t address = 0;
   std::int64_t bytes = 0;
+  std::int64_t thread = -1;  ///< whose own it is; -1 = all threads'
 };
 
 struct CpuProgram {

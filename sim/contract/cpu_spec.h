@@ -91,6 +91,21 @@ struct CpuClusterSpec {
   std::int64_t remote_transfer_cycles = 200;  ///< to one of another cluster
 };
 
+/// On which node's memory what the threads share lies; what is a thread's own lies on its node.
+enum class NumaPlacement : std::uint8_t {
+  kFirstTouch,  ///< tensors in as many parts as nodes, as threads that write them first divide them
+  kInterleave,  ///< page by page in turn
+  kOneNode,     ///< all on the first, as one thread that writes them first puts them
+};
+
+/// Sockets, or parts of one, with memory channels of their own.
+struct CpuNumaSpec {
+  std::int64_t nodes = 1;
+  NumaPlacement placement = NumaPlacement::kFirstTouch;
+  double link_bytes_per_s = 0;  ///< between two nodes, each way; 0 = no limit
+  double link_latency_s = 0;    ///< one way
+};
+
 struct CpuTlbSpec {
   std::int64_t page_bytes = 4096;
   std::int64_t l1_entries = 64;
@@ -118,8 +133,8 @@ struct CpuLibrarySpec {
   std::int64_t unpacked_macs = 0;     ///< smaller products are not packed
   bool packs_along_rows = false;      ///< in the order of the source, not of the strips
   ConvAlgorithm convolution = ConvAlgorithm::kDirect;
-  bool packs_weights_once = false;    ///< before the network runs, else in every call
-  double call_s = 0;                  ///< of a call, before and after the product
+  bool packs_weights_once = false;  ///< before the network runs, else in every call
+  double call_s = 0;                ///< of a call, before and after the product
 };
 
 struct CpuSpec {
@@ -129,6 +144,7 @@ struct CpuSpec {
   CpuCacheSpec l1, l2, l3;
   CpuTlbSpec tlb;
   CpuClusterSpec cluster;
+  CpuNumaSpec numa;
   CpuMatrixSpec matrix;
   CpuLibrarySpec library;
 
@@ -150,6 +166,8 @@ struct CpuSpec {
     return types;
   }
   std::int64_t CoresOfCluster() const { return cluster.cores > 0 ? cluster.cores : cores; }
+  /// The node of a core.
+  std::int64_t NodeOf(std::int64_t number) const { return number * numa.nodes / cores; }
   std::int64_t Clusters() const { return (cores + CoresOfCluster() - 1) / CoresOfCluster(); }
 };
 

@@ -36,8 +36,8 @@ struct DramTiming {
 struct DramMapping {
   /// Consecutive bytes of one bank, then the next bank group: 0 = bursts go round the groups.
   std::int64_t bank_interleave_bytes = 0;
-  std::int64_t ranks = 1;  ///< of a channel (HBM: stack IDs), each with banks of its own
-  bool hashed = false;     ///< channels are a hash of the address
+  std::int64_t ranks = 1;    ///< of a channel (HBM: stack IDs), each with banks of its own
+  bool hashed = false;       ///< channels are a hash of the address
   bool first_ready = false;  ///< requests that hit a row go before the one that closes it
   std::int64_t write_batch_bytes = 0;  ///< that a channel gathers before it turns around; 0 = none
   bool bank_refresh = false;           ///< banks are refreshed one by one, not all together

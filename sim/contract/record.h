@@ -193,8 +193,8 @@ struct Record {
   std::uint32_t critical_kind_units = 0;
   std::vector<KernelRecord> kernels;
   std::vector<std::string> issue_slot_names;
-  std::vector<CtaRecord> ctas;      ///< where spans are kept: of the first launches, so many
-  std::vector<IssueRecord> issues;  ///< where spans are kept: of the first SM, so many
+  std::vector<CtaRecord> ctas;           ///< where spans are kept: of the first launches, so many
+  std::vector<IssueRecord> issues;       ///< where spans are kept: of the first SM, so many
   std::vector<MicroOpRecord> micro_ops;  ///< where spans are kept: the first of the first core
   std::vector<ZoomRecord> zooms;
   std::vector<char> command_zoomed;  ///< 1 = ran at cycle zoom; empty where nothing was zoomed

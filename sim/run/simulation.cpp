@@ -153,8 +153,7 @@ SimulationResult Simulate(const SimulationRequest& request) {
   }
   result.program.cpu.cold = request.cold;
   if (request.cold && result.machine.kind != "cpu") {
-    result.program.notes.push_back("--cold changes nothing: " + result.machine.name +
-                                   " is no CPU");
+    result.program.notes.push_back("--cold changes nothing: " + result.machine.name + " is no CPU");
   }
   result.compile_seconds = Seconds(start);
   const auto run = std::chrono::steady_clock::now();

@@ -62,7 +62,10 @@ std::int64_t CpuLowering::AddBuffer(const std::string& name, std::int64_t bytes)
 std::int64_t CpuLowering::ThreadBuffer(const std::string& name, std::int64_t thread,
                                        std::int64_t bytes) {
   CpuTensor& buffer = thread_buffers_[{name, thread}];
-  if (buffer.bytes < bytes) buffer = {name, AddBuffer(name, bytes), bytes};
+  if (buffer.bytes < bytes) {
+    buffer = {name, AddBuffer(name, bytes), bytes, thread};
+    program_.cpu.tensors.back().thread = thread;
+  }
   return buffer.address;
 }
 
