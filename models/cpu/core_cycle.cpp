@@ -7,13 +7,15 @@
 namespace siliscope {
 
 CoreCycle::CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
-                     TurnMemory* turns, bool alone)
+                     CoreSlots& slots, TurnMemory* turns, bool alone)
     : spec_(spec),
       codes_(codes),
       memory_(memory),
-      window_(static_cast<std::size_t>(spec.core.reorder_window)),
-      loads_(static_cast<std::size_t>(spec.core.load_queue), 0),
-      stores_(spec, memory),
+      slots_(slots),
+      window_(slots.Part(spec.core.reorder_window)),
+      scheduler_(slots.Part(spec.core.scheduler)),
+      loads_(slots.Part(spec.core.load_queue), 0),
+      stores_(spec, memory, slots.Part(spec.core.store_queue)),
       turns_(turns),
       recorder_(spec.line_bytes),
       alone_(alone) {
@@ -74,12 +76,16 @@ std::uint64_t CoreCycle::Enter(const MicroOp& op) {
   const Retired& oldest = window_[window_at_];
   LoseToBackEnd(oldest.cycle, oldest.memory);
   while (!waiting_.empty() && waiting_.top() <= enter_cycle_) waiting_.pop();
-  if (waiting_.size() >= static_cast<std::size_t>(spec_.core.scheduler)) {
+  if (waiting_.size() >= scheduler_) {
     LoseToBackEnd(waiting_.top(), oldest.memory);
     waiting_.pop();
   }
   if (op.op == MicroOpClass::kLoad) LoseToBackEnd(loads_[loads_at_], oldest.memory);
   if (op.op == MicroOpClass::kStore) LoseToBackEnd(stores_.RoomFrom(), true);
+  if (slots_.threads > 1) {  // where another thread comes in, this one does not
+    const std::uint64_t entry = slots_.entries.Take(enter_cycle_, slots_.all_entries);
+    Lose(entry, TopDown::kFrontEnd);
+  }
   ++entered_;
   ++counters_.slots[static_cast<std::size_t>(TopDown::kRetiring)];
   return enter_cycle_;
@@ -100,7 +106,7 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, bool* miss
   const std::int64_t lines = (address + op.bytes - 1) / line - address / line + 1;
   const std::int64_t width = std::min<std::int64_t>(spec_.core.load_bytes, line);
   const auto passes = static_cast<std::uint32_t>(std::max(lines, (op.bytes + width - 1) / width));
-  const std::uint64_t start = ports_.Take(ready, issue.ports, passes);
+  const std::uint64_t start = slots_.ports.Take(ready, issue.ports, passes);
   last_issue_ = start;
   counters_.load_bytes += op.bytes;
   const StoreBuffer::Forward forward = stores_.Find(address, op.bytes, start);
@@ -174,7 +180,7 @@ void CoreCycle::Execute(const MicroOp& op) {
     memory = memory || missed;
   } else {
     const Issue& issue = issue_[static_cast<std::size_t>(op.op)];
-    last_issue_ = ports_.Take(ready, issue.ports, issue.interval);
+    last_issue_ = slots_.ports.Take(ready, issue.ports, issue.interval);
     memory = memory && last_issue_ == ready;  // else it waited for the port
     done = last_issue_ + issue.latency;
     if (op.advance != 0) pointers_[op.pointer] += op.advance;

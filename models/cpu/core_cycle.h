@@ -16,7 +16,7 @@
 #include "models/cpu/branch_history.h"
 #include "models/cpu/core_counters.h"
 #include "models/cpu/core_memory.h"
-#include "models/cpu/slot_calendar.h"
+#include "models/cpu/core_slots.h"
 #include "models/cpu/store_buffer.h"
 #include "models/cpu/turn_memory.h"
 #include "models/cpu/turn_recorder.h"
@@ -30,7 +30,7 @@ class CoreCycle {
   /// With `turns`, those that are known are played; null = every micro-operation is simulated.
   /// `alone`: no other core wants anything of the memory.
   CoreCycle(const CpuSpec& spec, const std::vector<CpuCode>& codes, CoreMemory& memory,
-            TurnMemory* turns, bool alone);
+            CoreSlots& slots, TurnMemory* turns, bool alone);
 
   /// A call begins, behind what has run before.
   void Begin(const CpuCall& call);
@@ -101,7 +101,7 @@ class CoreCycle {
   const std::vector<CpuCode>& codes_;
   CoreMemory& memory_;
   std::array<Issue, kMicroOpClasses> issue_{};
-  SlotCalendar ports_;
+  CoreSlots& slots_;
   std::array<Register, 256> registers_{};
   const CpuCall* call_ = nullptr;
   const CpuCode* code_ = nullptr;
@@ -115,6 +115,7 @@ class CoreCycle {
   std::uint64_t fetch_from_ = 0;   ///< nothing is fetched before
   std::vector<Retired> window_;    ///< ring
   std::size_t window_at_ = 0;
+  std::size_t scheduler_;  ///< places
   std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> waiting_;
   std::vector<std::uint64_t> loads_;  ///< ring: retire cycles
   std::size_t loads_at_ = 0;

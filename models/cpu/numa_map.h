@@ -25,7 +25,7 @@ class NumaMap {
         [](std::int64_t at, const CpuTensor& tensor) { return at < tensor.address; });
     if (after == tensors_.begin()) return 0;
     const CpuTensor& t = *std::prev(after);
-    if (t.thread >= 0) return static_cast<std::size_t>(spec_.NodeOf(t.thread));
+    if (t.thread >= 0) return static_cast<std::size_t>(spec_.NodeOf(spec_.CoreOf(t.thread)));
     switch (spec_.numa.placement) {
       case NumaPlacement::kOneNode:
         return 0;

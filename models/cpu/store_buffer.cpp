@@ -5,8 +5,8 @@
 
 namespace siliscope {
 
-StoreBuffer::StoreBuffer(const CpuSpec& spec, CoreMemory& memory)
-    : spec_(spec), memory_(memory), leaves_(static_cast<std::size_t>(spec.core.store_queue), 0) {}
+StoreBuffer::StoreBuffer(const CpuSpec& spec, CoreMemory& memory, std::size_t places)
+    : spec_(spec), memory_(memory), leaves_(places, 0) {}
 
 void StoreBuffer::Add(std::int64_t address, std::int64_t bytes, std::uint64_t executed,
                       std::uint64_t retired) {

@@ -13,7 +13,7 @@ namespace siliscope {
 
 class StoreBuffer {
  public:
-  StoreBuffer(const CpuSpec& spec, CoreMemory& memory);
+  StoreBuffer(const CpuSpec& spec, CoreMemory& memory, std::size_t places);
 
   /// The first cycle in which there is room for one more.
   std::uint64_t RoomFrom() const { return leaves_[at_]; }

@@ -30,7 +30,10 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
       clock_(program.cpu.wide_vectors ? machine.MatrixClock() : machine.clock_hz),
       numa_(machine.cpu, program.cpu.tensors),
       // Cores that run at the same time meet in the memory about in the order of their times.
-      quantum_cycles_(machine.cpu.cores > 1 ? 256 : 2000) {
+      // Those of one core meet in its ports.
+      quantum_cycles_(machine.cpu.core.hardware_threads > 1 ? 8
+                      : machine.cpu.cores > 1               ? 256
+                                                            : 2000) {
   DramSpec node = machine.EffectiveMemory();
   const auto nodes = static_cast<std::size_t>(machine.cpu.numa.nodes);
   node.channels /= static_cast<std::int64_t>(nodes);
@@ -45,15 +48,24 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   for (const CpuRegion& region : program.cpu.regions) {
     threads = std::max(threads, region.threads.size());
   }
-  if (options.zoom.units.empty()) {
+  // Threads that share a core are simulated micro-operation by micro-operation; one that has no
+  // other beside it has all of the core.
+  const bool share = threads > static_cast<std::size_t>(machine.cpu.cores);
+  const std::int64_t of_core = share ? machine.cpu.core.hardware_threads : 1;
+  if (options.zoom.units.empty() && of_core == 1) {
     turns_ = std::make_unique<TurnMemory>(program.cpu.codes, machine.cpu.core.reorder_window,
                                           threads > 1);
   }
-  cores_.resize(threads);
+  cores_.resize(std::min(threads, static_cast<std::size_t>(machine.cpu.cores)));
   for (Core& core : cores_) {
     core.memory = std::make_unique<CoreMemory>(machine.cpu, *shared_);
-    core.cycle = std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *core.memory,
-                                             turns_.get(), threads == 1);
+    core.slots = std::make_unique<CoreSlots>(of_core, machine.cpu.core.width);
+  }
+  threads_.resize(threads);
+  for (std::size_t t = 0; t < threads; ++t) {
+    const Core& core = cores_[t % cores_.size()];
+    threads_[t].cycle = std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *core.memory,
+                                                    *core.slots, turns_.get(), threads == 1);
   }
   warming_ = !program.cpu.cold;
 }
@@ -67,12 +79,12 @@ void CpuChip::BeginPass() {
     turns_->Warm(warming_);
     if (!warming_) turns_->Simulate(kExact);
   }
-  for (Core& core : cores_) {
-    core.cycle->ResetCounters();
-    core.memory->ResetCounters();
-    core.times = {};
+  for (Core& core : cores_) core.memory->ResetCounters();
+  for (Thread& thread : threads_) {
+    thread.cycle->ResetCounters();
+    thread.times = {};
   }
-  if (keep_spans_ && !warming_) cores_[0].cycle->Keep(kMostMicroOps);
+  if (keep_spans_ && !warming_) threads_[0].cycle->Keep(kMostMicroOps);
   shared_->ResetCounters();
   dram_before_ = DramCountersOfAll();
   l2_charged_ = dram_read_charged_ = dram_write_charged_ = 0;
@@ -81,6 +93,8 @@ void CpuChip::BeginPass() {
 
 /// A line's way from one core to another that waits for it.
 std::uint64_t CpuChip::Hop(std::uint32_t from, std::uint32_t to) const {
+  from = static_cast<std::uint32_t>(machine_.cpu.CoreOf(from));
+  to = static_cast<std::uint32_t>(machine_.cpu.CoreOf(to));
   const auto cluster = static_cast<std::uint32_t>(machine_.cpu.CoresOfCluster());
   const CpuClusterSpec& s = machine_.cpu.cluster;
   return static_cast<std::uint64_t>(from / cluster == to / cluster ? s.transfer_cycles
@@ -93,37 +107,40 @@ void CpuChip::BeginRegion() {
   entered_cycle_ = region_cycle_ + clock_.CyclesIn(static_cast<Tick>(region.enter_s * 1e12 + 0.5));
   running_ = region.threads.size();
   for (std::uint32_t t = 0; t < region.threads.size(); ++t) {
-    Core& core = cores_[t];
+    Thread& thread = threads_[t];
     // In the tree a thread is woken by the one whose number lacks its highest bit.
     std::uint32_t parent = t;
     for (std::uint32_t bit = 1; bit <= t; bit <<= 1) {
       if ((t & bit) != 0) parent = t & ~bit;
     }
-    core.woken = t == 0 ? entered_cycle_ : cores_[parent].woken + Hop(parent, t);
-    core.next_call = 0;
-    core.in_call = false;
-    core.before = core.cycle->counters();
-    core.cycle->SleepUntil(core.woken);
-    queue().Schedule(std::max(queue().now(), clock_.Cycles(core.woken)), &CallRunCore, this, t);
+    thread.woken = t == 0 ? entered_cycle_ : threads_[parent].woken + Hop(parent, t);
+    thread.next_call = 0;
+    thread.in_call = false;
+    thread.before = thread.cycle->counters();
+    thread.cycle->SleepUntil(thread.woken);
+    queue().Schedule(std::max(queue().now(), clock_.Cycles(thread.woken)), &CallRunThread, this, t);
   }
 }
 
-void CpuChip::RunCore(std::uint32_t number) {
-  Core& core = cores_[number];
+void CpuChip::RunThread(std::uint32_t number) {
+  Thread& thread = threads_[number];
   const auto& calls = program_.cpu.regions[next_region_].threads[number];
-  const std::uint64_t until = clock_.CyclesIn(queue().now()) + quantum_cycles_;
-  while (core.next_call < calls.size()) {
-    if (!core.in_call) core.cycle->Begin(calls[core.next_call]);
-    core.in_call = !core.cycle->Continue(until);
-    if (!core.in_call) ++core.next_call;
-    if (core.in_call || core.cycle->now() > until) break;
+  std::uint64_t until = clock_.CyclesIn(queue().now()) + quantum_cycles_;
+  // Threads of a core lead each other in turn: who comes first has the choice of its slots.
+  const bool begins = thread.next_call == 0 && !thread.in_call;
+  if (begins && number >= cores_.size()) until -= quantum_cycles_ / 2;
+  while (thread.next_call < calls.size()) {
+    if (!thread.in_call) thread.cycle->Begin(calls[thread.next_call]);
+    thread.in_call = !thread.cycle->Continue(until);
+    if (!thread.in_call) ++thread.next_call;
+    if (thread.in_call || thread.cycle->now() > until) break;
   }
-  if (core.next_call < calls.size()) {
-    const Tick when = clock_.Cycles(std::max(until, core.cycle->now()));
-    queue().Schedule(std::max(queue().now(), when), &CallRunCore, this, number);
+  if (thread.next_call < calls.size()) {
+    const Tick when = clock_.Cycles(std::max(until, thread.cycle->now()));
+    queue().Schedule(std::max(queue().now(), when), &CallRunThread, this, number);
     return;
   }
-  core.ended = std::max(core.woken, core.cycle->End());
+  thread.ended = std::max(thread.woken, thread.cycle->End());
   if (--running_ == 0) EndRegion();
 }
 
@@ -132,7 +149,7 @@ void CpuChip::EndRegion() {
   const auto threads =
       static_cast<std::uint32_t>(program_.cpu.regions[next_region_].threads.size());
   std::vector<std::uint64_t> joined(threads);
-  for (std::uint32_t t = 0; t < threads; ++t) joined[t] = cores_[t].ended;
+  for (std::uint32_t t = 0; t < threads; ++t) joined[t] = threads_[t].ended;
   for (std::uint32_t t = threads - 1; t > 0; --t) {
     std::uint32_t bit = 1;
     while (2 * bit <= t) bit *= 2;
@@ -142,8 +159,8 @@ void CpuChip::EndRegion() {
   region_cycle_ = joined[0];
   ++next_region_;
   if (next_region_ == program_.cpu.regions.size()) {
-    for (const Core& core : cores_) {
-      micro_ops_ += core.cycle->counters().micro_ops - core.cycle->counters().repeated;
+    for (const Thread& thread : threads_) {
+      micro_ops_ += thread.cycle->counters().micro_ops - thread.cycle->counters().repeated;
     }
     end_cycle_ = region_cycle_;
     if (!warming_) {
@@ -184,13 +201,13 @@ void CpuChip::ChargeBytes(OperatorRecord* op) {
   charge(shared_->dram_write_bytes(), &dram_write_charged_, &op->dram_write_bytes);
 }
 
-/// A core's time in the region: until it is woken, at work as the slots say that came to their
+/// A thread's time in the region: until it is woken, at work as the slots say that came to their
 /// place, and waiting for the others.
-void CpuChip::ChargeCore(Core* core, OperatorRecord* op, std::uint64_t joined) {
-  const auto number = static_cast<std::size_t>(core - cores_.data());
+void CpuChip::ChargeThread(Thread* thread, OperatorRecord* op, std::uint64_t joined) {
+  const auto number = static_cast<std::size_t>(thread - threads_.data());
   const bool works = number < program_.cpu.regions[next_region_].threads.size();
   const auto charge = [&](Cause cause, Tick span) {
-    TimeOf(&core->times, cause) += span;
+    TimeOf(&thread->times, cause) += span;
     TimeOf(&op->times, cause) += span;
   };
   const Tick begin = clock_.Cycles(region_cycle_ - begin_cycle_);
@@ -201,10 +218,10 @@ void CpuChip::ChargeCore(Core* core, OperatorRecord* op, std::uint64_t joined) {
     charge(Cause::kQuantisation, end - entered);
     return;
   }
-  const Tick from = clock_.Cycles(core->woken - begin_cycle_);
-  const Tick to = clock_.Cycles(core->ended - begin_cycle_);
+  const Tick from = clock_.Cycles(thread->woken - begin_cycle_);
+  const Tick to = clock_.Cycles(thread->ended - begin_cycle_);
   charge(Cause::kSynchronisation, from - entered + (end - to));
-  const CoreCounters done = core->cycle->counters().Since(core->before);
+  const CoreCounters done = thread->cycle->counters().Since(thread->before);
   double slots = 0;
   for (const double s : done.slots) slots += s;
   Tick given = 0;
@@ -230,7 +247,7 @@ void CpuChip::Charge(std::uint64_t joined) {
   op.end = std::max(op.end, end);
   op.active += end - begin;
   op.exclusive += end - begin;
-  for (Core& core : cores_) ChargeCore(&core, &op, joined);
+  for (Thread& thread : threads_) ChargeThread(&thread, &op, joined);
   ChargeBytes(&op);
 }
 
@@ -266,27 +283,31 @@ void CpuChip::AddLevels(Record* record) const {
     add("l2", l2.read_bytes, l2.write_bytes, cycles * cpu.l2.fill_bytes_per_cycle)->duplex = true;
   }
   std::int64_t loaded = 0, stored = 0;
-  for (const Core& core : cores_) {
-    loaded += core.cycle->counters().load_bytes;
-    stored += core.cycle->counters().store_bytes;
+  for (const Thread& thread : threads_) {
+    loaded += thread.cycle->counters().load_bytes;
+    stored += thread.cycle->counters().store_bytes;
   }
   add("l1", loaded, stored, 0);
 }
 
 void CpuChip::AddUnits(Record* record) const {
+  const std::int64_t count = machine_.cpu.Threads(), cores = machine_.cpu.cores;
   const double peak = CpuPeak(machine_, program_.dtype) * clock_.hertz() / machine_.clock_hz /
-                      static_cast<double>(machine_.cpu.cores);
-  for (std::int64_t c = 0; c < machine_.cpu.cores; ++c) {
+                      static_cast<double>(cores);
+  for (std::int64_t t = 0; t < count; ++t) {
     UnitRecord unit;
-    unit.name = fmt::format("core{}", c);
+    unit.name =
+        t < cores ? fmt::format("core{}", t) : fmt::format("core{}.thread{}", t % cores, t / cores);
     unit.kind = "core";
     unit.peak_flops_per_s = peak;
-    if (c < static_cast<std::int64_t>(cores_.size())) {
-      const Core& core = cores_[static_cast<std::size_t>(c)];
-      unit.times = core.times;
-      unit.commands = core.cycle->counters().micro_ops;
-      unit.flops = core.cycle->counters().flops;
-      unit.bytes = core.cycle->counters().load_bytes + core.cycle->counters().store_bytes;
+    unit.sharers = static_cast<std::uint32_t>(machine_.cpu.core.hardware_threads);
+    if (t < static_cast<std::int64_t>(threads_.size())) {
+      const Thread& thread = threads_[static_cast<std::size_t>(t)];
+      const CoreCounters& counters = thread.cycle->counters();
+      unit.times = thread.times;
+      unit.commands = counters.micro_ops;
+      unit.flops = counters.flops;
+      unit.bytes = counters.load_bytes + counters.store_bytes;
     } else {
       TimeOf(&unit.times, Cause::kQuantisation) = record->total;
     }
@@ -300,7 +321,7 @@ Record CpuChip::Finish() {
   record.total = clock_.Cycles(end_cycle_ - begin_cycle_);
   record.clock_hz = clock_.hertz();
   record.events = micro_ops_;
-  record.critical_kind_units = static_cast<std::uint32_t>(machine_.cpu.cores);
+  record.critical_kind_units = static_cast<std::uint32_t>(machine_.cpu.Threads());
   AddUnits(&record);
   AddLevels(&record);
   record.operators = operators_;
@@ -308,7 +329,7 @@ Record CpuChip::Finish() {
     if (op.begin == kNever) op.begin = 0;
   }
   record.spans = std::move(spans_);
-  for (const CoreCycle::MicroOpTimes& m : cores_[0].cycle->kept()) {
+  for (const CoreCycle::MicroOpTimes& m : threads_[0].cycle->kept()) {
     const auto at = [&](std::uint64_t cycle) { return clock_.Cycles(cycle - begin_cycle_); };
     record.micro_ops.push_back(
         {m.op, 0, m.missed, at(m.entered), at(m.issued), at(m.done), at(m.retired)});

@@ -13,6 +13,7 @@
 
 #include "models/cpu/core_cycle.h"
 #include "models/cpu/core_memory.h"
+#include "models/cpu/core_slots.h"
 #include "models/cpu/numa_map.h"
 #include "models/cpu/shared_memory.h"
 #include "models/memory/dram.h"
@@ -35,6 +36,10 @@ class CpuChip : public Domain {
  private:
   struct Core {
     std::unique_ptr<CoreMemory> memory;
+    std::unique_ptr<CoreSlots> slots;
+  };
+  /// A hardware thread. Thread n is of the core CpuSpec::CoreOf(n).
+  struct Thread {
     std::unique_ptr<CoreCycle> cycle;
     std::size_t next_call = 0;
     bool in_call = false;
@@ -43,19 +48,19 @@ class CpuChip : public Domain {
     CauseTimes times{};
   };
 
-  static void CallRunCore(void* self, std::uint64_t core) {
-    static_cast<CpuChip*>(self)->RunCore(static_cast<std::uint32_t>(core));
+  static void CallRunThread(void* self, std::uint64_t thread) {
+    static_cast<CpuChip*>(self)->RunThread(static_cast<std::uint32_t>(thread));
   }
   static void CallBeginRegion(void* self, std::uint64_t) {
     static_cast<CpuChip*>(self)->BeginRegion();
   }
   void BeginPass();
   void BeginRegion();
-  void RunCore(std::uint32_t core);
+  void RunThread(std::uint32_t number);
   void EndRegion();
   std::uint64_t Hop(std::uint32_t from, std::uint32_t to) const;
   void Charge(std::uint64_t joined);
-  void ChargeCore(Core* core, OperatorRecord* op, std::uint64_t joined);
+  void ChargeThread(Thread* thread, OperatorRecord* op, std::uint64_t joined);
   void ChargeBytes(OperatorRecord* op);
   CacheTraffic L2Traffic() const;
   DramCounters DramCountersOfAll() const;
@@ -71,6 +76,7 @@ class CpuChip : public Domain {
   std::unique_ptr<SharedMemory> shared_;
   std::unique_ptr<TurnMemory> turns_;
   std::vector<Core> cores_;
+  std::vector<Thread> threads_;
   std::uint64_t quantum_cycles_;  ///< that a core runs ahead between two events
   std::size_t next_region_ = 0;
   std::size_t running_ = 0;  ///< threads of the region that have not ended

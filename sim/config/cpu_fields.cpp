@@ -12,8 +12,10 @@ constexpr Range kCount{1, 1 << 20};
 void VisitCore(FieldVisitor& v, CpuCoreSpec& s) {
   if (!v.BeginSection("core", kRequired, "a core: window, queues, ports")) return;
   v.Flag("in_order", s.in_order, kOptional, "micro-operations issue in program order");
-  v.Integer("width", s.width, {1, 64}, kRequired,
+  v.Integer("width", s.width, {1, 32}, kRequired,
             "micro-operations that enter and leave the window in a cycle");
+  v.Integer("hardware_threads", s.hardware_threads, {1, 8}, kOptional,
+            "in use, which share ports and caches and divide window and queues; default 1");
   v.Integer("reorder_window", s.reorder_window, kCount, kRequired,
             "micro-operations that have not retired");
   v.Integer("scheduler", s.scheduler, kCount, kRequired,

@@ -41,6 +41,7 @@ enum class BranchPredictor : std::uint8_t {
 struct CpuCoreSpec {
   bool in_order = false;   ///< issues in program order
   std::int64_t width = 4;  ///< micro-operations that enter and leave the window in a cycle
+  std::int64_t hardware_threads = 1;  ///< in use
   std::int64_t reorder_window = 128;
   std::int64_t scheduler = 64;  ///< micro-operations that wait for operands or ports
   std::int64_t load_queue = 64;
@@ -165,6 +166,9 @@ struct CpuSpec {
     }
     return types;
   }
+  std::int64_t Threads() const { return cores * core.hardware_threads; }
+  /// Of a thread: each core has one before any has two.
+  std::int64_t CoreOf(std::int64_t thread) const { return thread % cores; }
   std::int64_t CoresOfCluster() const { return cluster.cores > 0 ? cluster.cores : cores; }
   /// The node of a core.
   std::int64_t NodeOf(std::int64_t number) const { return number * numa.nodes / cores; }

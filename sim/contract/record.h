@@ -59,6 +59,7 @@ struct UnitRecord {
   std::uint64_t commands = 0;
   double flops = 0;             ///< 2 x multiply-accumulates that counted
   double peak_flops_per_s = 0;  ///< in the data type that ran
+  std::uint32_t sharers = 1;    ///< units that have this peak together: threads of a core
   std::int64_t bytes = 0;       ///< moved by the unit
 
   /// Whether a chip's time is told by units of this kind.

@@ -33,7 +33,7 @@ std::string Join(const std::vector<std::string>& items, const char* separator) {
 
 double MatrixPeak(const SimulationResult& result) {
   double peak = 0;
-  for (const UnitRecord& unit : result.record.units) peak += unit.peak_flops_per_s;
+  for (const UnitRecord& unit : result.record.units) peak += unit.peak_flops_per_s / unit.sharers;
   return peak;
 }
 

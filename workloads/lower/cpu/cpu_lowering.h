@@ -51,7 +51,7 @@ class CpuLowering {
   std::uint32_t CodeOf(CpuCode code);
   /// Threads for so many pieces of work.
   std::int64_t Threads(std::int64_t pieces) const {
-    return std::clamp<std::int64_t>(pieces, 1, cpu().cores);
+    return std::clamp<std::int64_t>(pieces, 1, cpu().Threads());
   }
   /// A region of the operator begins: so many threads run what is called until the next one.
   void BeginRegion(std::uint32_t op, std::int64_t threads);

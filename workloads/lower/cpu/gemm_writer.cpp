@@ -277,7 +277,7 @@ void WritePart(CpuLowering& lowering, const CpuGemm& part, std::int64_t thread,
 
 std::string WriteGemm(CpuLowering& lowering, const CpuGemm& gemm) {
   const GemmBlocking blocking = BlockingOf(lowering);
-  const std::int64_t cores = lowering.cpu().cores;
+  const std::int64_t cores = lowering.cpu().Threads();
   const std::int64_t e = lowering.ElementBytes(), lane = lowering.LaneBytes();
   const bool small = IsSmall(lowering, gemm);
   GemmGrid grid;
