@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "sim/contract/cpu_program.h"
@@ -20,12 +22,10 @@ class NumaMap {
   std::size_t NodeOf(std::int64_t address) const {
     const std::int64_t nodes = spec_.numa.nodes;
     if (nodes == 1) return 0;
-    auto after = std::upper_bound(
-        tensors_.begin(), tensors_.end(), address,
-        [](std::int64_t at, const CpuTensor& tensor) { return at < tensor.address; });
-    if (after == tensors_.begin()) return 0;
-    const CpuTensor& t = *std::prev(after);
-    if (t.thread >= 0) return static_cast<std::size_t>(spec_.NodeOf(spec_.CoreOf(t.thread)));
+    const CpuTensor* tensor = TensorAt(address);
+    if (tensor != nullptr && tensor->thread >= 0) {
+      return static_cast<std::size_t>(spec_.NodeOf(spec_.CoreOf(tensor->thread)));
+    }
     switch (spec_.numa.placement) {
       case NumaPlacement::kOneNode:
         return 0;
@@ -34,11 +34,20 @@ class NumaMap {
       case NumaPlacement::kFirstTouch:
         break;
     }
-    const std::int64_t at = std::min(address - t.address, t.bytes - 1);
-    return static_cast<std::size_t>(at * nodes / std::max<std::int64_t>(1, t.bytes));
+    if (tensor == nullptr) return 0;
+    const std::int64_t at = std::min(address - tensor->address, tensor->bytes - 1);
+    return static_cast<std::size_t>(at * nodes / std::max<std::int64_t>(1, tensor->bytes));
   }
 
  private:
+  /// The last that begins at an address or before it; null = none does.
+  const CpuTensor* TensorAt(std::int64_t address) const {
+    const auto after = std::upper_bound(
+        tensors_.begin(), tensors_.end(), address,
+        [](std::int64_t at, const CpuTensor& tensor) { return at < tensor.address; });
+    return after == tensors_.begin() ? nullptr : &*std::prev(after);
+  }
+
   const CpuSpec& spec_;
   const std::vector<CpuTensor>& tensors_;
 };

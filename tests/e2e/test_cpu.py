@@ -102,6 +102,62 @@ def test_the_matrix_unit_multiplies_narrow_types(tmp_path, dtype, factor):
     assert factor < wide / narrow < 4 * factor
 
 
+@pytest.mark.parametrize("chip,course_pct,peak_gb_per_s", [
+    ("epyc-7742", 0.0643, 204), ("xeon-8280", 0.137, 131)])
+def test_a_serial_axpy_leaves_the_bus_idle(tmp_path, chip, course_pct, peak_gb_per_s):
+    """One element of 16 bytes in each latency (course, 01Works: 0.064 and 0.14%); a core with its
+    window has more under way."""
+    axpy = "stream:fn=axpy;elements=2000;access=scalar;unroll=1;stride=4096"
+    common = ("--set", "cores=1", "--set", "l1.prefetch_lines=0", "--set", "l2.prefetch_lines=0", "--cold",
+              "--dtype", "fp64")
+    serial = run_on(chip, axpy, tmp_path / "s", *common, "--set", "core.in_order=true")["time_us"]
+    used_pct = 2000 * 16 / serial / 1e3 / peak_gb_per_s * 100
+    assert used_pct == pytest.approx(course_pct, rel=0.10)
+    assert run_on(chip, axpy, tmp_path / "o", *common)["time_us"] < serial / 3
+
+
+@pytest.mark.parametrize("tile,lines", [(16, 128 * 128 + 128), (128, 128 * 16 + 128), (512, 128 * 4 + 128),
+                                        (2048, 2048 * 128)])
+def test_tiles_decide_what_the_first_cache_misses(tmp_path, tile, lines):
+    """A[i] += B[j]: n m / (T b) + m / b lines where a tile of j fits, else n m / b (course,
+    04LoopOpt; 16 elements a line, 2048 each)."""
+    run_on("xeon-8280", f"loops:rows=2048;cols=2048;tile_cols={tile}", tmp_path / "l", "--set", "cores=1",
+           "--set", "l1.size=4 KiB", "--set", "l1.prefetch_lines=0", "--set", "l2.prefetch_lines=0", "--zoom",
+           "core0")
+    levels = {row["level"]: row for row in rows_of(tmp_path / "l" / "memory.csv")}
+    assert int(levels["l2"]["read_bytes"]) / 64 == pytest.approx(lines, rel=0.02)
+
+
+def test_stores_past_the_caches_fetch_no_lines(tmp_path):
+    copy = "stream:fn=copy;elements=4194304"
+    fetched = {}
+    for stores in ("allocate", "non_temporal"):
+        run_on("xeon-8280", f"{copy};stores={stores}", tmp_path / stores, "--cold", "--set", "cores=4")
+        levels = {row["level"]: row for row in rows_of(tmp_path / stores / "memory.csv")}
+        fetched[stores] = int(levels["dram"]["read_bytes"])
+    assert fetched["allocate"] == pytest.approx(2 * fetched["non_temporal"], rel=0.01)
+
+
+def test_algorithms_of_convolutions(tmp_path):
+    """Winograd's F(4x4, 3x3) multiplies a quarter as often (Lavin and Gray, CVPR 2016); windows that
+    are copied out take longer than those that are not."""
+    conv = "conv2d:n=1;c=64;h=56;w=56;out_c=64;kh=3;kw=3;pad_h=1;pad_w=1"
+    times = {a: run(conv, tmp_path / a, "--set", f"matrix_library.convolution={a}")["time_us"]
+             for a in ("direct", "im2col", "winograd")}
+    assert 2 < times["direct"] / times["winograd"] < 4
+    assert 1 < times["im2col"] / times["direct"] < 2
+
+
+def test_micro_operations_are_traced(tmp_path):
+    done = siliscope("run", "--system", CHIP, "--workload", "stream:fn=axpy;elements=1024", "--no-advice", "--out",
+                     str(tmp_path / "t"))
+    assert done.returncode == 0, done.stderr
+    events = [e for e in json.loads((tmp_path / "t" / "trace.json").read_text())["traceEvents"]
+              if e.get("cat") == "micro_op"]
+    assert {"load", "fma", "store", "runs"} <= {e["name"] for e in events}
+    assert all(e["dur"] >= 0 for e in events)
+
+
 def test_edvac_multiplies_in_its_time(tmp_path):
     """2900 us a multiplication and 864 us an addition."""
     summary = run_on("edvac", "gemm:m=4;n=4;k=16", tmp_path / "e")
@@ -127,6 +183,8 @@ def test_this_machine_is_measured(tmp_path):
     ("core.ports.alu0=walk", "not a class of micro-operations"),
     ("core.ports.load0=integer", None),  # one port of loads is left
     ("l1.ways=5", "no multiple of ways"),
+    ("numa.nodes=2", "not divided by 2 nodes"),
+    ("matrix_library.convolution=fft", "direct, im2col, winograd"),
 ])
 def test_cores_that_cannot_be_built_are_refused(tmp_path, setting, says):
     done = siliscope("run", "--system", CHIP, "--workload", "chase:bytes=4096;loads=64", "--set", setting,

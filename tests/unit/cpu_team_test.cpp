@@ -137,6 +137,36 @@ TEST(CpuTeam, AWriteTakesTheLineFromOthers) {
   EXPECT_GT(last({reads, writes, reads}), 2 * last({reads, reads}));
 }
 
+/// Two nodes, all cores of the first: memory of the second is further by two ways over the link.
+TEST(CpuTeam, MemoryOfAnotherNodeIsFurtherAndItsLinkHasALimit) {
+  const auto time = [](const char* node, const char* link) {
+    return InChild([=] {
+      return Microseconds(RunRegions({Readers(8, 4 << 20)}, {{"numa.nodes", "2"},
+                                                             {"numa.placement", node},
+                                                             {"numa.link", link},
+                                                             {"numa.link_latency", "100 ns"}}));
+    });
+  };
+  // Without tensors, addresses are of the first node; interleaved, pages of 2 MiB are in turn.
+  const double near = time("one_node", "1 TB/s");
+  EXPECT_GT(time("interleave", "1 TB/s"), 1.05 * near);
+  EXPECT_GT(time("interleave", "10 GB/s"), 2 * near);
+}
+
+TEST(CpuTeam, HardwareThreadsOverlapWaitingAndShareTheRest) {
+  // Two threads that miss overlap their misses.
+  const auto time = [](std::int64_t threads, std::int64_t bytes) {
+    return InChild([=] {
+      return Microseconds(
+          RunRegions({Readers(threads, bytes)},
+                     {{"cores", "1"}, {"core.hardware_threads", std::to_string(threads)}}));
+    });
+  };
+  const std::int64_t bytes = 1 << 20;
+  EXPECT_LT(time(2, bytes), 1.8 * time(1, bytes));
+  EXPECT_GT(time(2, bytes), 0.99 * time(1, bytes));
+}
+
 TEST(CoherenceDirectory, ForgetsTheOldest) {
   CoherenceDirectory directory(8);
   for (std::int64_t line = 0; line < 9; ++line) directory.At(line).last = 1;

@@ -159,6 +159,29 @@ TEST(Dram, ReadsAmongGatheredWritesWaitTheLongerTheMoreAreGathered) {
   EXPECT_LT(run(16384, 1.0).end, run(2048, 1.0).end);
 }
 
+/// FR-FCFS (Rixner et al., ISCA 2000): two streams whose rows lie in the same banks.
+TEST(Dram, RequestsThatHitARowGoBeforeTheOneThatClosesIt) {
+  const DramTiming t = Timing("ddr4-3200");
+  const auto run = [&t](bool first_ready) {
+    DramMapping mapping;
+    mapping.bank_interleave_bytes = 256;
+    mapping.first_ready = first_ready;
+    DramChannel channel(t, mapping);
+    const std::int64_t rows_apart = std::int64_t{64} << 20;
+    Tick end = 0;
+    for (std::int64_t at = 0; at < 1 << 16; at += 64) {
+      for (const std::int64_t stream : {std::int64_t{0}, rows_apart}) {
+        end = std::max(end, channel.Access(0, stream + at, 64, false));
+      }
+    }
+    return std::make_pair(end, channel.state().counters.row_misses);
+  };
+  const auto [slow, many_misses] = run(false);
+  const auto [fast, few_misses] = run(true);
+  EXPECT_GT(static_cast<double>(slow), 1.5 * static_cast<double>(fast));
+  EXPECT_GT(many_misses, 3 * few_misses);
+}
+
 TEST(Dram, AnIdleRowIsClosedBeforeTheNextRequest) {
   const DramTiming t = Timing("hbm2-2000");
   const auto second = [&](double timeout_s) {
