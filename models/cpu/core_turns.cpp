@@ -80,6 +80,7 @@ void CoreCycle::BeginTurn() {
   memory_.ResetLateness();
   memory_.TakeMostInFlight();
   if (part) return;
+  profile_->Begin();
   if (alone_) turn_foreseen_ = FillsIfPlayed();
   recorder_.Begin(retire_cycle_, pointers_);
   memory_.Defer(runs_ahead());
@@ -203,7 +204,9 @@ void CoreCycle::BeginToPlay(double share) {
   played_.end = static_cast<std::size_t>(touches * share + 0.5);
   played_.apart = touches > 0 ? profile_->estimate.UndisturbedCycles() / touches : 0;
   played_.waited = 0;
-  memory_.PlayWithin(profile_->in_flight);
+  const auto registers =
+      static_cast<std::uint64_t>(spec_.l2.size_bytes > 0 ? spec_.l2.misses : spec_.l1.misses);
+  memory_.PlayWithin(profile_->in_flight > 0 ? profile_->in_flight : registers);
   memory_.ResetLateness();
 }
 

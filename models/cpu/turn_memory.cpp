@@ -8,8 +8,7 @@
 namespace siliscope {
 
 void TurnProfile::Learn(const TurnCost& cost) {
-  wanted = warms ? 0 : std::max(0, wanted - 1);
-  ++simulated;
+  if (warms) wanted = 0;
   // The first turn after one that was played may pay for what went before it.
   if (!cost.warm && known()) return;
   if (known() && !sample.warm) estimate.Clear();
@@ -18,7 +17,11 @@ void TurnProfile::Learn(const TurnCost& cost) {
       known() && std::abs(estimate.Cycles(cost.fills) - cost.cycles) <= 2 + kEqual * cost.cycles;
   estimate.Learn(cost.fills, cost.cycles);
   sample = cost;
-  in_flight = std::max(in_flight, cost.in_flight);
+  // Few lines don't tell how many could have been on their way.
+  constexpr std::uint64_t kMany = 4;
+  if (static_cast<std::uint64_t>(cost.fills.l2) >= kMany * cost.in_flight) {
+    in_flight = std::max(in_flight, cost.in_flight);
+  }
   if (foreseen) wanted = 0;
 }
 
@@ -35,11 +38,8 @@ void TurnProfile::Want() {
 }
 
 void TurnProfile::Forget() {
-  estimate.Clear();
-  in_flight = 0;
   wanted = kMostTurns;
   simulated = played = 0;
-  sample = {};
 }
 
 void TurnMemory::Warm(bool warms) {

@@ -8,6 +8,7 @@
 // All cores share what one has learned.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -38,18 +39,18 @@ struct TurnTouch {
 };
 
 struct TurnProfile {
-  static constexpr int kMostTurns = 8, kFewTurns = 3;  ///< that are wanted at a time
-  std::size_t loop = 0;                                ///< whose trips are counted
-  std::size_t begin = 0, end = 0;                      ///< its first micro-operation, its branch
-  std::int64_t trips = 1;                              ///< of the loop, in a turn
-  bool every = false;                                  ///< every turn has to be simulated
-  int wanted = 2;                                      ///< turns that have still to be simulated
+  static constexpr int kMostTurns = 24, kFewTurns = 3;  ///< that are wanted at a time
+  std::size_t loop = 0;                                 ///< whose trips are counted
+  std::size_t begin = 0, end = 0;                       ///< its first micro-operation, its branch
+  std::int64_t trips = 1;                               ///< of the loop, in a turn
+  bool every = false;                                   ///< every turn has to be simulated
+  int wanted = 2;                                       ///< turns that have still to be simulated
   std::vector<TurnTouch> touches;
   std::vector<std::int64_t> shift;  ///< of each pointer, in a turn
   TurnEstimate estimate;
-  std::uint64_t in_flight = 0;             ///< the most of any turn that was learned from
-  TurnCost sample;                         ///< the last one that was learned from
-  bool warms = false;                      ///< one turn says enough
+  std::uint64_t in_flight = 0;  ///< lines on their way, the most of any turn; 0 = not known yet
+  TurnCost sample;              ///< the last one that was learned from
+  bool warms = false;           ///< one turn says enough
   std::int64_t simulated = 0, played = 0;  ///< turns
 
   bool known() const { return !estimate.empty(); }
@@ -57,12 +58,18 @@ struct TurnProfile {
   bool MayBe(std::int64_t below) const {
     return estimate.CoversL2(static_cast<double>(below), static_cast<double>(touches.size()));
   }
+  /// A turn begins to be simulated.
+  void Begin() {
+    wanted = std::max(0, wanted - 1);
+    ++simulated;
+  }
   /// A turn was simulated. What is known is believed once it foresees one.
   void Learn(const TurnCost& cost);
   /// The next turns shall be simulated, unless too many have been.
   void Want();
   /// A turn was played; how many lines came from where may be news.
   void Played(const TurnFills& fills);
+  /// The program begins anew: what was learned while caches were warmed is a first guess.
   void Forget();
 };
 
