@@ -104,8 +104,10 @@ TurnFills CoreCycle::FillsIfPlayed() const {
 /// Whether the caches, the last one included, have a turn's lines, as far as some of them tell:
 /// playing it would warm nothing.
 bool CoreCycle::IsWarm() const {
-  constexpr std::size_t kApart = 16;  ///< touches
-  for (std::size_t i = 0; i < profile_->touches.size(); i += kApart) {
+  constexpr std::size_t kLeast = 512, kApart = 16;  ///< touches
+  const std::size_t touches = profile_->touches.size();
+  const std::size_t apart = std::clamp<std::size_t>(touches / kLeast, 1, kApart);
+  for (std::size_t i = 0; i < touches; i += apart) {
     const TurnTouch& touch = profile_->touches[i];
     if (!memory_.IsCached(pointers_[touch.pointer] + touch.offset)) return false;
   }

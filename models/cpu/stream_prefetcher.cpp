@@ -6,8 +6,8 @@
 namespace siliscope {
 
 StreamPrefetcher::Range StreamPrefetcher::Observe(std::int64_t line) {
-  constexpr std::uint32_t kNear = 2;  ///< lines that an access may be out of order
-  constexpr int kConfident = 2;       ///< steps in one direction before anything is fetched
+  constexpr std::uint32_t kNear = 2;      ///< lines that an access may be out of order
+  constexpr std::int64_t kConfident = 2;  ///< steps in one direction before anything is fetched
   if (streams_.empty()) return {};
   const auto number = static_cast<std::uint32_t>(line);
   std::size_t found = 0;
@@ -45,13 +45,14 @@ StreamPrefetcher::Range StreamPrefetcher::Observe(std::int64_t line) {
     stream->step = step;
     stream->fetched = line;
   }
-  stream->confidence = std::min(stream->confidence + 1, 2 * kConfident);
+  stream->confidence = std::min(stream->confidence + 1, ahead_ + kConfident);
   last_[found] = number;
   if (stream->confidence < kConfident) return {};
   // Inside of the page.
   const std::int64_t page = line / lines_per_page_;
   const std::int64_t edge = step > 0 ? (page + 1) * lines_per_page_ - 1 : page * lines_per_page_;
-  std::int64_t to = line + step * ahead_;
+  // Far ahead of a stream that has been followed for long, else as far as it has come.
+  std::int64_t to = line + step * std::min(ahead_, 2 * stream->confidence);
   to = step > 0 ? std::min(to, edge) : std::max(to, edge);
   std::int64_t from = stream->fetched;
   if ((from - line) * step < 0) from = line;

@@ -34,9 +34,9 @@ class StreamPrefetcher {
 
  private:
   struct Stream {
-    std::int64_t step = 0;     ///< direction; 0 = not known yet
-    std::int64_t fetched = 0;  ///< the furthest line that was asked for
-    int confidence = 0;
+    std::int64_t step = 0;        ///< direction; 0 = not known yet
+    std::int64_t fetched = 0;     ///< the furthest line that was asked for
+    std::int64_t confidence = 0;  ///< steps, as far as they matter
     std::uint64_t used = 0;
   };
 
