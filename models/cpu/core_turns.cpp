@@ -215,29 +215,26 @@ void CoreCycle::BeginToPlay(double share) {
 /// The lines of a turn that is played, up to the turn's end.
 bool CoreCycle::Play(std::uint64_t until) {
   Played& p = played_;
-  constexpr std::size_t kAtOnce = 64;
   const TurnTouch* touches = profile_->touches.data();
   const auto limit = static_cast<double>(until);
   const auto place_of = [&p] {
     return p.begin + p.apart * static_cast<double>(p.at) + static_cast<double>(p.waited);
   };
-  while (p.at < p.end) {
-    if (place_of() > limit) return false;
-    const std::size_t end = std::min(p.end, p.at + kAtOnce);
-    for (; p.at < end; ++p.at) {
-      constexpr std::size_t kAhead = 12, kSoon = 6;
-      const auto address_of = [&](std::size_t at) {
-        return pointers_[touches[at].pointer] + touches[at].offset;
-      };
-      if (p.at + kAhead < p.end && touches[p.at + kAhead].fresh) {
-        memory_.WillPlay(address_of(p.at + kAhead));
-      }
-      if (p.at + kSoon < p.end && touches[p.at + kSoon].fresh) {
-        memory_.WillPlaySoon(address_of(p.at + kSoon));
-      }
-      const TurnTouch& touch = touches[p.at];
-      if (touch.fresh) p.waited += PlayTouch(touch, static_cast<std::uint64_t>(place_of()));
+  const auto address_of = [&](std::size_t at) {
+    return pointers_[touches[at].pointer] + touches[at].offset;
+  };
+  for (; p.at < p.end; ++p.at) {
+    constexpr std::size_t kAhead = 12, kSoon = 6;
+    const double place = place_of();
+    if (place > limit) return false;  // what others want before it comes first
+    if (p.at + kAhead < p.end && touches[p.at + kAhead].fresh) {
+      memory_.WillPlay(address_of(p.at + kAhead));
     }
+    if (p.at + kSoon < p.end && touches[p.at + kSoon].fresh) {
+      memory_.WillPlaySoon(address_of(p.at + kSoon));
+    }
+    const TurnTouch& touch = touches[p.at];
+    if (touch.fresh) p.waited += PlayTouch(touch, static_cast<std::uint64_t>(place));
   }
   TurnFills fills = FillsOfTurn();
   if (p.share == 1) profile_->Played(fills);

@@ -38,6 +38,17 @@ CpuCode Writer() {
   return b.Finish();
 }
 
+/// Additions that each wait for the one before.
+CpuCode Chain() {
+  MicroCodeBuilder b("chain");
+  const std::int32_t again = b.Here();
+  for (int i = 0; i < 8; ++i) b.Add(MicroOpClass::kFloatAdd, 16, 16, 17);
+  b.Loop(again, 0);
+  return b.Finish();
+}
+
+constexpr std::uint32_t kReader = 0, kWriter = 1, kChain = 2;
+
 CpuCall Over(std::uint32_t code, std::int64_t address, std::int64_t bytes) {
   CpuCall call;
   call.code = code;
@@ -54,7 +65,7 @@ Record RunRegions(const std::vector<Threads>& regions, std::vector<Override> ove
   Program program;
   program.dtype = "fp32";
   program.operators.resize(regions.size());
-  program.cpu.codes = {Reader(), Writer()};
+  program.cpu.codes = {Reader(), Writer(), Chain()};
   program.cpu.cold = true;
   for (std::size_t r = 0; r < regions.size(); ++r) {
     CpuRegion region;
@@ -73,7 +84,7 @@ double Microseconds(const Record& record) { return ToMicroseconds(record.total);
 /// Each thread reads `bytes` of its own.
 Threads Readers(std::int64_t threads, std::int64_t bytes) {
   Threads all;
-  for (std::int64_t t = 0; t < threads; ++t) all.push_back({Over(0, (t + 1) << 26, bytes)});
+  for (std::int64_t t = 0; t < threads; ++t) all.push_back({Over(kReader, (t + 1) << 26, bytes)});
   return all;
 }
 
@@ -81,7 +92,7 @@ TEST(CpuTeam, ThreadsRunAtTheSameTime) {
   const auto time = [](std::int64_t threads) {
     return InChild([=] { return Microseconds(RunRegions({Readers(threads, 1 << 20)})); });
   };
-  EXPECT_LT(time(2), 1.3 * time(1));
+  EXPECT_LT(time(2), 1.5 * time(1));  // the two share their chiplet's link
 }
 
 TEST(CpuTeam, AChipletReadsNoFasterThanItsLinkAndTheMemoryNoFasterThanItsChannels) {
@@ -101,7 +112,8 @@ TEST(CpuTeam, AChipletReadsNoFasterThanItsLinkAndTheMemoryNoFasterThanItsChannel
 }
 
 TEST(CpuTeam, ATeamWaitsForItsLastThread) {
-  const Record record = RunRegions({{{Over(0, 1 << 26, 1 << 20)}, {Over(0, 1 << 27, 1 << 12)}}});
+  const Record record =
+      RunRegions({{{Over(kReader, 1 << 26, 1 << 20)}, {Over(kReader, 1 << 27, 1 << 12)}}});
   const CauseTimes& early = record.units[1].times;
   EXPECT_GT(early[static_cast<std::size_t>(Cause::kSynchronisation)], record.total / 2);
   for (const UnitRecord& unit : record.units) {
@@ -113,8 +125,8 @@ TEST(CpuTeam, ATeamWaitsForItsLastThread) {
 
 TEST(CpuTeam, WhatAnotherCoreWroteComesFromItsCaches) {
   const std::int64_t bytes = 1 << 18;  // within the writer's second level
-  const Threads writes = {{Over(1, 1 << 26, bytes)}, {}};
-  const Threads reads = {{}, {Over(0, 1 << 26, bytes)}};
+  const Threads writes = {{Over(kWriter, 1 << 26, bytes)}, {}};
+  const Threads reads = {{}, {Over(kReader, 1 << 26, bytes)}};
   const auto read_from_memory = [](const std::vector<Threads>& regions) {
     return InChild(
         [&] { return static_cast<double>(RunRegions(regions).operators.back().dram_read_bytes); });
@@ -125,8 +137,8 @@ TEST(CpuTeam, WhatAnotherCoreWroteComesFromItsCaches) {
 
 TEST(CpuTeam, AWriteTakesTheLineFromOthers) {
   const std::int64_t bytes = 1 << 14;
-  const Threads reads = {{}, {Over(0, 1 << 26, bytes)}};
-  const Threads writes = {{Over(1, 1 << 26, bytes)}, {}};
+  const Threads reads = {{}, {Over(kReader, 1 << 26, bytes)}};
+  const Threads writes = {{Over(kWriter, 1 << 26, bytes)}, {}};
   const auto last = [&](const std::vector<Threads>& regions) {
     return InChild([&] {
       const Record record = RunRegions(regions);
@@ -153,18 +165,18 @@ TEST(CpuTeam, MemoryOfAnotherNodeIsFurtherAndItsLinkHasALimit) {
   EXPECT_GT(time("interleave", "10 GB/s"), 2 * near);
 }
 
-TEST(CpuTeam, HardwareThreadsOverlapWaitingAndShareTheRest) {
-  // Two threads that miss overlap their misses.
-  const auto time = [](std::int64_t threads, std::int64_t bytes) {
+TEST(CpuTeam, HardwareThreadsOverlapChainsAndShareTheRest) {
+  const auto time = [](std::int64_t threads, std::uint32_t code, std::int64_t bytes) {
     return InChild([=] {
-      return Microseconds(
-          RunRegions({Readers(threads, bytes)},
-                     {{"cores", "1"}, {"core.hardware_threads", std::to_string(threads)}}));
+      Threads all;
+      for (std::int64_t t = 0; t < threads; ++t) all.push_back({Over(code, (t + 1) << 26, bytes)});
+      const std::string used = std::to_string(threads);
+      return Microseconds(RunRegions({all}, {{"cores", "1"}, {"core.hardware_threads", used}}));
     });
   };
-  const std::int64_t bytes = 1 << 20;
-  EXPECT_LT(time(2, bytes), 1.8 * time(1, bytes));
-  EXPECT_GT(time(2, bytes), 0.99 * time(1, bytes));
+  // A chain leaves the ports to the other; streams have the same miss registers.
+  EXPECT_LT(time(2, kChain, 1 << 20), 1.1 * time(1, kChain, 1 << 20));
+  EXPECT_GT(time(2, kReader, 1 << 20), 1.6 * time(1, kReader, 1 << 20));
 }
 
 TEST(CoherenceDirectory, ForgetsTheOldest) {
