@@ -9,8 +9,8 @@
 #include <map>
 
 #include "sim/contract/trace_writer.h"
-#include "traces/chrome_events.h"
 #include "traces/chrome_cpu_tracks.h"
+#include "traces/chrome_events.h"
 #include "traces/chrome_gpu_tracks.h"
 
 namespace siliscope {
