@@ -140,6 +140,7 @@ class CoreCycle {
   bool in_turn_ = false, plays_ = false;
   bool looks_ahead_ = false;    ///< the call's first turn is still to come
   bool warm_ = false;           ///< what ran last was simulated
+  bool again_ = false;          ///< the next turn shall be: the last one said too little
   std::int64_t turn_left_ = 0;  ///< trips of the turn that are left
   Played played_;
   TurnFills turn_fills_;     ///< when the turn began

@@ -72,7 +72,8 @@ void CoreCycle::BeginTurn() {
             profile_->sample.cycles);
     return;
   }
-  if (turns_->plays() && profile_->known() && (part || (profile_->wanted == 0 && IsForeseen()))) {
+  if (turns_->plays() && profile_->known() &&
+      (part || (!again_ && profile_->wanted == 0 && IsForeseen()))) {
     BeginToPlay(static_cast<double>(turn_left_) / static_cast<double>(profile_->trips));
     return;
   }
@@ -155,6 +156,7 @@ void CoreCycle::EndSimulatedTurn() {
   cost.counters = counters_.Since(turn_begin_);
   cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
   profile_->Learn(cost);
+  again_ = !was_warm && !turns_->warms();
   unsettled_ = runs_ahead();
   memory_.ResetLateness();
 }
@@ -271,7 +273,7 @@ void CoreCycle::EndTurn(double share, double cycles) {
       static_cast<std::uint64_t>(static_cast<double>(like.counters.micro_ops) * share);
   retire_cycle_ += static_cast<std::uint64_t>(cycles * share);
   retired_ = 0;
-  warm_ = false;
+  warm_ = again_ = false;
   SleepUntil(retire_cycle_);
   for (std::size_t i = 0; i < pointers_.size(); ++i) {
     pointers_[i] += profile_->shift[i] / profile_->trips * turn_left_;

@@ -64,27 +64,48 @@ class ConvWriter {
   }
 
   void Write(std::uint32_t index) {
+    const std::int64_t rows = s_.images * s_.groups * s_.out_rows;
     const std::int64_t channel_groups = CeilDivide(out_blocks_, blocks_);
-    const std::int64_t units = s_.images * s_.groups * channel_groups * s_.out_rows;
+    // Where the weights stay in a core's cache, the image passes once; else it does for each group
+    // of output channels, whose weights stay.
+    const bool by_rows = 2 * WeightBytes() <= lowering_.cpu().l2.size_bytes &&
+                         rows >= lowering_.cpu().Threads() && channel_groups > 1;
+    const std::int64_t units = by_rows ? rows : rows * channel_groups;
     const std::int64_t threads = lowering_.Threads(units);
     lowering_.BeginRegion(index, threads);
     for (std::int64_t t = 0; t < threads; ++t) {
       std::int64_t unit = units * t / threads;
       const std::int64_t end = units * (t + 1) / threads;
       while (unit < end) {
-        const std::int64_t row = unit % s_.out_rows;
-        const std::int64_t rows = std::min(end - unit, s_.out_rows - row);
-        const std::int64_t plane = unit / s_.out_rows;
-        const std::int64_t first_block = plane % channel_groups * blocks_;
-        WriteRows(t, plane / channel_groups, first_block, row, row + rows);
-        unit += rows;
+        const std::int64_t row = unit % s_.out_rows, plane = unit / s_.out_rows;
+        std::int64_t count = std::min(end - unit, s_.out_rows - row);
+        if (by_rows) {
+          count = std::min(count, RowsInCache());
+          for (std::int64_t g = 0; g < channel_groups; ++g) {
+            WriteRows(t, plane, g * blocks_, row, row + count);
+          }
+        } else {
+          WriteRows(t, plane / channel_groups, plane % channel_groups * blocks_, row, row + count);
+        }
+        unit += count;
       }
     }
-    lowering_.info(index).mapping = fmt::format(
-        "direct, tiles of {} pixels x {} channels, {} threads", pixels_, blocks_ * lanes_, threads);
+    lowering_.info(index).mapping =
+        fmt::format("direct, tiles of {} pixels x {} channels, {} threads{}", pixels_,
+                    blocks_ * lanes_, threads, by_rows ? ", channels inside" : "");
   }
 
  private:
+  /// Of all output channels of a group.
+  std::int64_t WeightBytes() const {
+    return out_blocks_ * vector_ * in_channels_ * s_.kernel_rows * s_.kernel_columns;
+  }
+  /// Rows of the output whose windows take a quarter of a core's second cache.
+  std::int64_t RowsInCache() const {
+    const std::int64_t row = std::max<std::int64_t>(1, in_channels_ * s_.in_columns * e_);
+    const std::int64_t rows = lowering_.cpu().l2.size_bytes / 4 / row - s_.kernel_rows;
+    return std::max<std::int64_t>(1, rows / s_.stride_down);
+  }
   /// As many sums as registers hold, so that loads are few for each of them; more blocks of
   /// channels share the pixels' values where these cost a slot of their own.
   void ChooseTile(const CpuCoreSpec& core) {
