@@ -78,9 +78,11 @@ TEST(StreamPrefetcher, RunsAheadInsideOfAPage) {
   for (std::int64_t line = 0; line < 2; ++line) EXPECT_EQ(streams.Observe(line).count, 0);
   const StreamPrefetcher::Range range = streams.Observe(2);
   EXPECT_EQ(range.first, 3);
-  EXPECT_EQ(range.count, 8);
-  EXPECT_EQ(streams.Observe(3).count, 1);
-  for (std::int64_t line = 4; line < 60; ++line) streams.Observe(line);
+  EXPECT_EQ(range.count, 4);  // twice as far as the stream has come, then eight lines
+  EXPECT_EQ(streams.Observe(3).count, 3);
+  EXPECT_EQ(streams.Observe(4).count, 3);
+  EXPECT_EQ(streams.Observe(5).count, 1);
+  for (std::int64_t line = 6; line < 60; ++line) streams.Observe(line);
   EXPECT_EQ(streams.Observe(60).count, 0);    // the page ends with line 63, which is on its way
   EXPECT_EQ(streams.Observe(1000).count, 0);  // somewhere else
 }
