@@ -72,6 +72,8 @@ std::uint64_t CoreCycle::Enter(const MicroOp& op) {
   if (entered_ == spec_.core.width) {
     ++enter_cycle_;
     entered_ = 0;
+  } else if (entered_ == spec_.core.decode && entered_ > 0) {
+    Lose(enter_cycle_ + 1, TopDown::kFrontEnd);
   }
   const Retired& oldest = window_[window_at_];
   LoseToBackEnd(oldest.cycle, oldest.memory);

@@ -14,6 +14,8 @@ void VisitCore(FieldVisitor& v, CpuCoreSpec& s) {
   v.Flag("in_order", s.in_order, kOptional, "micro-operations issue in program order");
   v.Integer("width", s.width, {1, 32}, kRequired,
             "micro-operations that enter and leave the window in a cycle");
+  v.Integer("decode", s.decode, {0, 32}, kOptional,
+            "micro-operations that are fetched and decoded in a cycle; 0 = as many as width");
   v.Integer("hardware_threads", s.hardware_threads, {1, 8}, kOptional,
             "in use, which share ports and caches and divide window and queues; default 1");
   v.Integer("reorder_window", s.reorder_window, kCount, kRequired,

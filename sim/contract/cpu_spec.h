@@ -39,8 +39,9 @@ enum class BranchPredictor : std::uint8_t {
 };
 
 struct CpuCoreSpec {
-  bool in_order = false;   ///< issues in program order
-  std::int64_t width = 4;  ///< micro-operations that enter and leave the window in a cycle
+  bool in_order = false;    ///< issues in program order
+  std::int64_t width = 4;   ///< micro-operations that enter and leave the window in a cycle
+  std::int64_t decode = 0;  ///< that are fetched and decoded in a cycle; 0 = width
   std::int64_t hardware_threads = 1;  ///< in use
   std::int64_t reorder_window = 128;
   std::int64_t scheduler = 64;  ///< micro-operations that wait for operands or ports

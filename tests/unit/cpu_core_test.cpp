@@ -73,6 +73,16 @@ TEST(CpuCore, AChainOfFmasTakesTheirLatency) {
   EXPECT_NEAR(CyclesOfTrip(Chain), 8 * 4, 0.5);  // 4.04 cycles measured on Zen 5
 }
 
+TEST(CpuCore, ANarrowFrontEndIsNamed) {
+  const auto integers = [](MicroCodeBuilder& b) {
+    for (int i = 0; i < 30; ++i) b.Add(MicroOpClass::kInteger, 32 + i);
+  };
+  const std::vector<Override> narrow = {{"core.decode", "2"}};
+  EXPECT_NEAR(CyclesOfTrip(integers, narrow), 16, 0.2);  // 30 and a loop's two
+  EXPECT_LT(CyclesOfTrip(integers), 10);
+  EXPECT_GT(InChild([&] { return Share(RunLoop(integers, narrow), Cause::kOperand); }), 0.7);
+}
+
 TEST(CpuCore, IndependentFmasTakeTheirPorts) {
   EXPECT_NEAR(CyclesOfTrip(Independent), 12, 0.2);
   EXPECT_NEAR(CyclesOfTrip(Independent, {{"core.ports.fp1", "float_multiply divide"}}), 24, 0.2);
