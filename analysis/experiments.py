@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.figures import (attribution, gantt, issue_slots, memory_levels, pipeline, roofline, timeline,
+from analysis.figures import (attribution, energy, gantt, issue_slots, memory_levels, pipeline, roofline, timeline,
                               wavefront)
 from analysis.style import (CAUSES, FigureError, duration, fault, legend_below, note_below, plt, save,
-                            settings, text_on)
+                            settings)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -268,34 +268,10 @@ def draw_traffic(experiment, table, _summaries):
 
 
 def draw_energy(experiment, table, _summaries):
-    """What the course's energies of an operation and of accesses make of simulated counts."""
-    picojoule = experiment["relative_energy"]
-    counts = {"operations": table.operations}
-    for level in ("l1", "l2", "l3", "dram"):
-        counts[level] = table[f"{level}_bytes"] / experiment["word_bytes"]
-    rows = pd.DataFrame({name: counts[name] * picojoule[name] for name in counts})
-    rows = rows.div(rows.sum(axis=1), axis=0) * 100
-    names = {"operations": "arithmetic", "l1": "L1", "l2": "L2", "l3": "L3", "dram": "off-chip memory"}
-    colours = ["#2f855a", "#90cdf4", "#4299e1", "#2b6cb0", "#c53030"]
-    figure, axes = plt.subplots(figsize=(8.4, 1.4 + 0.55 * len(rows)))
-    left = np.zeros(len(rows))
-    for name, colour in zip(names, colours):
-        axes.barh(range(len(rows)), rows[name], left=left, color=colour, label=names[name], height=0.7)
-        for i, (at, width, count) in enumerate(zip(left, rows[name], counts[name])):
-            if width >= 9:
-                axes.text(at + width / 2, i, f"{count / 1e6:.3g} M", ha="center", va="center",
-                          fontsize=7.5, color=text_on(colour))
-        left += rows[name]
-    axes.set_yticks(range(len(rows)), table.label)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("percent of the energy, by the course's ratios; in the bars: operations, accesses of a word")
-    axes.grid(axis="y", visible=False)
-    legend_below(figure, axes, 5)
-    rows.insert(0, "label", table.label)
-    for name in counts:
-        rows[f"{name}_count"] = counts[name]
-    return figure, axes, rows
+    """Energy of operations and accesses, by ratios over simulated counts."""
+    rows = energy.table(table, experiment)
+    figure = energy.draw(rows)
+    return figure, figure.axes[0], rows
 
 
 def draw_pipeline(experiment, _table, summaries):

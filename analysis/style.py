@@ -78,6 +78,15 @@ def fault(done):
     return done.stderr.strip().removeprefix("siliscope: ")
 
 
+def bars_to_100(axes, labels, words):
+    """The axes of horizontal bars that sum to 100%, the first one on top."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel(words)
+    axes.grid(axis="y", visible=False)
+
+
 def legend_below(figure, axes, columns):
     """One legend under the whole figure, with the labels of `axes`."""
     figure.legend(*axes.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0),

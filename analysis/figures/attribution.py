@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the cycles go: stacked bars of 100%, a bar a run or an operator."""
-from analysis.style import CAUSES, legend_below, plt, text_on
+from analysis.style import CAUSES, bars_to_100, legend_below, plt, text_on
 
 
 def draw(labels, shares, title, height=0.42, chip_words=None):
@@ -19,11 +19,7 @@ def draw(labels, shares, title, height=0.42, chip_words=None):
                 axes.text(at + width / 2, i, f"{width:.0f}", ha="center", va="center", fontsize=8,
                           color=text_on(colour))
         left = [a + b for a, b in zip(left, widths)]
-    axes.set_yticks(range(len(labels)), labels)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("percent of the units' time")
-    axes.grid(axis="y", visible=False)
+    bars_to_100(axes, labels, "percent of the units' time")
     axes.set_title(title, loc="left")
     legend_below(figure, axes, 3 if chip_words else 6)
     return figure

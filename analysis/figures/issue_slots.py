@@ -4,7 +4,7 @@ import os
 
 import pandas as pd
 
-from analysis.style import legend_below, plt
+from analysis.style import bars_to_100, legend_below, plt
 
 COLORS = {"selected": "#2b6cb0", "wait": "#90cdf4", "math_pipe_throttle": "#dd6b20",
           "memory_pipe_throttle": "#f6ad55", "short_scoreboard": "#38a169",
@@ -34,10 +34,6 @@ def draw(rows):
             continue
         axes.barh(range(len(rows)), share, left=left, color=color, label=name.replace("_", " "))
         left = [a + b for a, b in zip(left, share)]
-    axes.set_yticks(range(len(rows)), rows.label)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("percent of the issue slots of an SM")
-    axes.grid(axis="y", visible=False)
+    bars_to_100(axes, rows.label, "percent of the issue slots of an SM")
     legend_below(figure, axes, 5)
     return figure

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tile zoom of cores: what turns of codes cost. A turn is a trip, or some, of the innermost loop of
-// a code that is long enough. It is simulated once with every micro-operation; turns like it are
+// a code that is long enough. Some are simulated with every micro-operation; turns like them are
 // then played: the lines that they touch pass the caches at their addresses, spread over the turn's
-// time, and its time is that of the turn that was simulated, longer by what lines from beyond the
-// private caches are later than they were then: others want them too. How many lines come from each
-// level tells turns apart: one that is like none that is known makes the next be simulated again.
-// All cores share what one has learned.
+// time, as many at a time as were on their way in a simulated one. Their time is estimated from how
+// many lines came from each level, and how late; a turn unlike all that are known makes the next be
+// simulated again. All cores share what one has learned.
 #pragma once
 
 #include <algorithm>
