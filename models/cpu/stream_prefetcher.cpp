@@ -51,7 +51,8 @@ StreamPrefetcher::Range StreamPrefetcher::Observe(std::int64_t line) {
   // Inside of the page.
   const std::int64_t page = line / lines_per_page_;
   const std::int64_t edge = step > 0 ? (page + 1) * lines_per_page_ - 1 : page * lines_per_page_;
-  // Far ahead of a stream that has been followed for long, else as far as it has come.
+  // Far ahead of a stream that has been followed for long, else twice as far as it has come
+  // (assumed: cores don't publish it).
   std::int64_t to = line + step * std::min(ahead_, 2 * stream->confidence);
   to = step > 0 ? std::min(to, edge) : std::max(to, edge);
   std::int64_t from = stream->fetched;
