@@ -110,6 +110,13 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, bool* miss
   const auto passes = static_cast<std::uint32_t>(std::max(lines, (op.bytes + width - 1) / width));
   const std::uint64_t start = slots_.ports.Take(ready, issue.ports, passes);
   last_issue_ = start;
+  if (op.prefetch_level > 0) {
+    for (std::int64_t i = 0; i < lines; ++i) {
+      memory_.Prefetch(start, (address / line + i) * line, op.prefetch_level);
+    }
+    recorder_.Touch(op.pointer, address, op.bytes, TurnTouch::kRead, true);
+    return start + 1;
+  }
   counters_.load_bytes += op.bytes;
   const StoreBuffer::Forward forward = stores_.Find(address, op.bytes, start);
   const std::uint64_t in_passes = passes - 1;

@@ -144,6 +144,18 @@ CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, 
   return {ready, true, true};
 }
 
+void CoreMemory::Prefetch(std::uint64_t when, std::int64_t address, int level) {
+  if (level == 1 || !l2_.exists()) {
+    Access(when, address, false);
+    return;
+  }
+  const std::uint64_t translated = when + pages_.Translate(address);
+  const std::int64_t line = address / spec_.line_bytes;
+  if (l2_.Find(line) != nullptr) return;
+  ++l2_traffic_.prefetches;
+  FetchIntoL2(translated, line, true);
+}
+
 std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, bool write,
                                       bool prefetch) {
   const std::uint64_t start = l1_misses_.FreeFrom(std::max(when, l1_.RoomFrom(line)));

@@ -31,6 +31,9 @@ class CoreMemory : public PrivateCaches {
   /// An access to one line that begins in `when`.
   Result Access(std::uint64_t when, std::int64_t address, bool write);
 
+  /// An instruction asks for a line into the first or second cache, with a register of its misses.
+  void Prefetch(std::uint64_t when, std::int64_t address, int level);
+
   /// A store past the caches. Its line gathers what is stored until it is whole or another begins,
   /// then leaves for the memory through a register of the first level's misses. Returns the cycle
   /// in which the store has left the core's queue.

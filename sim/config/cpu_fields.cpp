@@ -107,6 +107,7 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
     v.Table(key, field, Dimension::kPlain, kOptional, meaning);
   };
   table("block_rows", s.block_rows, "of a packed block, by data type");
+  table("block_columns", s.block_columns, "of a packed block; all where it is not given");
   table("block_depth", s.block_depth, "of the contraction, in a packed block");
   table("tile_rows", s.tile_rows, "of the micro-kernel");
   table("tile_columns", s.tile_columns, "of the micro-kernel, at most");
@@ -118,8 +119,18 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
             "tiles of so many columns keep the sums of even and odd steps apart; 0 = none");
   v.Integer("unpacked_macs", s.unpacked_macs, {0, 1e15}, kOptional,
             "products of at most so many multiply-accumulates are not packed");
+  v.Integer("unroll", s.unroll, {1, 64}, kOptional,
+            "steps of the contraction that a tile's loop writes out");
+  v.Flag("prefetches_result", s.prefetches_result, kOptional,
+         "a tile begins with prefetches of the result it will add to");
+  v.Flag("prefetches_sources", s.prefetches_sources, kOptional,
+         "packing prefetches what it packs next");
   v.Flag("packs_along_rows", s.packs_along_rows, kOptional,
          "packs in the order in which the source lies, not strip by strip");
+  v.Flag("packs_squares", s.packs_squares, kOptional,
+         "rows along the contraction are packed a square of whole vectors at a time");
+  v.Flag("even_tiles", s.even_tiles, kOptional,
+         "tiles divide the columns evenly, and rows that are left are one masked tile");
   int convolution = static_cast<int>(s.convolution);
   v.Choice("convolution", convolution, {"direct", "im2col", "winograd"}, kOptional,
            "how convolutions are done where it can be: windows copied out and multiplied; tiles of "

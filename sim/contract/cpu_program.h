@@ -31,6 +31,9 @@ struct MicroOp {
   /// Loads: the next line of a walk that visits all lines of the call's `walk_bytes` in an order
   /// that no prefetcher follows.
   bool walks = false;
+  /// Loads: the line is only asked for, into the first or second cache; nothing waits until it
+  /// comes. 0 = an ordinary load.
+  std::uint8_t prefetch_level = 0;
   /// Stores: past the caches, which neither fetch nor keep the line.
   bool non_temporal = false;
   /// Branches: back to micro-operation `target` until the call's `trips[loop]` are done.

@@ -126,6 +126,7 @@ enum class ConvAlgorithm : std::uint8_t {
 /// the columns of a row-major result.
 struct CpuLibrarySpec {
   std::map<std::string, double> block_rows;     ///< of a packed block of the first operand
+  std::map<std::string, double> block_columns;  ///< of the second operand
   std::map<std::string, double> block_depth;    ///< of the contraction
   std::map<std::string, double> tile_rows;      ///< of the micro-kernel
   std::map<std::string, double> tile_columns;   ///< at most, of the micro-kernel
@@ -133,7 +134,12 @@ struct CpuLibrarySpec {
   std::int64_t columns_per_load = 1;            ///< values that a load brings, of 32 bits
   std::int64_t two_sums_columns = 0;  ///< tiles of so many have sums of even and odd steps
   std::int64_t unpacked_macs = 0;     ///< smaller products are not packed
+  std::int64_t unroll = 1;            ///< steps of the contraction that a tile's loop writes out
+  bool prefetches_result = false;     ///< when a tile begins
+  bool prefetches_sources = false;    ///< a turn ahead of packing
   bool packs_along_rows = false;      ///< in the order of the source, not of the strips
+  bool packs_squares = false;         ///< whole vectors are transposed in registers
+  bool even_tiles = false;            ///< columns are divided evenly, rows that are left masked
   ConvAlgorithm convolution = ConvAlgorithm::kDirect;
   bool packs_weights_once = false;  ///< before the network runs, else in every call
   double call_s = 0;                ///< of a call, before and after the product

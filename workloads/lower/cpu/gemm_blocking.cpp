@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "sim/core/ceil_divide.h"
 #include "sim/core/error.h"
@@ -40,6 +41,7 @@ GemmBlocking BlockingOf(const CpuLowering& lowering) {
   b.depth = value(library.block_depth,
                   std::max<std::int64_t>(
                       16, cpu.l1.size_bytes / 2 / e / (b.tile_rows + b.tile_columns) / 16 * 16));
+  b.columns = value(library.block_columns, std::numeric_limits<std::int64_t>::max() / 2);
   const std::int64_t outer = cpu.l2.size_bytes > 0 ? cpu.l2.size_bytes : cpu.l1.size_bytes;
   b.rows = value(library.block_rows,
                  std::max(b.tile_rows, outer / 2 / e / b.depth / b.tile_rows * b.tile_rows));
@@ -63,7 +65,7 @@ GemmGrid GridOf(const CpuLowering& lowering, const GemmBlocking& b, std::int64_t
   };
   constexpr std::int64_t kFewColumns = 4;  // narrower tiles don't hide the latency of their sums
   for (std::int64_t k = 1; k <= threads; ++k) {
-    constexpr std::int64_t kDeep = 4;  // blocks that a part of the contraction has at least
+    constexpr std::int64_t kDeep = 40;  // blocks that a part of the contraction has at least
     if (k > 1 && depth / k < kDeep * b.depth) break;
     for (std::int64_t r = 1; r <= threads / k; ++r) {
       const std::int64_t c = threads / k / r;

@@ -11,13 +11,13 @@
 namespace siliscope {
 
 struct GemmBlocking {
-  std::int64_t rows = 0, depth = 0;  ///< of a block
+  std::int64_t rows = 0, columns = 0, depth = 0;  ///< of a block
   std::int64_t tile_rows = 0, tile_columns = 0, column_unroll = 0;
 };
 
 /// As the chip's YAML says; where it says nothing, a strip of columns takes half of the first-level
-/// cache and a block of rows half of the second. Errors: UserError where a tile's sums are too many
-/// for a code.
+/// cache and a block of rows half of the second; a block has all columns. Errors: UserError where a
+/// tile's sums are too many for a code.
 GemmBlocking BlockingOf(const CpuLowering& lowering);
 
 /// The next block: whole while at least two remain; a rest of one to two blocks is halved.

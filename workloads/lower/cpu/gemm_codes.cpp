@@ -24,13 +24,14 @@ int Sum(const GemmCodeShape& s, const GemmTileShape& t, std::int64_t column, std
 /// A step of the contraction: the rows' vectors, then each column's value with all of them. Where a
 /// broadcast brings two columns, the rows are needed in two orders.
 void WriteStep(MicroCodeBuilder* b, const GemmCodeShape& s, const GemmTileShape& t,
-               std::int64_t set) {
+               std::int64_t step) {
+  const std::int64_t set = step % t.sums;
   const std::int64_t vectors = s.VectorsOf(t.rows);
   const bool pairs = s.columns_per_load == 2 && t.columns > 1;
   const bool fused = s.memory_operands && vectors == 1;
   for (std::int64_t v = 0; v < vectors; ++v) {
     for (std::int64_t copy = 0; copy < (pairs ? 2 : 1); ++copy) {
-      b->Load(static_cast<int>(2 * v + copy), 0, set * t.row_step + v * s.vector_bytes,
+      b->Load(static_cast<int>(2 * v + copy), 0, step * t.row_step + v * s.vector_bytes,
               BytesOf(s, t.rows, v));
     }
   }
@@ -39,7 +40,7 @@ void WriteStep(MicroCodeBuilder* b, const GemmCodeShape& s, const GemmTileShape&
     const std::int64_t count = std::min(s.columns_per_load, t.columns - first);
     const int value = kBroadcasts + static_cast<int>(first % 32);
     if (j == first) {
-      b->Load(value, 1, set * t.column_step + j * t.column_stride, count * s.lane_bytes);
+      b->Load(value, 1, step * t.column_step + j * t.column_stride, count * s.lane_bytes);
     }
     for (std::int64_t v = 0; v < vectors; ++v) {
       const int sum = Sum(s, t, set * t.columns + j, v);
@@ -83,22 +84,28 @@ void WriteResult(MicroCodeBuilder* b, const GemmCodeShape& s, const GemmTileShap
 }  // namespace
 
 CpuCode TileCode(const GemmCodeShape& s, const GemmTileShape& t) {
-  MicroCodeBuilder b(fmt::format("gemm_{}x{}x{}_{}_{}_{}_{}_{}_{}{}{}_{}{}", t.rows, t.columns,
-                                 t.depth, t.sums, 8 * s.lane_bytes, t.row_step, t.column_step,
-                                 t.column_stride, t.result_stride, t.adds ? "_adds" : "",
-                                 t.finishes ? "_finishes" : "", s.epilogue_operations,
+  MicroCodeBuilder b(fmt::format("gemm_{}x{}x{}_{}_{}_{}_{}_{}_{}_{}{}{}{}_{}{}", t.rows, t.columns,
+                                 t.depth, t.sums, t.unroll, 8 * s.lane_bytes, t.row_step,
+                                 t.column_step, t.column_stride, t.result_stride,
+                                 t.adds ? "_adds" : "", t.finishes ? "_finishes" : "",
+                                 t.prefetches_result ? "_prefetches" : "", s.epilogue_operations,
                                  s.epilogue_operand ? "_operand" : ""));
   const std::int32_t tile = b.Here();
   for (std::int64_t a = 0; a < s.VectorsOf(t.rows) * t.columns * t.sums; ++a) {  // cleared
     b.Add(MicroOpClass::kInteger, static_cast<int>(kAccumulators + a));
   }
+  if (t.prefetches_result) {
+    for (std::int64_t j = 0; j < t.columns; ++j) {
+      b.Prefetch(1, 2, j * t.result_stride, t.rows * s.result_bytes);
+    }
+  }
   const std::int32_t step = b.Here();
-  for (std::int64_t set = 0; set < t.sums; ++set) WriteStep(&b, s, t, set);
-  b.Advance(0, t.sums * t.row_step);
-  b.Advance(1, t.sums * t.column_step);
+  for (std::int64_t u = 0; u < t.unroll; ++u) WriteStep(&b, s, t, u);
+  b.Advance(0, t.unroll * t.row_step);
+  b.Advance(1, t.unroll * t.column_step);
   b.Loop(step, 0);
   WriteResult(&b, s, t);
-  const std::int64_t steps = (t.depth + t.sums - 1) / t.sums * t.sums;
+  const std::int64_t steps = (t.depth + t.unroll - 1) / t.unroll * t.unroll;
   b.Advance(0, (t.packed ? t.depth * t.row_step : t.rows * s.lane_bytes) - steps * t.row_step);
   b.Advance(1, -steps * t.column_step);
   b.Advance(2, t.rows * s.result_bytes);
@@ -168,13 +175,15 @@ CpuCode CopyPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t de
 
 CpuCode RowPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t depth,
                     std::int64_t row_bytes, std::int64_t strips) {
-  MicroCodeBuilder b(
-      fmt::format("pack_rows_{}_{}_{}_{}_{}", width, 8 * s.lane_bytes, depth, row_bytes, strips));
+  MicroCodeBuilder b(fmt::format("pack_rows{}_{}_{}_{}_{}_{}",
+                                 s.prefetches_sources ? "_prefetches" : "", width, 8 * s.lane_bytes,
+                                 depth, row_bytes, strips));
   const std::int64_t strip = width * s.lane_bytes;
   const std::int32_t again = b.Here();
   for (std::int64_t r = 0; r < kPackedRows; ++r) {
     for (std::int64_t v = 0; v < s.VectorsOf(width); ++v) {
       const std::int64_t at = v * s.vector_bytes, bytes = BytesOf(s, width, v);
+      if (s.prefetches_sources) b.Prefetch(2, 0, (kPackedRows + r) * row_bytes + at, bytes);
       b.Load(static_cast<int>(v), 0, r * row_bytes + at, bytes);
       b.Store(static_cast<int>(v), 1, r * strip + at, bytes);
     }
@@ -208,6 +217,41 @@ CpuCode InterleavePackCode(const GemmCodeShape& s, std::int64_t width, std::int6
   b.Advance(1, width * kSteps * e);
   b.Loop(step, 0);
   b.Advance(0, width * row_bytes - trips * kSteps * e);
+  b.Loop(step, 1);
+  return b.Finish();
+}
+
+CpuCode SquarePackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t depth,
+                       std::int64_t row_bytes) {
+  MicroCodeBuilder b(fmt::format("pack_squares{}_{}_{}_{}_{}",
+                                 s.prefetches_sources ? "_prefetches" : "", width, 8 * s.lane_bytes,
+                                 depth, row_bytes));
+  const std::int64_t lanes = s.vector_bytes / s.lane_bytes, trips = (depth + lanes - 1) / lanes;
+  const std::int32_t step = b.Here();
+  for (std::int64_t from = 0; from < width; from += lanes) {
+    const std::int64_t rows = std::min(lanes, width - from);
+    for (std::int64_t j = 0; s.prefetches_sources && j < rows; ++j) {
+      b.Prefetch(2, 0, (from + j) * row_bytes + s.vector_bytes, s.vector_bytes);
+    }
+    for (std::int64_t j = 0; j < rows; ++j) {
+      b.Load(static_cast<int>(j), 0, (from + j) * row_bytes, s.vector_bytes);
+    }
+    // Stage by stage, each vector is made of two of the stage before.
+    for (std::int64_t apart = 1; apart < lanes; apart *= 2) {
+      for (std::int64_t j = 0; j < lanes; ++j) {
+        b.Add(MicroOpClass::kShuffle, static_cast<int>(64 + j),
+              static_cast<int>(apart == 1 ? j : 64 + j),
+              static_cast<int>((apart == 1 ? 0 : 64) + (j ^ apart)));
+      }
+    }
+    for (std::int64_t j = 0; j < lanes; ++j) {
+      b.Store(static_cast<int>(64 + j), 1, (j * width + from) * s.lane_bytes, rows * s.lane_bytes);
+    }
+  }
+  b.Advance(0, s.vector_bytes);
+  b.Advance(1, width * s.vector_bytes);
+  b.Loop(step, 0);
+  b.Advance(0, width * row_bytes - trips * s.vector_bytes);
   b.Loop(step, 1);
   return b.Finish();
 }

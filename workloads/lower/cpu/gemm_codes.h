@@ -18,6 +18,7 @@ struct GemmCodeShape {
   std::int64_t result_bytes = 4;  ///< of an element of the result in memory
   double macs_per_lane = 1;
   std::int64_t columns_per_load = 1;  ///< values of columns that a load brings
+  bool prefetches_sources = false;    ///< when they are packed, a turn ahead
   bool memory_operands = false;       ///< a broadcast is part of the operation that uses it
   int epilogue_operations = 0;        ///< on each vector of the result
   bool epilogue_operand = false;      ///< one of them reads a tensor like the result
@@ -39,14 +40,16 @@ struct GemmTileShape {
   std::int64_t column_stride = 0;  ///< bytes from a column to the next
   std::int64_t result_stride = 0;  ///< bytes from a column of the result to the next
   std::int64_t sums = 1;           ///< sets of them: steps of the contraction take turns
+  std::int64_t unroll = 1;         ///< steps of the contraction that are written out
+  bool prefetches_result = false;  ///< at the tile's beginning
   bool adds = true;                ///< to what the result holds
   bool finishes = true;            ///< the epilogue follows
   bool packed = true;              ///< a strip of rows follows the one before
 };
 
 /// One tile column of the result against all row tiles of a block. Pointers: rows, columns, result,
-/// operand of the epilogue. Loops: steps of the contraction (as many at a time as there are sets of
-/// sums), row tiles.
+/// operand of the epilogue. Loops: steps of the contraction (as many at a time as are written out,
+/// a multiple of the sets of sums), row tiles.
 CpuCode TileCode(const GemmCodeShape& shape, const GemmTileShape& tile);
 /// The same on a matrix unit: two by two of its tiles, `steps` along the contraction.
 CpuCode MatrixTileCode(const GemmCodeShape& shape, const CpuMatrixSpec& unit, std::int64_t steps,
@@ -65,6 +68,10 @@ CpuCode RowPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t
 /// interleaved. Pointers: source, packed. Loop: steps of the contraction, four at a time, strips.
 CpuCode InterleavePackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                            std::int64_t row_bytes);
+/// The same a square of whole vectors at a time, transposed in registers: each line of the source
+/// is read once. Loops: steps of the contraction, a vector's lanes at a time, strips.
+CpuCode SquarePackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
+                       std::int64_t row_bytes);
 /// y += x W, W row-major: eight rows of W a pass over y (OpenBLAS, sgemv_n_4.c). Pointers: x, W, y.
 /// Loops: vectors of a row, passes.
 CpuCode VectorProductCode(const GemmCodeShape& shape, std::int64_t columns, std::int64_t row_bytes);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "sim/core/ceil_divide.h"
 #include "workloads/lower/cpu/elementwise_codes.h"
@@ -25,6 +26,7 @@ GemmCodeShape CodeShapeOf(const CpuLowering& lowering, const CpuGemm& gemm) {
   s.macs_per_lane = static_cast<double>(lowering.Group());
   s.memory_operands = cpu.core.memory_operands;
   s.columns_per_load = s.lane_bytes == 4 ? cpu.library.columns_per_load : 1;
+  s.prefetches_sources = cpu.library.prefetches_sources;
   s.epilogue_operations = gemm.epilogue_operations;
   s.epilogue_operand = gemm.epilogue_operand >= 0;
   return s;
@@ -44,30 +46,26 @@ class PartWriter {
         shape_(CodeShapeOf(lowering, part)),
         e_(lowering.LaneBytes()),
         matrix_(lowering.cpu().MatrixMultiplies(lowering.dtype())) {
+    if (lowering.cpu().library.even_tiles && !matrix_) {
+      blocking_.tile_columns =
+          CeilDivide(part.columns, CeilDivide(part.columns, blocking_.tile_columns));
+      blocking_.column_unroll = blocking_.tile_columns;
+    }
     const std::int64_t depth = std::min(blocking_.depth, part.depth) + kDepthSlack;
     const std::int64_t rows = std::min(blocking_.rows, part.rows) + blocking_.tile_rows;
     if (!part.rows_packed) {
       packed_rows_ = lowering.ThreadBuffer("packed_rows", thread, rows * depth * e_);
     }
-    packed_columns_ = lowering.ThreadBuffer("packed_columns", thread,
-                                            (part.columns + blocking_.tile_columns) * depth * e_);
+    packed_columns_ = lowering.ThreadBuffer(
+        "packed_columns", thread,
+        (std::min(blocking_.columns, part.columns) + blocking_.tile_columns) * depth * e_);
   }
 
   void Write() {
-    for (std::int64_t k = 0; k < gemm_.depth;) {
-      depth_ = NextBlock(gemm_.depth - k, blocking_.depth, blocking_.tile_rows);
-      at_depth_ = k;
-      for (std::int64_t row = 0; row < gemm_.rows;) {
-        const std::int64_t rows = NextBlock(gemm_.rows - row, blocking_.rows, blocking_.tile_rows);
-        PackRows(row, rows);
-        if (row == 0) {
-          MultiplyWhilePacking(rows);
-        } else {
-          Multiply(row, rows, 0, gemm_.columns);
-        }
-        row += rows;
-      }
-      k += depth_;
+    const std::int64_t blocks = CeilDivide(gemm_.columns, blocking_.columns);
+    const std::vector<std::int64_t> begins = Cut(gemm_.columns, blocks, blocking_.column_unroll);
+    for (std::size_t b = 0; b + 1 < begins.size(); ++b) {
+      if (begins[b] < begins[b + 1]) WriteColumns(begins[b], begins[b + 1] - begins[b]);
     }
   }
 
@@ -110,6 +108,24 @@ class PartWriter {
   }
 
  private:
+  void WriteColumns(std::int64_t first, std::int64_t columns) {
+    for (std::int64_t k = 0; k < gemm_.depth;) {
+      depth_ = NextBlock(gemm_.depth - k, blocking_.depth, blocking_.tile_rows);
+      at_depth_ = k;
+      for (std::int64_t row = 0; row < gemm_.rows;) {
+        const std::int64_t rows = NextBlock(gemm_.rows - row, blocking_.rows, blocking_.tile_rows);
+        PackRows(row, rows);
+        if (row == 0) {
+          MultiplyWhilePacking(rows, first, columns);
+        } else {
+          Multiply(row, rows, first, columns);
+        }
+        row += rows;
+      }
+      k += depth_;
+    }
+  }
+
   static constexpr std::int64_t kDepthSlack = 16;  ///< a last step of the matrix unit may be padded
 
   void Call(CpuCode code, const decltype(CpuCall::trips)& trips,
@@ -130,12 +146,16 @@ class PartWriter {
                : gemm_.epilogue_operand + column * gemm_.result_stride + row * shape_.result_bytes;
   }
 
-  /// Row tiles of a block: whole ones, then powers of two of what is left.
+  /// Row tiles of a block: whole ones, then powers of two of what is left, or that with a mask.
   template <typename Tile>
   void ForRowTiles(std::int64_t rows, Tile tile) const {
     const std::int64_t whole = rows / blocking_.tile_rows;
     if (whole > 0) tile(0, blocking_.tile_rows, whole);
     std::int64_t at = whole * blocking_.tile_rows;
+    if (lowering_.cpu().library.even_tiles) {
+      if (at < rows) tile(at, rows - at, 1);
+      return;
+    }
     for (std::int64_t size = blocking_.tile_rows / 2; size > 0; size /= 2) {
       if (rows - at < size) continue;
       tile(at, size, 1);
@@ -145,7 +165,11 @@ class PartWriter {
 
   void Pack(const GemmOperand& from, std::int64_t at, std::int64_t width, std::int64_t strips,
             std::int64_t to) {
-    if (from.along_depth) {
+    if (from.along_depth && lowering_.cpu().library.packs_squares) {
+      Call(SquarePackCode(shape_, width, depth_, from.stride),
+           {CeilDivide(depth_, lowering_.Lanes()), strips},
+           {from.address + at * from.stride + at_depth_ * e_, to});
+    } else if (from.along_depth) {
       Call(InterleavePackCode(shape_, width, depth_, from.stride), {CeilDivide(depth_, 4), strips},
            {from.address + at * from.stride + at_depth_ * e_, to});
     } else if (lowering_.cpu().library.packs_along_rows) {
@@ -165,18 +189,23 @@ class PartWriter {
     });
   }
 
+  std::int64_t PackedColumns(std::int64_t column) const {
+    return packed_columns_ + (column - first_column_) * depth_ * e_;
+  }
+
   std::int64_t PackedRows(std::int64_t row, std::int64_t in_block) const {
     if (!gemm_.rows_packed) return packed_rows_ + in_block * depth_ * e_;
     return gemm_.by_rows.address +
            (at_depth_ * all_rows_ + (first_row_ + row + in_block) * depth_) * e_;
   }
 
-  void MultiplyWhilePacking(std::int64_t rows) {
+  void MultiplyWhilePacking(std::int64_t rows, std::int64_t first, std::int64_t columns) {
     const std::int64_t unroll = blocking_.column_unroll;
-    for (std::int64_t column = 0; column < gemm_.columns;) {
-      const std::int64_t left = gemm_.columns - column;
+    first_column_ = first;
+    for (std::int64_t column = first; column < first + columns;) {
+      const std::int64_t left = first + columns - column;
       const std::int64_t group = left >= 3 * unroll ? 3 * unroll : std::min(left, unroll);
-      Pack(gemm_.by_columns, column, group, 1, packed_columns_ + column * depth_ * e_);
+      Pack(gemm_.by_columns, column, group, 1, PackedColumns(column));
       Multiply(0, rows, column, group);
       column += group;
     }
@@ -192,17 +221,19 @@ class PartWriter {
     t.column_stride = e_;
     t.result_stride = gemm_.result_stride;
     t.adds = true;
+    t.prefetches_result = lowering_.cpu().library.prefetches_result;
     t.finishes = at_depth_ + depth_ == gemm_.depth;
     for (std::int64_t at = 0; at < columns;) {
       t.columns = TileColumns(columns - at);
       t.column_step = t.columns * e_;
       t.sums = t.columns == lowering_.cpu().library.two_sums_columns ? 2 : 1;
+      t.unroll = StepsAtATime(t.sums);
       ForRowTiles(rows, [&](std::int64_t r, std::int64_t tile_rows, std::int64_t tiles) {
         t.rows = tile_rows;
         t.row_step = tile_rows * e_;
-        Call(TileCode(shape_, t), {CeilDivide(depth_, t.sums), tiles},
-             {PackedRows(row, r), packed_columns_ + (column + at) * depth_ * e_,
-              ResultAt(row + r, column + at), OperandAt(row + r, column + at)});
+        Call(TileCode(shape_, t), {CeilDivide(depth_, t.unroll), tiles},
+             {PackedRows(row, r), PackedColumns(column + at), ResultAt(row + r, column + at),
+              OperandAt(row + r, column + at)});
       });
       at += t.columns;
     }
@@ -215,15 +246,21 @@ class PartWriter {
     for (std::int64_t at = 0; at < columns; at += 2 * unit.rows) {
       Call(MatrixTileCode(shape_, unit, steps, gemm_.result_stride, at_depth_ > 0),
            {steps, CeilDivide(rows, 2 * unit.rows)},
-           {PackedRows(row, 0), packed_columns_ + (column + at) * depth_ * e_,
-            ResultAt(row, column + at)});
+           {PackedRows(row, 0), PackedColumns(column + at), ResultAt(row, column + at)});
     }
+  }
+
+  /// The library's, or less where the block would end within them.
+  std::int64_t StepsAtATime(std::int64_t sums) const {
+    std::int64_t steps = std::max(sums, lowering_.cpu().library.unroll);
+    while (steps > sums && (depth_ % steps != 0 || steps % sums != 0)) --steps;
+    return steps;
   }
 
   /// The widest of the kernel's tiles: multiples of four up to its own, then powers of two.
   std::int64_t TileColumns(std::int64_t left) const {
     const std::int64_t size = std::min(left, blocking_.tile_columns);
-    if (size == blocking_.tile_columns) return size;
+    if (size == blocking_.tile_columns || lowering_.cpu().library.even_tiles) return size;
     if (size >= 4) return size / 4 * 4;
     return size == 3 ? 2 : size;
   }
@@ -236,7 +273,7 @@ class PartWriter {
   std::int64_t e_;
   bool matrix_;
   std::int64_t depth_ = 0, at_depth_ = 0;  ///< of the block
-  std::int64_t packed_rows_ = 0, packed_columns_ = 0;
+  std::int64_t packed_rows_ = 0, packed_columns_ = 0, first_column_ = 0;
 };
 
 /// Of the product's rows, columns and contraction, what lies in these ranges.

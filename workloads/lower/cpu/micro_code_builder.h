@@ -31,6 +31,9 @@ class MicroCodeBuilder {
     op.bytes = static_cast<std::uint16_t>(bytes);
     return op;
   }
+  void Prefetch(int level, int pointer, std::int64_t offset, std::int64_t bytes) {
+    Load(kNoCpuRegister, pointer, offset, bytes).prefetch_level = static_cast<std::uint8_t>(level);
+  }
   MicroOp& Store(int source, int pointer, std::int64_t offset, std::int64_t bytes) {
     MicroOp& op = Add(MicroOpClass::kStore, kNoCpuRegister, source, PointerRegister(pointer));
     op.pointer = static_cast<std::uint8_t>(pointer);
