@@ -12,6 +12,7 @@
 #include "workloads/ir/printer.h"
 #include "workloads/lower/cpu/cpu_lowering.h"
 #include "workloads/lower/gpu/gpu_lowering.h"
+#include "workloads/lower/link/collective_lowering.h"
 #include "workloads/lower/npu/npu_lowering.h"
 #include "workloads/passes/pass.h"
 #include "workloads/zoo/single_operator.h"
@@ -68,6 +69,11 @@ class NetworkCompiler : public Compiler {
     program.gpu.cold_weights = request.launch == "graph";
     program.gpu.mode = LaunchModeOf(request.launch);
     return program;
+  }
+
+  LinkProgram CompileCollective(const CollectiveRequest& request,
+                                const ClusterSpec& cluster) const override {
+    return LowerCollective(request, cluster);
   }
 
   std::vector<NamedText> ListWorkloads() const override { return ListWorkloadSources(); }

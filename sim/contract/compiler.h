@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "sim/contract/cluster_spec.h"
+#include "sim/contract/link_program.h"
 #include "sim/contract/machine_spec.h"
 #include "sim/contract/program.h"
 #include "sim/contract/tile_cost.h"
@@ -43,6 +45,15 @@ struct OperatorRequest {
   ProgramTrials trials{};
 };
 
+/// One collective of a library: a row of an operator list whose chip is a system.
+struct CollectiveRequest {
+  std::string op;          ///< all_reduce, all_gather, ...
+  std::int64_t bytes = 0;  ///< as nccl-tests counts them
+  std::int64_t ranks = 0;  ///< 0 = all chips
+  std::string algorithm;   ///< ring, tree, nvls, direct; "" = as the library's tuner chooses
+  std::string protocol;    ///< ll, ll128, simple
+};
+
 struct NamedText {
   std::string name;
   std::string text;
@@ -56,6 +67,8 @@ class Compiler {
                           const TileCost& cost) const = 0;
   virtual Program CompileOperator(const OperatorRequest& request, const MachineSpec& machine,
                                   const TileCost& cost) const = 0;
+  virtual LinkProgram CompileCollective(const CollectiveRequest& request,
+                                        const ClusterSpec& cluster) const = 0;
   virtual std::vector<NamedText> ListWorkloads() const = 0;
   virtual std::vector<NamedText> ListOperators() const = 0;
   virtual std::vector<NamedText> ListPasses() const = 0;

@@ -5,10 +5,12 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "sim/config/cluster_loader.h"
 #include "sim/config/host_loader.h"
 #include "sim/core/error.h"
 #include "sim/core/key_value_list.h"
 #include "sim/core/nearest_name.h"
+#include "sim/run/cluster_simulation.h"
 #include "sim/run/metrics.h"
 #include "sim/run/simulation.h"
 #include "sim/run/worker_pool.h"
@@ -32,6 +34,21 @@ double MatrixCycles(const SimulationResult& result) {
   return static_cast<double>(Clock(result.machine.clock_hz).CyclesIn(end - begin));
 }
 
+/// A collective on a system.
+std::string SimulateCollectiveRow(const std::string& system, const std::string& op,
+                                  const std::string& shape,
+                                  const std::vector<Override>& overrides) {
+  ClusterRequest request;
+  request.system = system;
+  request.overrides = overrides;
+  request.collective = ParseCollective(op, ParseKeyValueList(shape));
+  const ClusterResult result = SimulateCluster(request);
+  const LinkProgram& p = result.program;
+  return NumberText(ToMicroseconds(result.record.total)) + "\t" +
+         NumberText(CollectiveRooflineMicroseconds(result)) + "\t0\t0\t0\tcommunication\t" +
+         p.algorithm + ", " + p.protocol_name + ", " + std::to_string(p.channels) + " channels";
+}
+
 std::string SimulateRow(const CsvTable& table, std::size_t row,
                         const std::vector<Override>& overrides,
                         const std::vector<std::string>& ideal, bool kernel_from_source) {
@@ -42,6 +59,9 @@ std::string SimulateRow(const CsvTable& table, std::size_t row,
   if (std::find(kLaunches.begin(), kLaunches.end(), value("launch")) == kLaunches.end()) {
     throw UserError("launch: \"" + value("launch") + "\" is not a way to launch" +
                     Suggestion(value("launch"), kLaunches));
+  }
+  if (IsCluster(value("chip"))) {
+    return SimulateCollectiveRow(value("chip"), value("op"), value("shape"), overrides);
   }
   SimulationRequest request;
   request.system = value("chip");

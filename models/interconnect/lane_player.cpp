@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/interconnect/lane_player.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "sim/core/ceil_divide.h"
+#include "sim/core/error.h"
+
+namespace siliscope {
+namespace {
+
+Tick Span(std::int64_t bytes, double bytes_per_s) {
+  return static_cast<Tick>(std::llround(static_cast<double>(bytes) / bytes_per_s * 1e12));
+}
+
+/// From -1 to 1, the same for the same two numbers (SplitMix64, Steele et al., OOPSLA 2014).
+double Scatter(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t z = a * 0x9e3779b97f4a7c15ULL + (b + 1) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  z ^= z >> 31;
+  return static_cast<double>(z >> 11) * 0x1p-52 - 1;
+}
+
+constexpr std::int64_t kLeastBurst = 4096, kMostBurst = 65536, kBurstsOfPiece = 8;
+/// Arbiters on the way from an SM to the wire don't serve all SMs alike: a lane's bursts are so
+/// much longer or shorter for a piece, and so is its share where lanes compete.
+constexpr double kUnevenness = 0.4;
+
+}  // namespace
+
+LanePlayer::LanePlayer(const LinkProgram& program, EventQueue& queue, std::vector<LinkPort*> links,
+                       bool spans)
+    : program_(program),
+      queue_(queue),
+      links_(std::move(links)),
+      spans_(spans),
+      lanes_(program.lanes.size()),
+      uses_(program.lanes.size()) {}
+
+void LanePlayer::Start() {
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    queue_.Schedule(program_.lanes[lane].start, &OnAdvance, this, lane);
+  }
+}
+
+void LanePlayer::OnAdvance(void* player, std::uint64_t lane) {
+  static_cast<LanePlayer*>(player)->Advance(static_cast<std::uint32_t>(lane));
+}
+void LanePlayer::OnInject(void* player, std::uint64_t lane) {
+  static_cast<LanePlayer*>(player)->Inject(static_cast<std::uint32_t>(lane));
+}
+void LanePlayer::OnDone(void* player, std::uint64_t lane) {
+  static_cast<LanePlayer*>(player)->Done(static_cast<std::uint32_t>(lane));
+}
+void LanePlayer::OnHop(void* player, std::uint64_t flight) {
+  static_cast<LanePlayer*>(player)->Hop(static_cast<std::uint32_t>(flight));
+}
+
+const Primitive& LanePlayer::Current(std::uint32_t lane) const {
+  const auto& sequence =
+      program_.sequences[static_cast<std::size_t>(program_.lanes[lane].sequence)];
+  return sequence[lanes_[lane].primitive];
+}
+
+bool LanePlayer::Finished(std::uint32_t lane) const {
+  const auto sequence = static_cast<std::size_t>(program_.lanes[lane].sequence);
+  return lanes_[lane].primitive == program_.sequences[sequence].size();
+}
+
+std::int64_t LanePlayer::PieceBytes(std::uint32_t lane) const {
+  const Primitive& p = Current(lane);
+  return std::min(p.piece_bytes, p.bytes - lanes_[lane].piece * p.piece_bytes);
+}
+
+void LanePlayer::Enter(std::uint32_t lane, LaneState state) {
+  Progress& l = lanes_[lane];
+  const Tick now = queue_.now();
+  uses_[lane].times[static_cast<std::size_t>(l.state)] += now - l.since;
+  if (spans_ && now > l.since) lane_spans_.push_back({l.since, now, lane, l.state});
+  l.since = now;
+  l.state = state;
+}
+
+/// The next piece begins, or the lane sleeps until it can.
+void LanePlayer::Advance(std::uint32_t lane) {
+  Progress& l = lanes_[lane];
+  if (Finished(lane)) {
+    Enter(lane, LaneState::kIdle);
+    end_ = std::max(end_, queue_.now());
+    return;
+  }
+  const Primitive& p = Current(lane);
+  Tick start = queue_.now();
+  if (p.receives) {
+    if (l.taken == l.arrived) {
+      Enter(lane, LaneState::kWait);
+      l.asleep = true;
+      return;
+    }
+    start = std::max(start, l.arrives[l.taken % kMostBuffered]);
+  }
+  if (start > queue_.now()) {
+    Enter(lane, LaneState::kWait);
+    queue_.Schedule(start, &OnAdvance, this, lane);
+    return;
+  }
+  if (p.sends) {
+    const Progress& peer = lanes_[static_cast<std::size_t>(program_.lanes[lane].to)];
+    const auto buffered = static_cast<std::uint64_t>(ProtocolOf(lane).buffered);
+    if (l.sent >= peer.taken + buffered) {
+      Enter(lane, LaneState::kCredit);
+      l.asleep = true;
+      return;
+    }
+    if (l.sent >= buffered)
+      start = std::max(start, peer.frees[(l.sent - buffered) % kMostBuffered]);
+  }
+  if (start > queue_.now()) {
+    Enter(lane, LaneState::kCredit);
+    queue_.Schedule(start, &OnAdvance, this, lane);
+    return;
+  }
+  Begin(lane);
+}
+
+void LanePlayer::Begin(std::uint32_t lane) {
+  Progress& l = lanes_[lane];
+  const Primitive& p = Current(lane);
+  const TransferProtocol& protocol = ProtocolOf(lane);
+  const std::int64_t bytes = PieceBytes(lane);
+  const Tick now = queue_.now();
+  if (!p.sends || program_.lanes[lane].route < 0) {
+    Enter(lane, LaneState::kLocal);
+    queue_.Schedule(
+        now + protocol.overhead +
+            Span(std::llround(static_cast<double>(bytes) * static_cast<double>(p.copies)),
+                 protocol.local_bytes_per_s),
+        &OnDone, this, lane);
+    return;
+  }
+  Enter(lane, LaneState::kWire);
+  l.left = std::llround(static_cast<double>(bytes) * protocol.wire_bytes_per_byte);
+  const auto even = std::clamp(l.left / kBurstsOfPiece, kLeastBurst, kMostBurst);
+  const auto cta = static_cast<std::uint64_t>(program_.lanes[lane].cta);
+  const double uneven = 1 + kUnevenness * Scatter(cta, l.sent);
+  l.burst =
+      std::max<std::int64_t>(256, std::llround(static_cast<double>(even) * uneven) / 128 * 128);
+  l.bursts = 0;
+  l.served.fill(0);
+  queue_.Schedule(now + protocol.overhead, &OnInject, this, lane);
+}
+
+/// A burst's first packet is there; the lane's threads go on writing it at their rate.
+void LanePlayer::Inject(std::uint32_t lane) {
+  Progress& l = lanes_[lane];
+  const TransferProtocol& protocol = ProtocolOf(lane);
+  const Tick now = queue_.now();
+  const std::int64_t bytes = std::min(l.burst, l.left);
+  l.left -= bytes;
+  const Tick written = now + Span(bytes, protocol.bytes_per_s * protocol.wire_bytes_per_byte);
+  const bool last = l.left == 0;
+  Flight flight{lane, 0, last, bytes, written};
+  const auto& route = program_.routes[static_cast<std::size_t>(program_.lanes[lane].route)];
+  const auto link = static_cast<std::size_t>(route.front());
+  const Passage passage =
+      links_[link]->Pass({now, written, bytes, protocol.packet_bytes, protocol.reads});
+  ++messages_;
+  if (spans_) {
+    link_spans_.push_back({passage.begins, passage.served, static_cast<std::uint32_t>(link), lane});
+  }
+  l.served[l.bursts % kWindow] = passage.served;
+  ++l.bursts;
+  flight.complete = passage.last;
+  if (route.size() > 1) {
+    flight.hop = 1;
+    std::uint32_t index = 0;
+    if (free_flights_.empty()) {
+      index = static_cast<std::uint32_t>(flights_.size());
+      flights_.push_back(flight);
+    } else {
+      index = free_flights_.back();
+      free_flights_.pop_back();
+      flights_[index] = flight;
+    }
+    queue_.Schedule(passage.first, &OnHop, this, index);
+  } else if (last) {
+    Post(program_.lanes[lane].to, passage.last + protocol.hop);
+  }
+  if (last) {
+    queue_.Schedule(passage.served, &OnDone, this, lane);
+    return;
+  }
+  const Tick room = l.bursts >= kWindow ? l.served[l.bursts % kWindow] : now;
+  queue_.Schedule(std::max(written, room), &OnInject, this, lane);
+}
+
+void LanePlayer::Hop(std::uint32_t index) {
+  Flight flight = flights_[index];
+  const TransferProtocol& protocol = ProtocolOf(flight.lane);
+  const auto& route = program_.routes[static_cast<std::size_t>(program_.lanes[flight.lane].route)];
+  const auto link = static_cast<std::size_t>(route[flight.hop]);
+  const Passage passage = links_[link]->Pass(
+      {queue_.now(), flight.complete, flight.bytes, protocol.packet_bytes, protocol.reads});
+  ++messages_;
+  if (spans_) {
+    link_spans_.push_back(
+        {passage.begins, passage.served, static_cast<std::uint32_t>(link), flight.lane});
+  }
+  flight.complete = passage.last;
+  if (flight.hop + 1U < route.size()) {
+    ++flight.hop;
+    flights_[index] = flight;
+    queue_.Schedule(passage.first, &OnHop, this, index);
+    return;
+  }
+  free_flights_.push_back(index);
+  if (flight.last) Post(program_.lanes[flight.lane].to, passage.last + protocol.hop);
+}
+
+/// The piece is done: what was received is free, what is sent within the chip is there.
+void LanePlayer::Done(std::uint32_t lane) {
+  Progress& l = lanes_[lane];
+  const Primitive& p = Current(lane);
+  const TransferProtocol& protocol = ProtocolOf(lane);
+  const Tick now = queue_.now();
+  ++uses_[lane].pieces;
+  const auto at = static_cast<std::size_t>(l.state);
+  const Tick overhead = std::min(protocol.overhead, now - l.since);
+  Enter(lane, LaneState::kIdle);
+  uses_[lane].times[at] -= overhead;
+  uses_[lane].times[static_cast<std::size_t>(LaneState::kOverhead)] += overhead;
+  if (p.receives) {
+    l.frees[l.taken % kMostBuffered] = now + protocol.hop;
+    ++l.taken;
+    const std::int32_t from = program_.lanes[lane].from;
+    if (from != kNoLane && lanes_[static_cast<std::size_t>(from)].state == LaneState::kCredit) {
+      Wake(from, now + protocol.hop);
+    }
+  }
+  if (p.sends) {
+    ++l.sent;
+    if (program_.lanes[lane].route < 0) Post(program_.lanes[lane].to, now + protocol.hop);
+  }
+  Step(lane);
+  Advance(lane);
+}
+
+void LanePlayer::Step(std::uint32_t lane) {
+  Progress& l = lanes_[lane];
+  const Primitive& p = Current(lane);
+  ++l.piece;
+  if (l.piece * p.piece_bytes < p.bytes) return;
+  l.piece = 0;
+  if (++l.repeat < p.repeat) return;
+  l.repeat = 0;
+  ++l.primitive;
+}
+
+void LanePlayer::Post(std::int32_t to, Tick when) {
+  Progress& peer = lanes_[static_cast<std::size_t>(to)];
+  peer.arrives[peer.arrived % kMostBuffered] = when;
+  ++peer.arrived;
+  if (peer.state == LaneState::kWait) Wake(to, when);
+}
+
+void LanePlayer::Wake(std::int32_t lane, Tick when) {
+  Progress& l = lanes_[static_cast<std::size_t>(lane)];
+  if (!l.asleep) return;
+  l.asleep = false;
+  queue_.Schedule(when, &OnAdvance, this, static_cast<std::uint64_t>(lane));
+}
+
+std::string LanePlayer::WhoWaits() const {
+  std::string text;
+  int named = 0;
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (Finished(lane)) continue;
+    if (++named > 4) return text + ", ...";
+    const Lane& l = program_.lanes[lane];
+    const std::int32_t other = lanes_[lane].state == LaneState::kCredit ? l.to : l.from;
+    text += fmt::format(
+        "{}rank {} channel {} after {} pieces for {} of rank {}", text.empty() ? "" : ", ", l.rank,
+        l.cta, uses_[lane].pieces, lanes_[lane].state == LaneState::kCredit ? "room" : "data",
+        other == kNoLane ? -1 : program_.lanes[static_cast<std::size_t>(other)].rank);
+  }
+  return text;
+}
+
+void LanePlayer::Finish(ClusterRecord* record) {
+  const std::string waits = WhoWaits();
+  if (!waits.empty()) throw InternalError("the simulation is stuck; waiting: " + waits);
+  record->total = end_ + program_.finish;
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    uses_[lane].times[static_cast<std::size_t>(LaneState::kIdle)] +=
+        record->total - lanes_[lane].since;
+  }
+  record->messages = messages_;
+  record->events = queue_.events_run();
+  record->lanes = std::move(uses_);
+  record->lane_spans = std::move(lane_spans_);
+  record->link_spans = std::move(link_spans_);
+}
+
+}  // namespace siliscope

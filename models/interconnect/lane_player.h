@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plays the lanes of a program over links: each lane waits for what it receives and for room where
+// it sends, moves a piece burst by burst, and posts it. What is shared is shared by queueing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/interconnect/link.h"
+#include "sim/contract/cluster_model.h"
+#include "sim/contract/link_program.h"
+#include "sim/core/event_queue.h"
+
+namespace siliscope {
+
+class LanePlayer {
+ public:
+  /// `links`: by directed link.
+  LanePlayer(const LinkProgram& program, EventQueue& queue, std::vector<LinkPort*> links,
+             bool spans);
+
+  void Start();
+  /// Throws InternalError where lanes have work left, with who waits for whom.
+  void Finish(ClusterRecord* record);
+
+ private:
+  static constexpr std::size_t kMostBuffered = 16;
+  static constexpr std::size_t kWindow = 2;  ///< bursts of a lane that wait for the wire at a time
+
+  struct Progress {
+    std::uint32_t primitive = 0;
+    std::int32_t repeat = 0;
+    std::int32_t piece = 0;
+    std::uint64_t sent = 0;     ///< pieces
+    std::uint64_t arrived = 0;  ///< pieces that were posted to it
+    std::uint64_t taken = 0;    ///< of those, pieces it is done with
+    std::array<Tick, kMostBuffered> arrives{};
+    std::array<Tick, kMostBuffered> frees{};
+    Tick ready = 0;  ///< its last piece is done
+    Tick since = 0;  ///< of its state
+    LaneState state = LaneState::kLaunch;
+    bool asleep = false;    ///< somebody will wake it
+    std::int64_t left = 0;  ///< of the piece, on the wire
+    std::int64_t burst = 0;
+    std::uint32_t bursts = 0;
+    std::array<Tick, kWindow> served{};
+  };
+  struct Flight {
+    std::uint32_t lane = 0;
+    std::uint16_t hop = 0;
+    bool last = false;
+    std::int64_t bytes = 0;
+    Tick complete = 0;
+  };
+
+  static void OnAdvance(void* player, std::uint64_t lane);
+  static void OnInject(void* player, std::uint64_t lane);
+  static void OnDone(void* player, std::uint64_t lane);
+  static void OnHop(void* player, std::uint64_t flight);
+
+  const Primitive& Current(std::uint32_t lane) const;
+  const TransferProtocol& ProtocolOf(std::uint32_t lane) const {
+    return program_.protocols[static_cast<std::size_t>(program_.lanes[lane].protocol)];
+  }
+  std::int64_t PieceBytes(std::uint32_t lane) const;
+  bool Finished(std::uint32_t lane) const;
+  void Enter(std::uint32_t lane, LaneState state);
+  void Advance(std::uint32_t lane);
+  void Begin(std::uint32_t lane);
+  void Inject(std::uint32_t lane);
+  void Done(std::uint32_t lane);
+  void Step(std::uint32_t lane);
+  void Hop(std::uint32_t flight);
+  void Post(std::int32_t lane, Tick when);
+  void Wake(std::int32_t lane, Tick when);
+  void Pass(Flight flight, Tick ready);
+  std::string WhoWaits() const;
+
+  const LinkProgram& program_;
+  EventQueue& queue_;
+  std::vector<LinkPort*> links_;
+  bool spans_;
+  std::vector<Progress> lanes_;
+  std::vector<Flight> flights_;
+  std::vector<std::uint32_t> free_flights_;
+  std::uint64_t messages_ = 0;
+  Tick end_ = 0;
+  std::vector<LaneUse> uses_;
+  std::vector<LaneSpan> lane_spans_;
+  std::vector<LinkSpan> link_spans_;
+};
+
+}  // namespace siliscope

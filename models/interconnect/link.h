@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links between two nodes at tile zoom: bursts of packets queue at the sender, pass at the wire's
+// rate with their headers, and are answered in the opposite direction.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <systemc>
+
+#include "sim/contract/cluster_model.h"
+#include "sim/contract/topology.h"
+#include "sim/core/time.h"
+
+namespace siliscope {
+
+/// Packets of one lane that follow each other.
+struct Burst {
+  Tick ready = 0;          ///< the first packet is at the sender
+  Tick complete = 0;       ///< the last packet is
+  std::int64_t bytes = 0;  ///< of data
+  std::int64_t packet_bytes = 128;
+  bool reads = false;
+};
+
+struct Passage {
+  Tick begins = 0;  ///< the first flit leaves
+  Tick first = 0;   ///< the first packet is at the far end
+  Tick served = 0;  ///< the last flit has left
+  Tick last = 0;    ///< the last packet is at the far end
+};
+
+class LinkPort : public virtual sc_core::sc_interface {
+ public:
+  virtual Passage Pass(const Burst& burst) = 0;
+};
+
+/// One direction.
+class LinkDirection : public sc_core::sc_module, public LinkPort {
+ public:
+  sc_core::sc_export<LinkPort> port{"port"};
+
+  LinkDirection(const sc_core::sc_module_name& name, const LinkSpec& spec, std::int64_t links,
+                double node_latency_s);
+
+  /// The direction that its packets' responses take.
+  void AnswerOn(LinkDirection* opposite) { opposite_ = opposite; }
+
+  Passage Pass(const Burst& burst) override;
+
+  LinkUse use() const;
+
+ private:
+  /// Responses that wait go between the packets.
+  void Answer(std::int64_t bytes) { owed_bytes_ += bytes; }
+
+  const LinkSpec spec_;
+  double bytes_per_s_;
+  Tick latency_;
+  LinkDirection* opposite_ = nullptr;
+  Tick free_at_ = 0;
+  std::int64_t owed_bytes_ = 0;
+  LinkUse use_;
+};
+
+}  // namespace siliscope

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/config/cluster_loader.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "sim/config/machine_loader.h"
+#include "sim/config/topology_fields.h"
+#include "sim/config/yaml_reader.h"
+#include "sim/core/error.h"
+#include "sim/core/nearest_name.h"
+
+namespace siliscope {
+namespace {
+
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(RootFolder() + "/" + folder, ignored)) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool IsIn(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool LooksLikeFile(const std::string& name) {
+  return name.find('/') != std::string::npos ||
+         (name.size() > 5 && name.compare(name.size() - 5, 5, ".yaml") == 0);
+}
+
+void VisitProtocol(FieldVisitor& v, const char* key, CollectiveProtocolSpec& s) {
+  if (!v.BeginSection(key, Need::kRequired, "a protocol of the library")) return;
+  v.Integer("threads", s.threads, {32, 1024}, Need::kRequired, "of a channel's CTA");
+  v.Real("wire_bytes_per_byte", s.wire_bytes_per_byte, Dimension::kPlain, {1, 16}, Need::kOptional,
+         "flags that travel with the data");
+  v.Bytes("step", s.step_bytes, {1, 1e12}, Need::kRequired,
+          "data in one of the eight parts of a channel's buffer");
+  v.Integer("chunk_steps", s.chunk_steps, {1, 8}, Need::kOptional,
+            "parts of the buffer that a primitive moves, at most");
+  v.Integer("slice_steps", s.slice_steps, {1, 8}, Need::kOptional,
+            "of these, that are posted at a time");
+  v.Real("bytes_per_cycle", s.bytes_per_cycle, Dimension::kBytesPerCycle, {1e-3, 1e6},
+         Need::kRequired, "of a CTA onto the wire");
+  v.Real("local_bytes_per_cycle", s.local_bytes_per_cycle, Dimension::kBytesPerCycle, {1e-3, 1e6},
+         Need::kRequired, "of a CTA within its chip");
+  v.Integer("channel_threshold", s.channel_threshold, {0, 1 << 30}, Need::kOptional,
+            "bytes a thread, below which there are fewer channels");
+  v.Real("tuner_base", s.tuner_base_s, Dimension::kTime, {0, 1}, Need::kRequired,
+         "latency that the tuner expects");
+  v.Real("tuner_hop", s.tuner_hop_s, Dimension::kTime, {0, 1}, Need::kRequired,
+         "of each step, over NVLink");
+  v.Real("tuner_pcie_hop", s.tuner_pcie_hop_s, Dimension::kTime, {0, 1}, Need::kRequired,
+         "of each step, over PCIe");
+  v.EndSection();
+}
+
+void VisitTimes(FieldVisitor& v, ClusterTimesSpec& s) {
+  const auto time = [&](const char* key, double& field, const char* meaning) {
+    v.Real(key, field, Dimension::kTime, {0, 1}, Need::kOptional, meaning);
+  };
+  time("launch", s.launch_s, "from one call to the next, in a stream, where nothing is moved");
+  time("skew", s.skew_s, "from the first CTA of a launch to the last of many");
+  time("prologue", s.prologue_s, "before the first step of LL128 and Simple");
+  time("group", s.group_s, "of a group of sends and receives");
+  time("group_peer", s.group_peer_s, "for each peer of the group");
+  time("ll_hop", s.ll_hop_s, "LL: from a line's arrival to the next step, links not counted");
+  time("ll128_hop", s.ll128_hop_s, "LL128: the same");
+  time("sync_hop", s.sync_hop_s, "Simple: fence, flag and poll, links not counted");
+  time("slice", s.slice_s, "Simple: barriers of each slice");
+}
+
+void VisitTuner(FieldVisitor& v, TunerSpec& s) {
+  v.Integer("channels", s.channels, {1, 64}, Need::kRequired, "of the tuner's graph");
+  v.Real("channel_bandwidth", s.channel_bytes_per_s, Dimension::kBandwidth, {1, 1e15},
+         Need::kRequired, "of one of them");
+  v.Integer("run_channels", s.run_channels, {1, 64}, Need::kRequired,
+            "CTAs of a collective, at most");
+  v.Real("ll_bandwidth", s.ll_bytes_per_s, Dimension::kBandwidth, {1, 1e15}, Need::kRequired,
+         "that LL is expected to reach at most");
+  v.Real("ll128_channel_bandwidth", s.ll128_channel_bytes_per_s, Dimension::kBandwidth, {1, 1e15},
+         Need::kRequired, "that LL128 is expected to reach at most, of a channel");
+  v.Integer("nvls_channels", s.nvls_channels, {0, 64}, Need::kOptional,
+            "CTAs of an all-reduce in the switch; 0 = it can't");
+  v.Real("nvls_base", s.nvls_base_s, Dimension::kTime, {0, 1}, Need::kOptional,
+         "latency expected of it");
+  v.Real("nvls_bandwidth", s.nvls_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, Need::kOptional,
+         "bytes of the all-reduce a second, expected of it");
+  v.Flag("pcie", s.pcie, Need::kOptional, "steps go over PCIe; no LL128");
+}
+
+void VisitCluster(FieldVisitor& v, ClusterSpec& s, std::int64_t* chips, TopologyFields* topology) {
+  std::string kind = "cluster";
+  v.Text("name", s.name, Need::kRequired, "the name of the system, as in the name of the file");
+  v.Text("kind", kind, Need::kRequired, "cluster");
+  v.Text("description", s.description, Need::kOptional, "one line for `siliscope list systems`");
+  v.Text("chip", s.chip, Need::kRequired, "a file of configs/chips, or only a name");
+  v.Real("chip_clock", s.chip_clock_hz, Dimension::kFrequency, {1e6, 1e11}, Need::kRequired,
+         "of the SMs (or cores) that move data");
+  v.Flag("reads_peers", s.reads_peers, Need::kOptional,
+         "data is read by its receiver, not written by its sender");
+  v.Integer("chips", *chips, {1, 65536}, Need::kRequired, "of a node");
+  if (v.BeginSection("topology", Need::kRequired, "how they are connected")) {
+    VisitTopology(v, *topology);
+    v.EndSection();
+  }
+  v.Text("library", s.library.name, Need::kRequired, "a file of configs/hosts/collectives");
+  if (v.BeginSection("times", Need::kOptional, "what host, driver and fabric decide")) {
+    VisitTimes(v, s.times);
+    v.EndSection();
+  }
+  if (v.BeginSection("tuner", Need::kRequired, "what the library believes of the machine")) {
+    VisitTuner(v, s.tuner);
+    v.EndSection();
+  }
+}
+
+CollectiveLibrarySpec LoadLibrary(const std::string& name, const std::string& place) {
+  const std::vector<std::string> names = ListCollectiveLibraries();
+  if (!IsIn(names, name)) {
+    throw UserError(place + ": library: \"" + name + "\" is not a library" +
+                    Suggestion(name, names));
+  }
+  const YamlDocument document =
+      YamlDocument::FromFile(RootFolder() + "/configs/hosts/collectives/" + name + ".yaml");
+  YamlReader reader(document, nullptr);
+  CollectiveLibrarySpec spec;
+  VisitCollectiveLibrary(reader, spec);
+  reader.Finish();
+  return spec;
+}
+
+}  // namespace
+
+std::vector<std::string> ListClusters() { return NamesIn("configs/systems"); }
+std::vector<std::string> ListLinkKinds() { return NamesIn("configs/links"); }
+std::vector<std::string> ListCollectiveLibraries() { return NamesIn("configs/hosts/collectives"); }
+
+void VisitLinkKind(FieldVisitor& v, LinkSpec& s) {
+  v.Text("name", s.name, Need::kRequired, "as in the name of the file");
+  v.Text("description", s.description, Need::kOptional, "one line");
+  v.Real("bandwidth", s.bytes_per_s, Dimension::kBandwidth, {1, 1e15}, Need::kRequired,
+         "of one direction of one link, headers and responses counted");
+  v.Bytes("flit", s.flit_bytes, {1, 4096}, Need::kOptional, "what is sent at a time");
+  v.Integer("data_flits", s.data_flits, {1, 4096}, Need::kOptional, "a packet holds at most");
+  v.Integer("header_flits", s.header_flits, {0, 64}, Need::kOptional,
+            "of a packet, with address and check sum");
+  v.Integer("response_flits", s.response_flits, {0, 64}, Need::kOptional,
+            "in the opposite direction, for each packet");
+  v.Integer("request_flits", s.request_flits, {0, 64}, Need::kOptional,
+            "of a read, in the opposite direction of its data");
+  v.Bytes("store", s.store_bytes, {1, 65536}, Need::kOptional,
+          "a packet's data where a processor stores");
+  v.Bytes("copy", s.copy_bytes, {1, 65536}, Need::kOptional,
+          "a packet's data where a copy engine moves");
+  v.Real("latency", s.latency_s, Dimension::kTime, {0, 1}, Need::kOptional,
+         "of a packet's first flit over the wire and its two ends");
+  v.Integer("credits", s.credits, {1, 1 << 20}, Need::kOptional,
+            "flits of the receiver's buffer, of each virtual channel");
+  v.Integer("replay_packets", s.replay_packets, {1, 1 << 20}, Need::kOptional,
+            "kept until they are acknowledged");
+  v.Integer("acknowledge_every", s.acknowledge_every, {1, 1 << 20}, Need::kOptional,
+            "packets, or as soon as nothing else is sent");
+  v.Real("bit_error_rate", s.bit_error_rate, Dimension::kPlain, {0, 1e-3}, Need::kOptional,
+         "of what the check sum sees, after forward error correction");
+}
+
+void VisitCollectiveLibrary(FieldVisitor& v, CollectiveLibrarySpec& s) {
+  v.Text("name", s.name, Need::kRequired, "as in the name of the file");
+  v.Text("description", s.description, Need::kOptional, "one line");
+  VisitProtocol(v, "ll", s.ll);
+  VisitProtocol(v, "ll128", s.ll128);
+  VisitProtocol(v, "simple", s.simple);
+  v.Bytes("least_slice", s.least_slice_bytes, {1, 1e9}, Need::kOptional, "Simple: of a slice");
+  v.Integer("p2p_channels", s.p2p_channels, {1, 64}, Need::kOptional,
+            "of sends and receives, at most");
+  v.Bytes("p2p_chunk", s.p2p_chunk_bytes, {1, 1e12}, Need::kOptional,
+          "that a receiver copies out at a time");
+  v.Flag("p2p_parts_first", s.p2p_parts_first, Need::kOptional,
+         "parts are made before the protocol is chosen");
+  v.Bytes("p2p_ll", s.p2p_ll_bytes, {0, 1e12}, Need::kOptional,
+          "most for LL: of a peer, or of a part where parts come first");
+  v.Bytes("p2p_ll_part", s.p2p_ll_part_bytes, {1, 1e12}, Need::kOptional, "least part of LL");
+  v.Bytes("p2p_part", s.p2p_part_bytes, {1, 1e12}, Need::kOptional, "least part of Simple");
+  v.Real("p2p_send_bytes_per_cycle", s.p2p_send_bytes_per_cycle, Dimension::kBytesPerCycle,
+         {1e-3, 1e6}, Need::kRequired, "of the half of a CTA that sends");
+  v.Real("p2p_read_bytes_per_cycle", s.p2p_read_bytes_per_cycle, Dimension::kBytesPerCycle,
+         {1e-3, 1e6}, Need::kRequired, "the same, where receivers read their peers' memory");
+  v.Real("p2p_drain_bytes_per_cycle", s.p2p_drain_bytes_per_cycle, Dimension::kBytesPerCycle,
+         {1e-3, 1e6}, Need::kRequired, "of the half that copies out");
+  v.Real("nvls_bytes_per_cycle", s.nvls_bytes_per_cycle, Dimension::kBytesPerCycle, {1e-3, 1e6},
+         Need::kRequired, "of a CTA in each stage of an all-reduce in the switch");
+  v.Real("nvls_stage", s.nvls_stage_s, Dimension::kTime, {0, 1}, Need::kRequired,
+         "synchronisation of a stage");
+}
+
+bool IsCluster(const std::string& name_or_file) {
+  if (!LooksLikeFile(name_or_file)) return IsIn(ListClusters(), name_or_file);
+  std::error_code ignored;
+  if (!std::filesystem::exists(name_or_file, ignored)) return false;
+  const YamlDocument document = YamlDocument::FromFile(name_or_file);
+  if (!document.root().IsMap()) return false;
+  const YAML::Node kind = document.root()["kind"];
+  return kind.IsDefined() && kind.IsScalar() && kind.Scalar() == "cluster";
+}
+
+LinkSpec LoadLinkKind(const std::string& name, const std::string& place) {
+  const std::vector<std::string> names = ListLinkKinds();
+  if (!IsIn(names, name)) {
+    throw UserError(place + ": \"" + name + "\" is not a kind of link" + Suggestion(name, names));
+  }
+  const YamlDocument document =
+      YamlDocument::FromFile(RootFolder() + "/configs/links/" + name + ".yaml");
+  YamlReader reader(document, nullptr);
+  LinkSpec spec;
+  VisitLinkKind(reader, spec);
+  reader.Finish();
+  return spec;
+}
+
+ClusterSpec LoadCluster(const std::string& name_or_file, const std::vector<Override>& overrides) {
+  if (LooksLikeFile(name_or_file)) {
+    return ParseCluster(YamlDocument::FromFile(name_or_file), overrides);
+  }
+  const std::vector<std::string> names = ListClusters();
+  if (!IsIn(names, name_or_file)) {
+    throw UserError("unknown system \"" + name_or_file.substr(0, 80) + "\"" +
+                    Suggestion(name_or_file, names));
+  }
+  return ParseCluster(
+      YamlDocument::FromFile(RootFolder() + "/configs/systems/" + name_or_file + ".yaml"),
+      overrides);
+}
+
+ClusterSpec ParseCluster(YamlDocument document, const std::vector<Override>& overrides) {
+  for (const Override& change : overrides) document.Set(change);
+  ClusterSpec spec;
+  TopologyFields topology;
+  std::int64_t chips = 0;
+  YamlReader reader(document, &spec.sources);
+  VisitCluster(reader, spec, &chips, &topology);
+  reader.Finish();
+  spec.topology = BuildTopology(topology, chips, "chip", document.name());
+  CheckTopology(spec.topology, document.name());
+  spec.library = LoadLibrary(spec.library.name, document.name());
+  return spec;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A system's topology as its file writes it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "sim/config/field_visitor.h"
+#include "sim/contract/topology.h"
+
+namespace siliscope {
+
+enum class TopologyKind : std::uint8_t { kSwitched, kMesh, kFullyConnected, kTorus, kPcieTree };
+
+/// Network cards of a node and the switches between nodes.
+struct ScaleOutFields {
+  std::string link, card_link;
+  std::int64_t cards = 8;            ///< of a node
+  std::int64_t nodes_per_leaf = 32;  ///< whose cards of a rail meet in one switch
+  double oversubscription = 1;
+  double switch_latency_s = 0;
+};
+
+struct TopologyFields {
+  TopologyKind kind = TopologyKind::kSwitched;
+  std::string link;
+  std::map<std::string, double> switches;  ///< links from each chip, by switch
+  std::int64_t switch_ports = 0;
+  double switch_latency_s = 0;
+  bool reduces_in_network = false;
+  std::map<std::string, double> links;  ///< by pair of chips, "0-1"
+  std::int64_t links_per_pair = 1;
+  std::string shape;  ///< of a torus, "16 x 16"
+  bool wrapped = true;
+  std::int64_t chips_per_switch = 0, switches_per_bridge = 1;  ///< of a PCIe tree
+  std::string bridge_link;
+  double bridge_bytes_per_s = 0;
+  std::int64_t nodes = 1;
+  ScaleOutFields scale_out;
+};
+
+void VisitTopology(FieldVisitor& visitor, TopologyFields& fields);
+
+/// Nodes and edges. `place` begins messages. Errors: UserError where links are missing or don't
+/// fit.
+Topology BuildTopology(const TopologyFields& fields, std::int64_t chips, const std::string& chip,
+                       const std::string& place);
+
+/// Names unconnected chips, ports that a switch lacks, pairs that can't reach each other.
+void CheckTopology(const Topology& topology, const std::string& place);
+
+}  // namespace siliscope

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The typed content of a system's YAML: chips, their links, and the library that moves data between
+// them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "sim/contract/topology.h"
+
+namespace siliscope {
+
+/// A protocol of a collective library: how the threads of a channel's CTA move data.
+struct CollectiveProtocolSpec {
+  std::int64_t threads = 512;
+  double wire_bytes_per_byte = 1;      ///< flags that travel with the data
+  std::int64_t step_bytes = 0;         ///< data of one of the eight parts of a channel's buffer
+  std::int64_t chunk_steps = 1;        ///< steps of the buffer that a primitive moves at most
+  std::int64_t slice_steps = 1;        ///< of these, that are posted at a time
+  double bytes_per_cycle = 0;          ///< of one CTA onto the wire
+  double local_bytes_per_cycle = 0;    ///< of one CTA from its chip's memory to the same memory
+  std::int64_t channel_threshold = 8;  ///< bytes a thread, below which there are fewer channels
+  double tuner_base_s = 0;             ///< the library's own idea of its latency
+  double tuner_hop_s = 0, tuner_pcie_hop_s = 0;
+};
+
+/// configs/hosts/collectives: what a version of the library does, on any machine.
+struct CollectiveLibrarySpec {
+  std::string name;
+  std::string description;
+  CollectiveProtocolSpec ll, ll128, simple;
+  std::int64_t least_slice_bytes = 16384;
+  std::int64_t p2p_channels = 32;
+  std::int64_t p2p_chunk_bytes = 524288;
+  bool p2p_parts_first = false;          ///< parts are made before the protocol is chosen (2.29 on)
+  std::int64_t p2p_ll_bytes = 0;         ///< at most, for LL: of a peer, or (parts first) of a part
+  std::int64_t p2p_ll_part_bytes = 0;    ///< least part of LL
+  std::int64_t p2p_part_bytes = 65536;   ///< least part of Simple
+  double p2p_send_bytes_per_cycle = 0;   ///< half of a CTA's warps send
+  double p2p_read_bytes_per_cycle = 0;   ///< or reads, where that is how chips exchange data
+  double p2p_drain_bytes_per_cycle = 0;  ///< and half copy out what has come
+  double nvls_bytes_per_cycle = 0;       ///< of a CTA in each stage
+  double nvls_stage_s = 0;               ///< of one loop's synchronisation
+};
+
+/// What the machine's host, driver and fabric decide.
+struct ClusterTimesSpec {
+  double launch_s = 0;      ///< from the call to its first CTA
+  double skew_s = 0;        ///< from the first CTA of a launch to the last of many
+  double prologue_s = 0;    ///< of protocols with buffers and flags apart
+  double group_s = 0;       ///< of a group of sends and receives
+  double group_peer_s = 0;  ///< for each peer of a group
+  double ll_hop_s = 0;      ///< from a line's store to the peer that saw its flag
+  double ll128_hop_s = 0;
+  double sync_hop_s = 0;  ///< fence, flag and poll of Simple
+  double slice_s = 0;     ///< barriers of a slice
+};
+
+/// What the library's tuner believes of this machine.
+struct TunerSpec {
+  std::int64_t channels = 0;  ///< of its graph, each direction; they are doubled to run
+  double channel_bytes_per_s = 0;
+  std::int64_t run_channels = 0;  ///< CTAs of a collective at most
+  double ll_bytes_per_s = 0;      ///< most for LL
+  double ll128_channel_bytes_per_s = 0;
+  std::int64_t nvls_channels = 0;
+  double nvls_base_s = 0, nvls_bytes_per_s = 0;
+  bool pcie = false;  ///< hops cost what they cost over PCIe; LL128 is off
+};
+
+struct ClusterSpec {
+  std::string name;
+  std::string description;
+  std::string chip;          ///< of configs/chips, or only a name where it is not modelled
+  double chip_clock_hz = 0;  ///< of the SMs that run channels
+  bool reads_peers = false;  ///< data is read by its receiver, not written by its sender
+  Topology topology;
+  CollectiveLibrarySpec library;
+  ClusterTimesSpec times;
+  TunerSpec tuner;
+  std::map<std::string, std::string> sources;
+};
+
+}  // namespace siliscope

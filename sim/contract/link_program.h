@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What moves data between chips, as a collective library's kernel does it: lanes (the threads of a
+// CTA that work together) run primitives one after another; each waits for what it receives, moves
+// it piece by piece, and posts it to the lane that it sends to.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/core/time.h"
+
+namespace siliscope {
+
+/// How a lane moves data.
+struct TransferProtocol {
+  std::string name;
+  double wire_bytes_per_byte = 1;
+  double bytes_per_s = 0;        ///< of one lane onto the wire
+  double local_bytes_per_s = 0;  ///< of one lane within its chip
+  Tick overhead = 0;             ///< before each piece
+  Tick hop = 0;                  ///< from the last byte's arrival until the peer goes on
+  std::int32_t buffered = 4;     ///< pieces that may be sent and not yet taken
+  std::int64_t packet_bytes = 128;
+  bool reads = false;  ///< the receiver reads: requests go the other way, not responses
+};
+
+/// A step of a lane: receive, reduce, copy, send, as its flags say.
+struct Primitive {
+  std::int64_t bytes = 0;  ///< of data
+  std::int64_t piece_bytes = 0;
+  std::int32_t repeat = 1;  ///< so many steps alike follow each other
+  bool receives = false;
+  bool sends = false;
+  float copies = 1;  ///< of its data, that a local step makes: two results of one source are 1.5
+};
+
+inline constexpr std::int32_t kNoLane = -1;
+
+struct Lane {
+  std::int32_t rank = 0;
+  std::int32_t cta = 0;       ///< of its rank's kernel
+  std::int32_t protocol = 0;  ///< index into LinkProgram::protocols
+  std::int32_t sequence = 0;  ///< index into LinkProgram::sequences
+  std::int32_t to = kNoLane;  ///< the lane that receives what this one sends
+  std::int32_t from = kNoLane;
+  std::int32_t route = -1;  ///< index into LinkProgram::routes; -1 = the lane `to` is on this chip
+  Tick start = 0;
+};
+
+struct LinkProgram {
+  std::string operation;  ///< labels, for the reader
+  std::string algorithm;
+  std::string protocol_name;
+  std::int64_t bytes = 0;  ///< as nccl-tests counts them
+  std::int64_t ranks = 0;
+  std::int64_t channels = 0;
+  std::int64_t wire_bytes_per_rank = 0;  ///< of data that a rank must send at least
+  std::vector<TransferProtocol> protocols;
+  std::vector<std::vector<Primitive>> sequences;
+  std::vector<std::vector<std::int32_t>> routes;  ///< directed links, in order
+  std::vector<Lane> lanes;
+  Tick finish = 0;  ///< after the last lane
+};
+
+}  // namespace siliscope

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chips, switches and hosts, and the links between them. Chips come first and are numbered as
+// ranks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/contract/link_spec.h"
+
+namespace siliscope {
+
+enum class NodeKind : std::uint8_t { kChip, kSwitch, kHostBridge, kNetworkCard };
+
+struct TopologyNode {
+  std::string name;
+  NodeKind kind = NodeKind::kChip;
+  double latency_s = 0;             ///< of what passes through
+  double bytes_per_s = 0;           ///< of all that passes through; 0 = without limit
+  bool reduces_in_network = false;  ///< adds up what is read through it, and multicasts
+  std::int64_t ports = 0;           ///< links that it has room for; 0 = as many as there are
+};
+
+/// Links of one kind between two nodes, side by side: packets are spread over all of them.
+struct TopologyEdge {
+  std::int32_t a = 0, b = 0;
+  std::int32_t kind = 0;  ///< index into Topology::kinds
+  std::int64_t links = 1;
+};
+
+struct Topology {
+  std::vector<LinkSpec> kinds;
+  std::vector<TopologyNode> nodes;
+  std::vector<TopologyEdge> edges;
+  std::int64_t chips = 0;
+  bool chips_forward = false;  ///< packets pass through chips, as in a torus
+};
+
+/// A way of a packet: directed links, 2 x edge, plus 1 where it goes from b to a.
+using Route = std::vector<std::int32_t>;
+
+/// Shortest ways between nodes: fewest links, then the widest, then the first of the topology. Only
+/// network nodes are passed, and chips where these forward.
+class Routes {
+ public:
+  explicit Routes(const Topology& topology);
+  /// Empty where there is none.
+  Route Between(std::int32_t from, std::int32_t to) const;
+
+ private:
+  const Topology& topology_;
+  std::vector<std::vector<std::int32_t>> leaving_;  ///< directed links, by node
+};
+
+inline std::int32_t EndOf(const Topology& topology, std::int32_t link) {
+  const TopologyEdge& e = topology.edges[static_cast<std::size_t>(link) / 2];
+  return link % 2 == 0 ? e.b : e.a;
+}
+inline std::int32_t BeginOf(const Topology& topology, std::int32_t link) {
+  return EndOf(topology, link ^ 1);
+}
+inline double BytesPerSecond(const Topology& topology, std::int32_t link) {
+  const TopologyEdge& e = topology.edges[static_cast<std::size_t>(link) / 2];
+  return topology.kinds[static_cast<std::size_t>(e.kind)].bytes_per_s *
+         static_cast<double>(e.links);
+}
+
+}  // namespace siliscope

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/run/cluster_simulation.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+#include "sim/core/error.h"
+#include "sim/core/nearest_name.h"
+#include "sim/core/quantity.h"
+
+namespace siliscope {
+namespace {
+
+std::int64_t WholeNumber(const std::string& key, const std::string& text, std::int64_t low,
+                         std::int64_t high) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
+    throw UserError("shape: " + key + "=" + text + " is not a whole number from " +
+                    std::to_string(low) + " to " + std::to_string(high));
+  }
+  return value;
+}
+
+}  // namespace
+
+CollectiveRequest ParseCollective(const std::string& op,
+                                  const std::map<std::string, std::string>& shape) {
+  CollectiveRequest request;
+  request.op = op;
+  const std::vector<std::string> known = {"bytes", "ranks", "algo", "protocol"};
+  for (const auto& [key, value] : shape) {
+    if (key == "bytes") {
+      const bool plain = value.find_first_not_of("0123456789") == std::string::npos;
+      request.bytes = plain ? WholeNumber(key, value, 1, std::int64_t{1} << 50)
+                            : static_cast<std::int64_t>(ParseQuantity(value, Dimension::kBytes));
+    } else if (key == "ranks") {
+      request.ranks = WholeNumber(key, value, 2, 1 << 20);
+    } else if (key == "algo") {
+      request.algorithm = value;
+    } else if (key == "protocol") {
+      request.protocol = value;
+    } else {
+      throw UserError("shape: " + key + ": unknown key" + Suggestion(key, known));
+    }
+  }
+  if (request.bytes < 1)
+    throw UserError("shape: bytes: this key is missing, such as bytes=1048576");
+  return request;
+}
+
+ClusterResult SimulateCluster(const ClusterRequest& request) {
+  const auto start = std::chrono::steady_clock::now();
+  ClusterResult result;
+  result.cluster = LoadCluster(request.system, request.overrides);
+  const Compiler& compiler = *CompilerRegistry::Instance().Get("compiler", "network")();
+  result.program = compiler.CompileCollective(request.collective, result.cluster);
+  const auto model =
+      ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
+  result.record = model->Run(result.program, request.spans);
+  result.simulate_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+double AlgorithmBytesPerSecond(const ClusterResult& result) {
+  return static_cast<double>(result.program.bytes) / ToSeconds(result.record.total);
+}
+
+double BusBytesPerSecond(const ClusterResult& result) {
+  const LinkProgram& p = result.program;
+  const auto n = static_cast<double>(p.ranks);
+  double factor = 1;
+  if (p.operation == "all_reduce") factor = 2 * (n - 1) / n;
+  if (p.operation == "all_gather" || p.operation == "reduce_scatter" ||
+      p.operation == "all_to_all") {
+    factor = (n - 1) / n;
+  }
+  return AlgorithmBytesPerSecond(result) * factor;
+}
+
+double CollectiveRooflineMicroseconds(const ClusterResult& result) {
+  const Topology& t = result.cluster.topology;
+  double leaving = 0;
+  for (std::size_t e = 0; e < t.edges.size(); ++e) {
+    if (t.edges[e].a == 0) leaving += BytesPerSecond(t, static_cast<std::int32_t>(2 * e));
+    if (t.edges[e].b == 0) leaving += BytesPerSecond(t, static_cast<std::int32_t>(2 * e + 1));
+  }
+  if (leaving <= 0) return 0;
+  return static_cast<double>(result.program.wire_bytes_per_rank) / leaving * 1e6;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// One simulation of chips that exchange data, from front to back.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/config/cluster_loader.h"
+#include "sim/contract/cluster_model.h"
+#include "sim/contract/compiler.h"
+
+namespace siliscope {
+
+struct ClusterRequest {
+  std::string system;
+  std::vector<Override> overrides;
+  CollectiveRequest collective;
+  bool spans = false;
+};
+
+struct ClusterResult {
+  ClusterSpec cluster;
+  LinkProgram program;
+  ClusterRecord record;
+  double simulate_seconds = 0;  ///< wall clock, for the terminal only
+};
+
+/// From a row's operator and shape: bytes, ranks, algo, protocol. Throws UserError.
+CollectiveRequest ParseCollective(const std::string& op,
+                                  const std::map<std::string, std::string>& shape);
+
+/// At most one call a process (SystemC's elaboration is global).
+ClusterResult SimulateCluster(const ClusterRequest& request);
+
+/// Bytes of the collective over its time, and the same as links see it (nccl-tests,
+/// doc/PERFORMANCE.md).
+double AlgorithmBytesPerSecond(const ClusterResult& result);
+double BusBytesPerSecond(const ClusterResult& result);
+
+/// What a rank must send at least, at the raw rate of its links.
+double CollectiveRooflineMicroseconds(const ClusterResult& result);
+
+}  // namespace siliscope

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/lower/link/collective_lowering.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+#include "sim/core/error.h"
+
+namespace siliscope {
+namespace {
+
+Tick Ticks(double seconds) { return static_cast<Tick>(std::llround(seconds * 1e12)); }
+
+}  // namespace
+
+CollectiveWriter::CollectiveWriter(const CollectivePlan& plan, const ClusterSpec& cluster)
+    : plan_(plan),
+      cluster_(cluster),
+      routes_(cluster.topology),
+      route_of_(static_cast<std::size_t>(plan.ranks * plan.ranks), -1) {
+  program_.operation = OperationName(plan.operation);
+  program_.algorithm = AlgorithmName(plan.algorithm);
+  program_.protocol_name = ProtocolName(plan.protocol);
+  program_.bytes = plan.bytes;
+  program_.ranks = plan.ranks;
+  program_.channels = plan.channels;
+}
+
+std::int32_t CollectiveWriter::AddProtocol(const TransferProtocol& protocol) {
+  program_.protocols.push_back(protocol);
+  return static_cast<std::int32_t>(program_.protocols.size()) - 1;
+}
+
+std::int32_t CollectiveWriter::AddSequence(std::vector<Primitive> sequence) {
+  program_.sequences.push_back(std::move(sequence));
+  return static_cast<std::int32_t>(program_.sequences.size()) - 1;
+}
+
+std::int32_t CollectiveWriter::RouteBetween(std::int64_t from, std::int64_t to) {
+  std::int32_t& known = route_of_[static_cast<std::size_t>(from * plan_.ranks + to)];
+  if (known < 0) {
+    Route route = routes_.Between(static_cast<std::int32_t>(from), static_cast<std::int32_t>(to));
+    if (route.empty()) {
+      const auto& nodes = cluster_.topology.nodes;
+      throw UserError(fmt::format("{}: no way from {} to {}", cluster_.name,
+                                  nodes[static_cast<std::size_t>(from)].name,
+                                  nodes[static_cast<std::size_t>(to)].name));
+    }
+    program_.routes.push_back(std::move(route));
+    known = static_cast<std::int32_t>(program_.routes.size()) - 1;
+  }
+  return known;
+}
+
+std::int32_t CollectiveWriter::AddLane(const Lane& lane) {
+  program_.lanes.push_back(lane);
+  return static_cast<std::int32_t>(program_.lanes.size()) - 1;
+}
+
+Tick CollectiveWriter::StartOf(std::int64_t ctas) const {
+  const double others = 1 - 1 / static_cast<double>(ctas);
+  return Ticks(cluster_.times.launch_s + cluster_.times.skew_s * others);
+}
+
+TransferProtocol CollectiveWriter::ProtocolOf(CollectiveProtocol protocol) const {
+  const CollectiveProtocolSpec& spec = SpecOf(cluster_.library, protocol);
+  const ClusterTimesSpec& times = cluster_.times;
+  TransferProtocol p;
+  p.name = ProtocolName(protocol);
+  p.wire_bytes_per_byte = spec.wire_bytes_per_byte;
+  p.bytes_per_s = PerSecond(spec.bytes_per_cycle);
+  p.local_bytes_per_s = PerSecond(spec.local_bytes_per_cycle);
+  if (protocol == CollectiveProtocol::kSimple) {
+    p.hop = Ticks(times.sync_hop_s);
+    p.overhead = Ticks(times.slice_s);
+    p.reads = cluster_.reads_peers;
+    p.buffered = static_cast<std::int32_t>(8 / spec.slice_steps);
+  } else {
+    p.hop = Ticks(protocol == CollectiveProtocol::kLl ? times.ll_hop_s : times.ll128_hop_s);
+    p.buffered = 16;
+  }
+  return p;
+}
+
+LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec& cluster) {
+  CollectiveWriter writer(PlanCollective(request, cluster), cluster);
+  switch (writer.plan().algorithm) {
+    case CollectiveAlgorithm::kNvls:
+      WriteNvls(writer);
+      break;
+    case CollectiveAlgorithm::kDirect:
+      WriteDirect(writer);
+      break;
+    default:
+      WriteRing(writer);
+  }
+  return std::move(writer.program());
+}
+
+}  // namespace siliscope

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workloads/lower/link/collective_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "sim/core/ceil_divide.h"
+#include "sim/core/error.h"
+#include "sim/core/nearest_name.h"
+
+namespace siliscope {
+namespace {
+
+constexpr std::array<const char*, 8> kOperations = {"all_reduce",   "all_gather", "reduce_scatter",
+                                                    "all_to_all",   "broadcast",  "reduce",
+                                                    "send_receive", "barrier"};
+constexpr std::array<const char*, 4> kAlgorithms = {"ring", "tree", "nvls", "direct"};
+constexpr std::array<const char*, 3> kProtocols = {"ll", "ll128", "simple"};
+
+template <std::size_t N>
+std::size_t IndexOf(const std::array<const char*, N>& names, const std::string& name,
+                    const char* what) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (name == names[i]) return i;
+  }
+  throw UserError(fmt::format("{}: \"{}\" is none{}", what, name,
+                              Suggestion(name, {names.begin(), names.end()})));
+}
+
+/// What the tuner expects: a latency and a bandwidth (tuning.cc, ncclTopoTuneModel).
+double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
+  const TunerSpec& tuner = cluster.tuner;
+  const CollectiveProtocolSpec& p = SpecOf(cluster.library, plan.protocol);
+  const auto bytes = static_cast<double>(plan.bytes);
+  if (plan.algorithm == CollectiveAlgorithm::kNvls) {
+    return tuner.nvls_base_s + bytes / tuner.nvls_bytes_per_s;
+  }
+  const auto channels = static_cast<double>(tuner.channels);
+  double bus = channels * tuner.channel_bytes_per_s;
+  constexpr double kLl = 0.5, kLl128 = 0.92;  // what the protocol can use of it
+  if (plan.protocol == CollectiveProtocol::kLl) bus = std::min(bus * kLl, tuner.ll_bytes_per_s);
+  if (plan.protocol == CollectiveProtocol::kLl128) {
+    bus = std::min(bus * kLl128, channels * tuner.ll128_channel_bytes_per_s);
+  }
+  const auto steps = static_cast<double>(RingSteps(plan));
+  const double hop = tuner.pcie ? p.tuner_pcie_hop_s : p.tuner_hop_s;
+  return p.tuner_base_s + steps * hop + bytes * steps / static_cast<double>(plan.ranks) / bus;
+}
+
+/// Fewer channels, then fewer threads, while a thread would have too few bytes.
+std::int64_t ChannelsFor(const CollectivePlan& plan, const ClusterSpec& cluster) {
+  const CollectiveProtocolSpec& p = SpecOf(cluster.library, plan.protocol);
+  std::int64_t channels = cluster.tuner.run_channels;
+  const std::int64_t ranks = plan.protocol == CollectiveProtocol::kLl ? plan.ranks : 1;
+  while (channels > 1 && plan.bytes < channels * p.threads * p.channel_threshold * ranks) {
+    --channels;
+  }
+  constexpr std::int64_t kLeastTraffic = 32768, kLlFactor = 4;
+  std::int64_t traffic = plan.bytes;
+  if (plan.operation == CollectiveOperation::kAllReduce) traffic *= 2;
+  if (plan.protocol == CollectiveProtocol::kLl) traffic *= kLlFactor;
+  return std::clamp(CeilDivide(traffic, kLeastTraffic), std::int64_t{1}, channels);
+}
+
+bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster) {
+  if (plan.algorithm == CollectiveAlgorithm::kNvls) {
+    return cluster.tuner.nvls_channels > 0 && plan.ranks == cluster.topology.chips &&
+           plan.operation == CollectiveOperation::kAllReduce &&
+           plan.protocol == CollectiveProtocol::kSimple;
+  }
+  return plan.protocol != CollectiveProtocol::kLl128 || !cluster.tuner.pcie;
+}
+
+std::int64_t RanksOf(const CollectiveRequest& request, const ClusterSpec& cluster) {
+  const std::int64_t chips = cluster.topology.chips;
+  const std::int64_t ranks = request.ranks == 0 ? chips : request.ranks;
+  if (ranks < 2 || ranks > chips) {
+    throw UserError(
+        fmt::format("ranks: {} of {}: from 2 to its {} chips", ranks, cluster.name, chips));
+  }
+  return ranks;
+}
+
+}  // namespace
+
+const char* OperationName(CollectiveOperation operation) {
+  return kOperations[static_cast<std::size_t>(operation)];
+}
+const char* AlgorithmName(CollectiveAlgorithm algorithm) {
+  return kAlgorithms[static_cast<std::size_t>(algorithm)];
+}
+const char* ProtocolName(CollectiveProtocol protocol) {
+  return kProtocols[static_cast<std::size_t>(protocol)];
+}
+
+const CollectiveProtocolSpec& SpecOf(const CollectiveLibrarySpec& library,
+                                     CollectiveProtocol protocol) {
+  switch (protocol) {
+    case CollectiveProtocol::kLl:
+      return library.ll;
+    case CollectiveProtocol::kLl128:
+      return library.ll128;
+    case CollectiveProtocol::kSimple:
+      break;
+  }
+  return library.simple;
+}
+
+std::int64_t RingSteps(const CollectivePlan& plan) {
+  return plan.operation == CollectiveOperation::kAllReduce ? 2 * (plan.ranks - 1) : plan.ranks - 1;
+}
+
+CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpec& cluster) {
+  CollectivePlan plan;
+  plan.operation = static_cast<CollectiveOperation>(IndexOf(kOperations, request.op, "collective"));
+  plan.ranks = RanksOf(request, cluster);
+  plan.bytes = request.bytes;
+  if (plan.operation == CollectiveOperation::kAllToAll ||
+      plan.operation == CollectiveOperation::kSendReceive) {
+    plan.algorithm = CollectiveAlgorithm::kDirect;
+    return plan;  // its parts are what channels are to the others
+  }
+  double least = 1e300;
+  for (const auto algorithm : {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kNvls}) {
+    if (!request.algorithm.empty() &&
+        IndexOf(kAlgorithms, request.algorithm, "algo") != static_cast<std::size_t>(algorithm)) {
+      continue;
+    }
+    for (const auto protocol :
+         {CollectiveProtocol::kLl, CollectiveProtocol::kLl128, CollectiveProtocol::kSimple}) {
+      if (!request.protocol.empty() &&
+          IndexOf(kProtocols, request.protocol, "protocol") != static_cast<std::size_t>(protocol)) {
+        continue;
+      }
+      CollectivePlan tried = plan;
+      tried.algorithm = algorithm;
+      tried.protocol = protocol;
+      if (!Possible(tried, cluster)) continue;
+      const double seconds = ExpectedSeconds(tried, cluster);
+      if (seconds >= least) continue;
+      least = seconds;
+      plan = tried;
+    }
+  }
+  if (least == 1e300) {
+    throw UserError(fmt::format("{} of {} ranks on {}: algo={} with protocol={} can't be",
+                                request.op, plan.ranks, cluster.name,
+                                request.algorithm.empty() ? "any" : request.algorithm,
+                                request.protocol.empty() ? "any" : request.protocol));
+  }
+  plan.channels = plan.algorithm == CollectiveAlgorithm::kNvls ? cluster.tuner.nvls_channels
+                                                               : ChannelsFor(plan, cluster);
+  return plan;
+}
+
+}  // namespace siliscope

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends and receives between pairs (NCCL, src/device/sendrecv.h): a peer's data is cut into parts,
+// each of a CTA whose one half of the warps sends while the other copies out what has come.
+#include <algorithm>
+#include <cmath>
+
+#include "sim/core/ceil_divide.h"
+#include "workloads/lower/link/collective_lowering.h"
+
+namespace siliscope {
+namespace {
+
+struct Parts {
+  std::int64_t count = 1;
+  std::int64_t bytes = 0;
+  bool ll = false;
+};
+
+/// Versions differ: the protocol is chosen by a peer's bytes, or by a part's once parts are made.
+Parts PartsOf(const CollectiveLibrarySpec& library, std::int64_t ranks, std::int64_t peer_bytes) {
+  Parts parts;
+  std::int64_t most = library.p2p_channels;
+  while (most > 1 && most * ranks > library.p2p_channels) most /= 2;
+  parts.ll = !library.p2p_parts_first && peer_bytes <= library.p2p_ll_bytes;
+  const std::int64_t least = parts.ll ? library.p2p_ll_part_bytes : library.p2p_part_bytes;
+  parts.count = std::clamp(CeilDivide(peer_bytes, least), std::int64_t{1}, most);
+  parts.bytes = CeilDivide(peer_bytes, parts.count);
+  if (library.p2p_parts_first) parts.ll = parts.bytes <= library.p2p_ll_bytes;
+  return parts;
+}
+
+class DirectWriter {
+ public:
+  DirectWriter(CollectiveWriter& writer, const Parts& parts)
+      : writer_(writer), parts_(parts), ctas_(parts.count * (writer.plan().ranks - 1)) {
+    const CollectiveLibrarySpec& library = writer.cluster().library;
+    const auto kind = parts.ll ? CollectiveProtocol::kLl : CollectiveProtocol::kSimple;
+    TransferProtocol send = writer.ProtocolOf(kind);
+    if (!parts.ll)
+      send.bytes_per_s =
+          writer.PerSecond(writer.cluster().reads_peers ? library.p2p_read_bytes_per_cycle
+                                                        : library.p2p_send_bytes_per_cycle);
+    send.overhead = 0;
+    TransferProtocol drain = send;
+    drain.local_bytes_per_s = writer.PerSecond(parts.ll ? library.ll.local_bytes_per_cycle
+                                                        : library.p2p_drain_bytes_per_cycle);
+    send_ = writer.AddProtocol(send);
+    drain_ = writer.AddProtocol(drain);
+    Primitive p;
+    p.bytes = parts.bytes;
+    p.piece_bytes = parts.ll ? library.ll.step_bytes : library.p2p_chunk_bytes;
+    p.sends = true;
+    sending_ = writer.AddSequence({p});
+    p.sends = false;
+    p.receives = true;
+    draining_ = writer.AddSequence({p});
+    const ClusterTimesSpec& times = writer.cluster().times;
+    const auto peers = static_cast<double>(writer.plan().ranks - 1);
+    group_ = static_cast<Tick>(std::llround((times.group_s + times.group_peer_s * peers) * 1e12));
+  }
+
+  void Write() {
+    const std::int64_t ranks = writer_.plan().ranks;
+    for (std::int64_t rank = 0; rank < ranks; ++rank) {
+      for (std::int64_t away = 1; away < ranks; ++away) {
+        for (std::int64_t part = 0; part < parts_.count; ++part) {
+          Send(rank, (rank + away) % ranks, (away - 1) * parts_.count + part);
+        }
+      }
+    }
+  }
+
+ private:
+  void Send(std::int64_t from, std::int64_t to, std::int64_t cta) {
+    Lane lane;
+    lane.cta = static_cast<std::int32_t>(cta);
+    lane.start = writer_.StartOf(ctas_) + group_;
+    const auto index = static_cast<std::int32_t>(writer_.program().lanes.size());
+    lane.rank = static_cast<std::int32_t>(from);
+    lane.protocol = send_;
+    lane.sequence = sending_;
+    lane.to = index + 1;
+    lane.route = writer_.RouteBetween(from, to);
+    writer_.AddLane(lane);
+    lane.rank = static_cast<std::int32_t>(to);
+    lane.protocol = drain_;
+    lane.sequence = draining_;
+    lane.to = kNoLane;
+    lane.from = index;
+    lane.route = -1;
+    writer_.AddLane(lane);
+  }
+
+  CollectiveWriter& writer_;
+  Parts parts_;
+  std::int64_t ctas_;
+  std::int32_t send_ = 0, drain_ = 0, sending_ = 0, draining_ = 0;
+  Tick group_ = 0;
+};
+
+}  // namespace
+
+void WriteDirect(CollectiveWriter& writer) {
+  const CollectivePlan& plan = writer.plan();
+  const std::int64_t peer_bytes = CeilDivide(plan.bytes, plan.ranks);
+  const Parts parts = PartsOf(writer.cluster().library, plan.ranks, peer_bytes);
+  LinkProgram& program = writer.program();
+  program.channels = parts.count * (plan.ranks - 1);
+  program.protocol_name =
+      ProtocolName(parts.ll ? CollectiveProtocol::kLl : CollectiveProtocol::kSimple);
+  program.wire_bytes_per_rank = peer_bytes * (plan.ranks - 1);
+  DirectWriter(writer, parts).Write();
+}
+
+}  // namespace siliscope

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// All-reduce in the switch (NCCL, src/device/all_reduce.h, RunAllReduce NVLS): in each CTA some
+// warps copy to a buffer that the switch reads from all chips, some read it through the switch,
+// which adds, and multicast the sums, some copy these out.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sim/core/ceil_divide.h"
+#include "workloads/lower/link/collective_lowering.h"
+
+namespace siliscope {
+namespace {
+
+/// Larger ones for more data (src/enqueue.cc, calcCollChunking).
+std::int64_t ChunkOf(const CollectivePlan& plan) {
+  constexpr std::array<std::pair<std::int64_t, std::int64_t>, 3> kChunks = {
+      {{131072, 64}, {65536, 8}, {32768, 2}}};
+  std::int64_t chunk = 131072;
+  for (const auto& [most, factor] : kChunks) {
+    const std::int64_t concurrent = plan.channels * plan.ranks;
+    if (plan.bytes < factor * concurrent * most && chunk > most / 2) chunk = most / 2;
+  }
+  return chunk;
+}
+
+}  // namespace
+
+void WriteNvls(CollectiveWriter& writer) {
+  const CollectivePlan& plan = writer.plan();
+  const ClusterSpec& cluster = writer.cluster();
+  const std::int64_t chunk = ChunkOf(plan);
+  const std::int64_t of_cta = CeilDivide(plan.bytes, plan.channels);
+  const std::int64_t loop = chunk * plan.ranks;
+  TransferProtocol stage;
+  stage.name = "nvls";
+  stage.bytes_per_s = stage.local_bytes_per_s =
+      writer.PerSecond(cluster.library.nvls_bytes_per_cycle);
+  stage.overhead = static_cast<Tick>(std::llround(cluster.library.nvls_stage_s * 1e12));
+  stage.buffered = 2;
+  const std::int32_t local = writer.AddProtocol(stage);
+  // Each rank's part of the buffer is read by the one that adds it up, and comes back as sums.
+  stage.wire_bytes_per_byte = 1 + 1 / static_cast<double>(plan.ranks);
+  const std::int32_t through_switch = writer.AddProtocol(stage);
+  Primitive p;
+  p.bytes = of_cta;
+  p.piece_bytes = loop;
+  p.sends = true;
+  const std::int32_t scatter = writer.AddSequence({p});
+  p.receives = true;
+  const std::int32_t reduce = writer.AddSequence({p});
+  p.sends = false;
+  const std::int32_t gather = writer.AddSequence({p});
+  writer.program().wire_bytes_per_rank = plan.bytes + plan.bytes / plan.ranks;
+  for (std::int64_t rank = 0; rank < plan.ranks; ++rank) {
+    const std::int64_t other = (rank + 1) % plan.ranks;
+    std::int32_t route = writer.RouteBetween(rank, other);
+    const std::int32_t up = writer.program().routes[static_cast<std::size_t>(route)].front();
+    writer.program().routes.push_back({up, up ^ 1});
+    route = static_cast<std::int32_t>(writer.program().routes.size()) - 1;
+    for (std::int64_t channel = 0; channel < plan.channels; ++channel) {
+      const auto first = static_cast<std::int32_t>(writer.program().lanes.size());
+      Lane lane;
+      lane.rank = static_cast<std::int32_t>(rank);
+      lane.cta = static_cast<std::int32_t>(channel);
+      lane.start = writer.StartOf(plan.channels);
+      lane.protocol = local;
+      lane.sequence = scatter;
+      lane.to = first + 1;
+      writer.AddLane(lane);
+      lane.protocol = through_switch;
+      lane.sequence = reduce;
+      lane.from = first;
+      lane.to = first + 2;
+      lane.route = route;
+      writer.AddLane(lane);
+      lane.protocol = local;
+      lane.sequence = gather;
+      lane.from = first + 1;
+      lane.to = kNoLane;
+      lane.route = -1;
+      writer.AddLane(lane);
+    }
+  }
+}
+
+}  // namespace siliscope
