@@ -14,7 +14,7 @@ namespace siliscope {
 namespace {
 
 Tick Span(std::int64_t bytes, double bytes_per_s) {
-  return static_cast<Tick>(std::llround(static_cast<double>(bytes) / bytes_per_s * 1e12));
+  return static_cast<Tick>(static_cast<double>(bytes) / bytes_per_s * 1e12 + 0.5);
 }
 
 /// From -1 to 1, the same for the same two numbers (SplitMix64, Steele et al., OOPSLA 2014).
@@ -26,7 +26,7 @@ double Scatter(std::uint64_t a, std::uint64_t b) {
   return static_cast<double>(z >> 11) * 0x1p-52 - 1;
 }
 
-constexpr std::int64_t kLeastBurst = 4096, kMostBurst = 65536, kBurstsOfPiece = 8;
+constexpr std::int64_t kLeastBurst = 8192, kMostBurst = 65536, kBurstsOfPiece = 8;
 /// Arbiters on the way from an SM to the wire don't serve all SMs alike: a lane's bursts are so
 /// much longer or shorter for a piece, and so is its share where lanes compete.
 constexpr double kUnevenness = 0.4;
@@ -44,7 +44,21 @@ LanePlayer::LanePlayer(const LinkProgram& program, EventQueue& queue, std::vecto
 
 void LanePlayer::Start() {
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-    queue_.Schedule(program_.lanes[lane].start, &OnAdvance, this, lane);
+    const std::int32_t after = program_.lanes[lane].after;
+    if (after == kNoLane) {
+      queue_.Schedule(program_.lanes[lane].start, &OnAdvance, this, lane);
+    } else {
+      followers_.emplace_back(static_cast<std::uint32_t>(after), lane);
+    }
+  }
+  std::sort(followers_.begin(), followers_.end());
+}
+
+void LanePlayer::StartFollowers(std::uint32_t lane) {
+  auto next = std::lower_bound(followers_.begin(), followers_.end(), std::make_pair(lane, 0U));
+  for (; next != followers_.end() && next->first == lane; ++next) {
+    queue_.Schedule(queue_.now() + program_.lanes[next->second].start, &OnAdvance, this,
+                    next->second);
   }
 }
 
@@ -92,6 +106,7 @@ void LanePlayer::Advance(std::uint32_t lane) {
   if (Finished(lane)) {
     Enter(lane, LaneState::kIdle);
     end_ = std::max(end_, queue_.now());
+    if (!followers_.empty()) StartFollowers(lane);
     return;
   }
   const Primitive& p = Current(lane);
@@ -168,7 +183,7 @@ void LanePlayer::Inject(std::uint32_t lane) {
   const auto& route = program_.routes[static_cast<std::size_t>(program_.lanes[lane].route)];
   const auto link = static_cast<std::size_t>(route.front());
   const Passage passage =
-      links_[link]->Pass({now, written, bytes, protocol.packet_bytes, protocol.reads});
+      links_[link]->Pass({now, written, bytes, protocol.copy_engine, protocol.reads});
   ++messages_;
   if (spans_) {
     link_spans_.push_back({passage.begins, passage.served, static_cast<std::uint32_t>(link), lane});
@@ -205,7 +220,7 @@ void LanePlayer::Hop(std::uint32_t index) {
   const auto& route = program_.routes[static_cast<std::size_t>(program_.lanes[flight.lane].route)];
   const auto link = static_cast<std::size_t>(route[flight.hop]);
   const Passage passage = links_[link]->Pass(
-      {queue_.now(), flight.complete, flight.bytes, protocol.packet_bytes, protocol.reads});
+      {queue_.now(), flight.complete, flight.bytes, protocol.copy_engine, protocol.reads});
   ++messages_;
   if (spans_) {
     link_spans_.push_back(
@@ -294,7 +309,7 @@ std::string LanePlayer::WhoWaits() const {
 void LanePlayer::Finish(ClusterRecord* record) {
   const std::string waits = WhoWaits();
   if (!waits.empty()) throw InternalError("the simulation is stuck; waiting: " + waits);
-  record->total = end_ + program_.finish;
+  record->total = end_;
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
     uses_[lane].times[static_cast<std::size_t>(LaneState::kIdle)] +=
         record->total - lanes_[lane].since;

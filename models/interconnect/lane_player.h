@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/interconnect/link.h"
@@ -67,6 +68,7 @@ class LanePlayer {
   std::int64_t PieceBytes(std::uint32_t lane) const;
   bool Finished(std::uint32_t lane) const;
   void Enter(std::uint32_t lane, LaneState state);
+  void StartFollowers(std::uint32_t lane);
   void Advance(std::uint32_t lane);
   void Begin(std::uint32_t lane);
   void Inject(std::uint32_t lane);
@@ -83,6 +85,7 @@ class LanePlayer {
   std::vector<LinkPort*> links_;
   bool spans_;
   std::vector<Progress> lanes_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> followers_;  ///< lane, what comes after it
   std::vector<Flight> flights_;
   std::vector<std::uint32_t> free_flights_;
   std::uint64_t messages_ = 0;

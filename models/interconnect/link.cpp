@@ -8,7 +8,7 @@ namespace siliscope {
 namespace {
 
 Tick Duration(std::int64_t bytes, double bytes_per_s) {
-  return static_cast<Tick>(std::llround(static_cast<double>(bytes) / bytes_per_s * 1e12));
+  return static_cast<Tick>(static_cast<double>(bytes) / bytes_per_s * 1e12 + 0.5);
 }
 
 }  // namespace
@@ -24,11 +24,11 @@ LinkDirection::LinkDirection(const sc_core::sc_module_name& name, const LinkSpec
 }
 
 Passage LinkDirection::Pass(const Burst& burst) {
-  const std::int64_t wire = spec_.WireBytes(burst.bytes, burst.packet_bytes);
+  const std::int64_t packet_bytes = burst.copy_engine ? spec_.copy_bytes : spec_.store_bytes;
+  const std::int64_t wire = spec_.WireBytes(burst.bytes, packet_bytes);
   const Tick begins = std::max(burst.ready, free_at_);
   const Tick duration = Duration(wire + owed_bytes_, bytes_per_s_);
-  const std::int64_t packet =
-      spec_.WireBytes(std::min(burst.bytes, burst.packet_bytes), burst.packet_bytes);
+  const std::int64_t packet = spec_.WireBytes(std::min(burst.bytes, packet_bytes), packet_bytes);
   Passage passage;
   passage.begins = begins;
   passage.first = begins + Duration(packet, bytes_per_s_) + latency_;
@@ -42,7 +42,7 @@ Passage LinkDirection::Pass(const Burst& burst) {
   use_.wire_bytes += wire;
   use_.data_bytes += burst.bytes;
   if (opposite_ != nullptr) {
-    opposite_->Answer(spec_.OppositeBytes(burst.bytes, burst.packet_bytes, burst.reads));
+    opposite_->Answer(spec_.OppositeBytes(burst.bytes, packet_bytes, burst.reads));
   }
   return passage;
 }

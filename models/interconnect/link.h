@@ -18,7 +18,7 @@ struct Burst {
   Tick ready = 0;          ///< the first packet is at the sender
   Tick complete = 0;       ///< the last packet is
   std::int64_t bytes = 0;  ///< of data
-  std::int64_t packet_bytes = 128;
+  bool copy_engine = false;
   bool reads = false;
 };
 

@@ -23,6 +23,8 @@ class Network : public Domain {
   ClusterRecord Finish();
 
  private:
+  void AddLink(std::size_t link);
+
   const Topology& topology_;
   const LinkProgram& program_;
   bool spans_;

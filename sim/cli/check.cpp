@@ -7,6 +7,7 @@
 
 #include "sim/cli/commands.h"
 #include "sim/cli/option_text.h"
+#include "sim/config/cluster_loader.h"
 #include "sim/config/machine_loader.h"
 #include "sim/core/error.h"
 #include "sim/core/quantity.h"
@@ -43,6 +44,12 @@ void CheckOne(const CheckOptions& o, const std::string& file) {
                  Engineering(bytes_per_s, "B/s"));
       return;
     }
+  }
+  if (IsCluster(file)) {
+    const ClusterSpec cluster = LoadCluster(file, {});
+    fmt::print("{}: good: {}, {} chips, {} pairs of nodes with links\n", file, cluster.name,
+               cluster.topology.chips, cluster.topology.edges.size());
+    return;
   }
   if (yaml || IsSystem(file)) {
     const MachineSpec machine = LoadMachine(file, {});

@@ -111,6 +111,8 @@ void AddRunCommand(CLI::App& app) {
                 "GPU: simulate the best few kernels of each product and take the fastest");
   run->add_flag("--cold", o->cold, "CPU: nothing is in the caches when the run begins");
   run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
+  run->add_flag("--no-symmetry", o->no_symmetry,
+                "several chips: play each rank, also those that do the same at the same times");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");
   run->callback([o] { RunNetwork(*o); });
 }
@@ -124,6 +126,22 @@ void AddCompareCommand(CLI::App& app, int* exit_code) {
   compare->add_option("--set", o->set, "change a value of every system, key=value");
   compare->add_option("--out", o->out, "folder for the results");
   compare->callback([o, exit_code] { *exit_code = Compare(*o); });
+}
+
+void AddCollectivesCommand(CLI::App& app) {
+  auto o = std::make_shared<CollectivesOptions>();
+  CLI::App* c = app.add_subcommand("collectives", "a collective by size, as nccl-tests print it");
+  c->add_option("--system", o->system, "a system of several chips, or a YAML file")->required();
+  c->add_option("--op", o->operation, "all_reduce, all_gather, reduce_scatter, all_to_all, ...");
+  c->add_option("--ranks", o->ranks, "chips that take part; all where it is not given")
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20));
+  c->add_option("--from", o->from, "smallest size, such as 512B");
+  c->add_option("--to", o->to, "largest size; each is twice the one before");
+  c->add_option("--algo", o->algorithm, "ring, tree, nvls, ...; else as the library chooses");
+  c->add_option("--protocol", o->protocol, "ll, ll128 or simple; else as the library chooses");
+  c->add_option("--set", o->set, "change a value of the system, key=value");
+  c->add_option("--out", o->out, "folder for the results");
+  c->callback([o] { Collectives(*o); });
 }
 
 void AddOperatorCommands(CLI::App& app, int* exit_code) {
@@ -193,8 +211,8 @@ void AddCheckCommand(CLI::App& app, int* exit_code) {
 void AddSchemaCommand(CLI::App& app) {
   auto what = std::make_shared<std::string>("chip");
   CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of a kind of YAML file");
-  schema->add_option("kind", *what, "chip, host or memory")
-      ->check(CLI::IsMember(Words{"chip", "host", "memory"}));
+  schema->add_option("kind", *what, "chip, host, memory, system, link or collectives")
+      ->check(CLI::IsMember(Words{"chip", "host", "memory", "system", "link", "collectives"}));
   schema->callback([what] { PrintSchema(*what); });
 }
 
@@ -268,6 +286,7 @@ int RunCommandLine(int argc, char** argv) {
   int exit_code = 0;
   AddRunCommand(app);
   AddCompareCommand(app, &exit_code);
+  AddCollectivesCommand(app);
   AddOperatorCommands(app, &exit_code);
   AddFiguresCommand(app, &exit_code);
   AddListCommand(app);

@@ -31,11 +31,20 @@ struct RunOptions {
   bool autotune = false;
   bool cold = false;
   bool no_advice = false;
+  bool no_symmetry = false;
 };
 
 struct CompareOptions {
   std::string systems, workloads;
   WorkloadOptions workload;
+  std::vector<std::string> set;
+  std::string out = "out";
+};
+
+struct CollectivesOptions {
+  std::string system, operation = "all_reduce";
+  std::int64_t ranks = 0;
+  std::string from = "512 B", to = "512 MiB", algorithm, protocol;
   std::vector<std::string> set;
   std::string out = "out";
 };
@@ -77,6 +86,7 @@ struct WavefrontOptions {
 // UserError and the other errors of sim/core/error.h.
 void RunNetwork(const RunOptions& o);
 int Compare(const CompareOptions& o);
+void Collectives(const CollectivesOptions& o);
 int Ops(const OpsOptions& o);
 int Validate(const ValidateOptions& o);
 int Figures(const FiguresOptions& o);

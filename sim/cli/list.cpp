@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "sim/cli/commands.h"
+#include "sim/config/cluster_loader.h"
 #include "sim/config/host_loader.h"
 #include "sim/config/machine_loader.h"
 #include "sim/config/schema_writer.h"
@@ -30,6 +31,11 @@ void ListSystems() {
     fmt::print("{:<26} {:<6} {:>8.4g} TOPS {:<6} {}\n", name, machine.kind,
                PeakOperations(machine, std::string(DataTypeName(machine.default_dtype))) / 1e12,
                DataTypeName(machine.default_dtype), machine.description);
+  }
+  for (const std::string& name : ListClusters()) {
+    const ClusterSpec cluster = LoadCluster(name, {});
+    fmt::print("{:<26} {:<6} {:>8} chips      {}\n", name, "many", cluster.topology.chips,
+               cluster.description);
   }
   fmt::print("{:<26} {:<6} any size, for study\n", "systolic-<R>x<C>", "npu");
 }
@@ -63,7 +69,12 @@ void List(const std::string& what) {
 }
 
 void PrintSchema(const std::string& kind) {
-  const auto json = kind == "chip" ? ChipSchema() : kind == "host" ? HostSchema() : MemorySchema();
+  nlohmann::ordered_json json = ChipSchema();
+  if (kind == "host") json = HostSchema();
+  if (kind == "memory") json = MemorySchema();
+  if (kind == "system") json = SystemSchema();
+  if (kind == "link") json = LinkSchema();
+  if (kind == "collectives") json = CollectiveLibrarySchema();
   fmt::print("{}\n", json.dump(2));
 }
 

@@ -6,9 +6,11 @@
 #include <memory>
 #include <optional>
 
+#include "sim/cli/cluster.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/option_text.h"
 #include "sim/cli/summary_text.h"
+#include "sim/config/cluster_loader.h"
 #include "sim/contract/trace_writer.h"
 #include "sim/core/error.h"
 #include "sim/core/quantity.h"
@@ -36,6 +38,8 @@ void ParseWindow(const std::string& text, TraceOptions* options) {
   }
 }
 
+}  // namespace
+
 TraceOptions TraceOptionsOf(const RunOptions& o) {
   TraceOptions options;
   options.time_in_cycles = o.trace_time == "cycles";
@@ -43,6 +47,8 @@ TraceOptions TraceOptionsOf(const RunOptions& o) {
   ParseWindow(o.trace_window, &options);
   return options;
 }
+
+namespace {
 
 void WriteTrace(const OutputFolder& out, const RunOptions& o, const SimulationResult& result) {
   if (o.trace == "none") return;
@@ -56,6 +62,7 @@ void WriteTrace(const OutputFolder& out, const RunOptions& o, const SimulationRe
 }  // namespace
 
 void RunNetwork(const RunOptions& o) {
+  if (IsCluster(o.system)) return RunOnCluster(o);
   SimulationRequest request;
   request.system = o.system;
   request.overrides = ParseOverrides(o.set);

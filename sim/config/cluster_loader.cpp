@@ -33,16 +33,16 @@ bool LooksLikeFile(const std::string& name) {
          (name.size() > 5 && name.compare(name.size() - 5, 5, ".yaml") == 0);
 }
 
-void VisitProtocol(FieldVisitor& v, const char* key, CollectiveProtocolSpec& s) {
-  if (!v.BeginSection(key, Need::kRequired, "a protocol of the library")) return;
+void VisitProtocol(FieldVisitor& v, const char* key, Need need, CollectiveProtocolSpec& s) {
+  if (!v.BeginSection(key, need, "a protocol of the library")) return;
   v.Integer("threads", s.threads, {32, 1024}, Need::kRequired, "of a channel's CTA");
   v.Real("wire_bytes_per_byte", s.wire_bytes_per_byte, Dimension::kPlain, {1, 16}, Need::kOptional,
          "flags that travel with the data");
   v.Bytes("step", s.step_bytes, {1, 1e12}, Need::kRequired,
           "data in one of the eight parts of a channel's buffer");
-  v.Integer("chunk_steps", s.chunk_steps, {1, 8}, Need::kOptional,
-            "parts of the buffer that a primitive moves, at most");
-  v.Integer("slice_steps", s.slice_steps, {1, 8}, Need::kOptional,
+  v.Integer("chunk_steps", s.chunk_steps, {1, 4}, Need::kOptional,
+            "parts of the buffer that a primitive moves; half of it, or ranks wait for each other");
+  v.Integer("slice_steps", s.slice_steps, {1, 4}, Need::kOptional,
             "of these, that are posted at a time");
   v.Real("bytes_per_cycle", s.bytes_per_cycle, Dimension::kBytesPerCycle, {1e-3, 1e6},
          Need::kRequired, "of a CTA onto the wire");
@@ -93,32 +93,6 @@ void VisitTuner(FieldVisitor& v, TunerSpec& s) {
   v.Flag("pcie", s.pcie, Need::kOptional, "steps go over PCIe; no LL128");
 }
 
-void VisitCluster(FieldVisitor& v, ClusterSpec& s, std::int64_t* chips, TopologyFields* topology) {
-  std::string kind = "cluster";
-  v.Text("name", s.name, Need::kRequired, "the name of the system, as in the name of the file");
-  v.Text("kind", kind, Need::kRequired, "cluster");
-  v.Text("description", s.description, Need::kOptional, "one line for `siliscope list systems`");
-  v.Text("chip", s.chip, Need::kRequired, "a file of configs/chips, or only a name");
-  v.Real("chip_clock", s.chip_clock_hz, Dimension::kFrequency, {1e6, 1e11}, Need::kRequired,
-         "of the SMs (or cores) that move data");
-  v.Flag("reads_peers", s.reads_peers, Need::kOptional,
-         "data is read by its receiver, not written by its sender");
-  v.Integer("chips", *chips, {1, 65536}, Need::kRequired, "of a node");
-  if (v.BeginSection("topology", Need::kRequired, "how they are connected")) {
-    VisitTopology(v, *topology);
-    v.EndSection();
-  }
-  v.Text("library", s.library.name, Need::kRequired, "a file of configs/hosts/collectives");
-  if (v.BeginSection("times", Need::kOptional, "what host, driver and fabric decide")) {
-    VisitTimes(v, s.times);
-    v.EndSection();
-  }
-  if (v.BeginSection("tuner", Need::kRequired, "what the library believes of the machine")) {
-    VisitTuner(v, s.tuner);
-    v.EndSection();
-  }
-}
-
 CollectiveLibrarySpec LoadLibrary(const std::string& name, const std::string& place) {
   const std::vector<std::string> names = ListCollectiveLibraries();
   if (!IsIn(names, name)) {
@@ -139,6 +113,33 @@ CollectiveLibrarySpec LoadLibrary(const std::string& name, const std::string& pl
 std::vector<std::string> ListClusters() { return NamesIn("configs/systems"); }
 std::vector<std::string> ListLinkKinds() { return NamesIn("configs/links"); }
 std::vector<std::string> ListCollectiveLibraries() { return NamesIn("configs/hosts/collectives"); }
+
+void VisitCluster(FieldVisitor& v, ClusterFields& fields) {
+  ClusterSpec& s = fields.spec;
+  std::string kind = "cluster";
+  v.Text("name", s.name, Need::kRequired, "the name of the system, as in the name of the file");
+  v.Text("kind", kind, Need::kRequired, "cluster");
+  v.Text("description", s.description, Need::kOptional, "one line for `siliscope list systems`");
+  v.Text("chip", s.chip, Need::kRequired, "a file of configs/chips, or only a name");
+  v.Real("chip_clock", s.chip_clock_hz, Dimension::kFrequency, {1e6, 1e11}, Need::kRequired,
+         "of the SMs (or cores) that move data");
+  v.Flag("reads_peers", s.reads_peers, Need::kOptional,
+         "data is read by its receiver, not written by its sender");
+  v.Integer("chips", fields.chips, {1, 65536}, Need::kRequired, "of a node");
+  if (v.BeginSection("topology", Need::kRequired, "how they are connected")) {
+    VisitTopology(v, fields.topology);
+    v.EndSection();
+  }
+  v.Text("library", s.library.name, Need::kRequired, "a file of configs/hosts/collectives");
+  if (v.BeginSection("times", Need::kOptional, "what host, driver and fabric decide")) {
+    VisitTimes(v, s.times);
+    v.EndSection();
+  }
+  if (v.BeginSection("tuner", Need::kRequired, "what the library believes of the machine")) {
+    VisitTuner(v, s.tuner);
+    v.EndSection();
+  }
+}
 
 void VisitLinkKind(FieldVisitor& v, LinkSpec& s) {
   v.Text("name", s.name, Need::kRequired, "as in the name of the file");
@@ -172,9 +173,9 @@ void VisitLinkKind(FieldVisitor& v, LinkSpec& s) {
 void VisitCollectiveLibrary(FieldVisitor& v, CollectiveLibrarySpec& s) {
   v.Text("name", s.name, Need::kRequired, "as in the name of the file");
   v.Text("description", s.description, Need::kOptional, "one line");
-  VisitProtocol(v, "ll", s.ll);
-  VisitProtocol(v, "ll128", s.ll128);
-  VisitProtocol(v, "simple", s.simple);
+  VisitProtocol(v, "ll", Need::kOptional, s.ll);
+  VisitProtocol(v, "ll128", Need::kOptional, s.ll128);
+  VisitProtocol(v, "simple", Need::kRequired, s.simple);
   v.Bytes("least_slice", s.least_slice_bytes, {1, 1e9}, Need::kOptional, "Simple: of a slice");
   v.Integer("p2p_channels", s.p2p_channels, {1, 64}, Need::kOptional,
             "of sends and receives, at most");
@@ -184,7 +185,7 @@ void VisitCollectiveLibrary(FieldVisitor& v, CollectiveLibrarySpec& s) {
          "parts are made before the protocol is chosen");
   v.Bytes("p2p_ll", s.p2p_ll_bytes, {0, 1e12}, Need::kOptional,
           "most for LL: of a peer, or of a part where parts come first");
-  v.Bytes("p2p_ll_part", s.p2p_ll_part_bytes, {1, 1e12}, Need::kOptional, "least part of LL");
+  v.Bytes("p2p_ll_part", s.p2p_ll_part_bytes, {0, 1e12}, Need::kOptional, "least part of LL");
   v.Bytes("p2p_part", s.p2p_part_bytes, {1, 1e12}, Need::kOptional, "least part of Simple");
   v.Real("p2p_send_bytes_per_cycle", s.p2p_send_bytes_per_cycle, Dimension::kBytesPerCycle,
          {1e-3, 1e6}, Need::kRequired, "of the half of a CTA that sends");
@@ -238,16 +239,16 @@ ClusterSpec LoadCluster(const std::string& name_or_file, const std::vector<Overr
 
 ClusterSpec ParseCluster(YamlDocument document, const std::vector<Override>& overrides) {
   for (const Override& change : overrides) document.Set(change);
-  ClusterSpec spec;
-  TopologyFields topology;
-  std::int64_t chips = 0;
+  ClusterFields fields;
+  ClusterSpec& spec = fields.spec;
   YamlReader reader(document, &spec.sources);
-  VisitCluster(reader, spec, &chips, &topology);
+  VisitCluster(reader, fields);
   reader.Finish();
-  spec.topology = BuildTopology(topology, chips, "chip", document.name());
+  spec.topology = BuildTopology(fields.topology, fields.chips, "chip", document.name());
   CheckTopology(spec.topology, document.name());
   spec.library = LoadLibrary(spec.library.name, document.name());
-  return spec;
+  spec.resolved_yaml = YAML::Dump(document.root()) + "\n";
+  return std::move(fields.spec);
 }
 
 }  // namespace siliscope

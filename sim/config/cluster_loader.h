@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/config/field_visitor.h"
+#include "sim/config/topology_fields.h"
 #include "sim/config/yaml_document.h"
 #include "sim/contract/cluster_spec.h"
 
@@ -25,6 +26,13 @@ ClusterSpec LoadCluster(const std::string& name_or_file, const std::vector<Overr
 ClusterSpec ParseCluster(YamlDocument document, const std::vector<Override>& overrides);
 LinkSpec LoadLinkKind(const std::string& name, const std::string& place);
 
+/// A system's file, before its topology is built.
+struct ClusterFields {
+  ClusterSpec spec;
+  std::int64_t chips = 0;
+  TopologyFields topology;
+};
+void VisitCluster(FieldVisitor& visitor, ClusterFields& fields);
 void VisitLinkKind(FieldVisitor& visitor, LinkSpec& spec);
 void VisitCollectiveLibrary(FieldVisitor& visitor, CollectiveLibrarySpec& spec);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sim/config/cluster_loader.h"
 #include "sim/config/cpu_fields.h"
 #include "sim/config/gpu_fields.h"
 #include "sim/config/host_loader.h"
@@ -188,6 +189,27 @@ Json HostSchema() {
   SchemaWriter writer("A host");
   HostSpec host;
   VisitHost(writer, host);
+  return writer.schema();
+}
+
+Json SystemSchema() {
+  SchemaWriter writer("A system of several chips");
+  ClusterFields fields;
+  VisitCluster(writer, fields);
+  return writer.schema();
+}
+
+Json LinkSchema() {
+  SchemaWriter writer("A kind of link");
+  LinkSpec link;
+  VisitLinkKind(writer, link);
+  return writer.schema();
+}
+
+Json CollectiveLibrarySchema() {
+  SchemaWriter writer("A version of a collective library");
+  CollectiveLibrarySpec library;
+  VisitCollectiveLibrary(writer, library);
   return writer.schema();
 }
 

@@ -15,6 +15,11 @@ nlohmann::ordered_json HostSchema();
 /// JSON Schema of configs/memory/*.yaml.
 nlohmann::ordered_json MemorySchema();
 
+/// JSON Schemas of configs/systems, configs/links and configs/hosts/collectives.
+nlohmann::ordered_json SystemSchema();
+nlohmann::ordered_json LinkSchema();
+nlohmann::ordered_json CollectiveLibrarySchema();
+
 /// One key of a chip file.
 struct KeyDocumentation {
   std::string path;     ///< "array.rows"

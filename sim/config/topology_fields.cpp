@@ -35,14 +35,16 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
             "fully_connected: links between any two chips");
   v.Text("shape", s.shape, Need::kOptional, "torus: chips along each dimension, such as 16x16");
   v.Flag("wrapped", s.wrapped, Need::kOptional, "torus: the ends of each dimension are connected");
+  v.Text("host_link", s.host_link, Need::kOptional,
+         "the kind of link of a PCIe tree beside the others, for pairs that have no better way");
   v.Integer("chips_per_switch", s.chips_per_switch, {0, 4096}, Need::kOptional,
-            "pcie_tree: chips below a switch; 0 = each is below a host bridge");
+            "PCIe: chips below a switch; 0 = each is below a host bridge");
   v.Integer("switches_per_bridge", s.switches_per_bridge, {1, 4096}, Need::kOptional,
-            "pcie_tree: switches (or chips) below a host bridge");
+            "PCIe: switches (or chips) below a host bridge");
   v.Text("bridge_link", s.bridge_link, Need::kOptional,
-         "pcie_tree: the kind of link between host bridges; default: link");
+         "PCIe: the kind of link between host bridges; default: link");
   v.Real("bridge_bandwidth", s.bridge_bytes_per_s, Dimension::kBandwidth, {0, 1e15},
-         Need::kOptional, "pcie_tree: of all that passes through a host bridge, each direction");
+         Need::kOptional, "PCIe: of all that passes through a host bridge, each direction");
   v.Integer("nodes", s.nodes, {1, 65536}, Need::kOptional, "nodes alike, each with its chips");
   if (v.BeginSection("scale_out", Need::kOptional, "the network between nodes")) {
     v.Text("link", s.scale_out.link, Need::kRequired, "between cards and switches");
@@ -102,6 +104,13 @@ class Builder {
   }
 
   void BuildNode() {
+    BuildLinks();
+    if (f_.kind != TopologyKind::kPcieTree && !f_.host_link.empty()) {
+      BuildPcieTree(Kind(f_.host_link, "topology.host_link"));
+    }
+  }
+
+  void BuildLinks() {
     switch (f_.kind) {
       case TopologyKind::kSwitched:
         return BuildSwitched();
@@ -117,7 +126,7 @@ class Builder {
       case TopologyKind::kTorus:
         return BuildTorus();
       case TopologyKind::kPcieTree:
-        return BuildPcieTree();
+        return BuildPcieTree(link_);
     }
   }
 
@@ -183,6 +192,9 @@ class Builder {
     if (shape.empty() || product != chips_) {
       Fail(fmt::format("topology.shape: \"{}\" is not {} chips, such as 16x16", f_.shape, chips_));
     }
+    const bool long_enough =
+        std::all_of(shape.begin(), shape.end(), [](std::int64_t n) { return n > 2; });
+    if (f_.wrapped && long_enough && f_.nodes == 1) t_.torus = shape;
     std::int64_t stride = 1;
     for (const std::int64_t length : shape) {
       for (std::int64_t c = 0; c < chips_; ++c) {
@@ -198,11 +210,11 @@ class Builder {
     }
   }
 
-  void BuildPcieTree() {
+  void BuildPcieTree(std::int32_t link) {
     const std::int64_t below = std::max<std::int64_t>(1, f_.chips_per_switch);
     const std::int64_t per_bridge = below * f_.switches_per_bridge;
     const std::int32_t between =
-        f_.bridge_link.empty() ? link_ : Kind(f_.bridge_link, "topology.bridge_link");
+        f_.bridge_link.empty() ? link : Kind(f_.bridge_link, "topology.bridge_link");
     std::vector<std::int32_t> bridges;
     for (std::int64_t first = 0; first < chips_; first += per_bridge) {
       bridges.push_back(AddNode(fmt::format("host{}", bridges.size()), NodeKind::kHostBridge,
@@ -213,10 +225,10 @@ class Builder {
         if (f_.chips_per_switch > 0) {
           above = AddNode(fmt::format("pcie_switch{}", s / below), NodeKind::kSwitch,
                           f_.switch_latency_s);
-          Connect(above, bridges.back(), link_, 1);
+          Connect(above, bridges.back(), link, 1);
         }
         for (std::int64_t c = s; c < std::min(chips_, s + below); ++c) {
-          Connect(Chip(c), above, link_, 1);
+          Connect(Chip(c), above, link, 1);
         }
       }
     }
@@ -233,6 +245,7 @@ class Builder {
     const std::int32_t wire = Kind(s.link, "topology.scale_out.link");
     const std::int32_t to_card = Kind(s.card_link, "topology.scale_out.card_link");
     const std::int64_t leaves = CeilDivide(f_.nodes, s.nodes_per_leaf);
+    std::vector<std::int32_t> all;
     for (std::int64_t rail = 0; rail < s.cards; ++rail) {
       std::vector<std::int32_t> leaf;
       for (std::int64_t i = 0; i < leaves; ++i) {
@@ -246,14 +259,13 @@ class Builder {
         for (std::int64_t c = 0; c < share; ++c) Connect(Chip(rail * share + c), card, to_card, 1);
         Connect(card, leaf[static_cast<std::size_t>(node_ / s.nodes_per_leaf)], wire, 1);
       }
-      if (leaves == 1) continue;
-      t_.nodes.push_back(
-          {fmt::format("spine{}", rail), NodeKind::kSwitch, s.switch_latency_s, 0, false, 0});
-      const auto spine = static_cast<std::int32_t>(t_.nodes.size()) - 1;
-      const auto up = std::max<std::int64_t>(
-          1, std::llround(static_cast<double>(s.nodes_per_leaf) / s.oversubscription));
-      for (const std::int32_t l : leaf) Connect(l, spine, wire, up);
+      all.insert(all.end(), leaf.begin(), leaf.end());
     }
+    t_.nodes.push_back({"spine", NodeKind::kSwitch, s.switch_latency_s, 0, false, 0});
+    const auto spine = static_cast<std::int32_t>(t_.nodes.size()) - 1;
+    const auto up = std::max<std::int64_t>(
+        1, std::llround(static_cast<double>(s.nodes_per_leaf) / s.oversubscription));
+    for (const std::int32_t l : all) Connect(l, spine, wire, up);
   }
 
   const TopologyFields& f_;

@@ -34,6 +34,7 @@ struct TopologyFields {
   std::string shape;  ///< of a torus, "16 x 16"
   bool wrapped = true;
   std::int64_t chips_per_switch = 0, switches_per_bridge = 1;  ///< of a PCIe tree
+  std::string host_link;  ///< of a PCIe tree beside other links
   std::string bridge_link;
   double bridge_bytes_per_s = 0;
   std::int64_t nodes = 1;

@@ -80,6 +80,8 @@ struct ClusterSpec {
   ClusterTimesSpec times;
   TunerSpec tuner;
   std::map<std::string, std::string> sources;
+  /// The resolved configuration as YAML, for run.yaml.
+  std::string resolved_yaml;
 };
 
 }  // namespace siliscope

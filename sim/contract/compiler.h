@@ -52,6 +52,7 @@ struct CollectiveRequest {
   std::int64_t ranks = 0;  ///< 0 = all chips
   std::string algorithm;   ///< ring, tree, nvls, direct; "" = as the library's tuner chooses
   std::string protocol;    ///< ll, ll128, simple
+  bool symmetry = true;    ///< ranks that do the same at the same times may be played once
 };
 
 struct NamedText {

@@ -21,8 +21,8 @@ struct TransferProtocol {
   Tick overhead = 0;             ///< before each piece
   Tick hop = 0;                  ///< from the last byte's arrival until the peer goes on
   std::int32_t buffered = 4;     ///< pieces that may be sent and not yet taken
-  std::int64_t packet_bytes = 128;
-  bool reads = false;  ///< the receiver reads: requests go the other way, not responses
+  bool copy_engine = false;      ///< packets are as a copy engine makes them, not as stores of SMs
+  bool reads = false;            ///< the receiver reads: requests go the other way, not responses
 };
 
 /// A step of a lane: receive, reduce, copy, send, as its flags say.
@@ -45,7 +45,8 @@ struct Lane {
   std::int32_t to = kNoLane;  ///< the lane that receives what this one sends
   std::int32_t from = kNoLane;
   std::int32_t route = -1;  ///< index into LinkProgram::routes; -1 = the lane `to` is on this chip
-  Tick start = 0;
+  std::int32_t after = kNoLane;  ///< the lane of its rank that must be done before it begins
+  Tick start = 0;                ///< not before; after another lane: so much later
 };
 
 struct LinkProgram {
@@ -60,7 +61,7 @@ struct LinkProgram {
   std::vector<std::vector<Primitive>> sequences;
   std::vector<std::vector<std::int32_t>> routes;  ///< directed links, in order
   std::vector<Lane> lanes;
-  Tick finish = 0;  ///< after the last lane
+  std::int64_t ranks_played = 0;  ///< the others do the same at the same times
 };
 
 }  // namespace siliscope

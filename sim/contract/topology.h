@@ -34,10 +34,12 @@ struct Topology {
   std::vector<TopologyNode> nodes;
   std::vector<TopologyEdge> edges;
   std::int64_t chips = 0;
-  bool chips_forward = false;  ///< packets pass through chips, as in a torus
+  std::vector<std::int64_t> torus;  ///< chips along each dimension of a wrapped torus
+  bool chips_forward = false;       ///< packets pass through chips, as in a torus
 };
 
-/// A way of a packet: directed links, 2 x edge, plus 1 where it goes from b to a.
+/// A way of a packet: directed links, 2 x edge, plus 1 where it goes from b to a; and nodes that
+/// limit what passes through them, 2 x edges + node.
 using Route = std::vector<std::int32_t>;
 
 /// Shortest ways between nodes: fewest links, then the widest, then the first of the topology. Only

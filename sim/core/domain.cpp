@@ -3,7 +3,10 @@
 
 namespace siliscope {
 
-Domain::Domain(const sc_core::sc_module_name& name) : sc_core::sc_module(name) { SC_METHOD(Drain); }
+Domain::Domain(const sc_core::sc_module_name& name, Tick alone)
+    : sc_core::sc_module(name), alone_(alone) {
+  SC_METHOD(Drain);
+}
 
 void Domain::PostFromOutside(Tick when, EventQueue::Callback callback, void* context,
                              std::uint64_t argument, std::uint16_t priority) {
@@ -13,7 +16,7 @@ void Domain::PostFromOutside(Tick when, EventQueue::Callback callback, void* con
 
 void Domain::Drain() {
   const Tick now = sc_core::sc_time_stamp().value();
-  const Tick next = queue_.RunUntil(now);
+  const Tick next = queue_.RunUntil(now + alone_);
   if (next == kNever) {
     next_trigger(wake_);
   } else {

@@ -14,7 +14,9 @@ namespace siliscope {
 class Domain : public sc_core::sc_module {
  public:
   SC_HAS_PROCESS(Domain);
-  explicit Domain(const sc_core::sc_module_name& name);
+  /// `alone`: how far it may run ahead of SystemC's time at once, because no other process looks at
+  /// it sooner.
+  explicit Domain(const sc_core::sc_module_name& name, Tick alone = 0);
 
   EventQueue& queue() { return queue_; }
 
@@ -26,6 +28,7 @@ class Domain : public sc_core::sc_module {
   void Drain();
 
   EventQueue queue_;
+  Tick alone_;
   sc_core::sc_event wake_;
 };
 

@@ -26,6 +26,7 @@ CollectiveWriter::CollectiveWriter(const CollectivePlan& plan, const ClusterSpec
   program_.bytes = plan.bytes;
   program_.ranks = plan.ranks;
   program_.channels = plan.channels;
+  program_.ranks_played = plan.ranks;
 }
 
 std::int32_t CollectiveWriter::AddProtocol(const TransferProtocol& protocol) {
@@ -48,7 +49,15 @@ std::int32_t CollectiveWriter::RouteBetween(std::int64_t from, std::int64_t to) 
                                   nodes[static_cast<std::size_t>(from)].name,
                                   nodes[static_cast<std::size_t>(to)].name));
     }
-    program_.routes.push_back(std::move(route));
+    Route with_nodes;
+    for (std::size_t i = 0; i < route.size(); ++i) {
+      with_nodes.push_back(route[i]);
+      const std::int32_t node = EndOf(cluster_.topology, route[i]);
+      if (cluster_.topology.nodes[static_cast<std::size_t>(node)].bytes_per_s > 0) {
+        with_nodes.push_back(static_cast<std::int32_t>(2 * cluster_.topology.edges.size()) + node);
+      }
+    }
+    program_.routes.push_back(std::move(with_nodes));
     known = static_cast<std::int32_t>(program_.routes.size()) - 1;
   }
   return known;
@@ -89,6 +98,9 @@ LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec&
   switch (writer.plan().algorithm) {
     case CollectiveAlgorithm::kNvls:
       WriteNvls(writer);
+      break;
+    case CollectiveAlgorithm::kTorus:
+      WriteTorus(writer);
       break;
     case CollectiveAlgorithm::kDirect:
       WriteDirect(writer);

@@ -41,6 +41,7 @@ class CollectiveWriter {
 
 void WriteRing(CollectiveWriter& writer);
 void WriteDirect(CollectiveWriter& writer);
+void WriteTorus(CollectiveWriter& writer);
 void WriteNvls(CollectiveWriter& writer);
 
 LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec& cluster);

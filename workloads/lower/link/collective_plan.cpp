@@ -17,7 +17,7 @@ namespace {
 constexpr std::array<const char*, 8> kOperations = {"all_reduce",   "all_gather", "reduce_scatter",
                                                     "all_to_all",   "broadcast",  "reduce",
                                                     "send_receive", "barrier"};
-constexpr std::array<const char*, 4> kAlgorithms = {"ring", "tree", "nvls", "direct"};
+constexpr std::array<const char*, 4> kAlgorithms = {"ring", "torus", "nvls", "direct"};
 constexpr std::array<const char*, 3> kProtocols = {"ll", "ll128", "simple"};
 
 template <std::size_t N>
@@ -38,6 +38,7 @@ double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
   if (plan.algorithm == CollectiveAlgorithm::kNvls) {
     return tuner.nvls_base_s + bytes / tuner.nvls_bytes_per_s;
   }
+  if (plan.algorithm == CollectiveAlgorithm::kTorus) return 0;  // all links at once
   const auto channels = static_cast<double>(tuner.channels);
   double bus = channels * tuner.channel_bytes_per_s;
   constexpr double kLl = 0.5, kLl128 = 0.92;  // what the protocol can use of it
@@ -66,8 +67,14 @@ std::int64_t ChannelsFor(const CollectivePlan& plan, const ClusterSpec& cluster)
 }
 
 bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster) {
+  if (SpecOf(cluster.library, plan.protocol).step_bytes == 0) return false;
   if (plan.algorithm == CollectiveAlgorithm::kNvls) {
     return cluster.tuner.nvls_channels > 0 && plan.ranks == cluster.topology.chips &&
+           plan.operation == CollectiveOperation::kAllReduce &&
+           plan.protocol == CollectiveProtocol::kSimple;
+  }
+  if (plan.algorithm == CollectiveAlgorithm::kTorus) {
+    return !cluster.topology.torus.empty() && plan.ranks == cluster.topology.chips &&
            plan.operation == CollectiveOperation::kAllReduce &&
            plan.protocol == CollectiveProtocol::kSimple;
   }
@@ -118,13 +125,20 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
   plan.operation = static_cast<CollectiveOperation>(IndexOf(kOperations, request.op, "collective"));
   plan.ranks = RanksOf(request, cluster);
   plan.bytes = request.bytes;
+  plan.symmetry = request.symmetry;
+  if (plan.operation == CollectiveOperation::kBarrier) {  // an all-reduce of one element
+    constexpr std::int64_t kElement = 4;
+    plan.operation = CollectiveOperation::kAllReduce;
+    plan.bytes = kElement;
+  }
   if (plan.operation == CollectiveOperation::kAllToAll ||
       plan.operation == CollectiveOperation::kSendReceive) {
     plan.algorithm = CollectiveAlgorithm::kDirect;
     return plan;  // its parts are what channels are to the others
   }
   double least = 1e300;
-  for (const auto algorithm : {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kNvls}) {
+  for (const auto algorithm :
+       {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kTorus, CollectiveAlgorithm::kNvls}) {
     if (!request.algorithm.empty() &&
         IndexOf(kAlgorithms, request.algorithm, "algo") != static_cast<std::size_t>(algorithm)) {
       continue;

@@ -20,7 +20,7 @@ enum class CollectiveOperation : std::uint8_t {
   kBarrier,
 };
 
-enum class CollectiveAlgorithm : std::uint8_t { kRing, kTree, kNvls, kDirect };
+enum class CollectiveAlgorithm : std::uint8_t { kRing, kTorus, kNvls, kDirect };
 enum class CollectiveProtocol : std::uint8_t { kLl, kLl128, kSimple };
 
 struct CollectivePlan {
@@ -30,6 +30,7 @@ struct CollectivePlan {
   std::int64_t bytes = 0;
   std::int64_t ranks = 0;
   std::int64_t channels = 1;
+  bool symmetry = true;  ///< ranks alike may be played once
 };
 
 const char* OperationName(CollectiveOperation operation);

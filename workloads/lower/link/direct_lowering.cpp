@@ -29,10 +29,18 @@ Parts PartsOf(const CollectiveLibrarySpec& library, std::int64_t ranks, std::int
   return parts;
 }
 
+/// Of all-to-all, all others; a send and receive is to the next rank and from the one before.
+std::int64_t PeersOf(const CollectivePlan& plan) {
+  return plan.operation == CollectiveOperation::kAllToAll ? plan.ranks - 1 : 1;
+}
+
 class DirectWriter {
  public:
   DirectWriter(CollectiveWriter& writer, const Parts& parts)
-      : writer_(writer), parts_(parts), ctas_(parts.count * (writer.plan().ranks - 1)) {
+      : writer_(writer),
+        parts_(parts),
+        peers_(PeersOf(writer.plan())),
+        ctas_(parts.count * peers_) {
     const CollectiveLibrarySpec& library = writer.cluster().library;
     const auto kind = parts.ll ? CollectiveProtocol::kLl : CollectiveProtocol::kSimple;
     TransferProtocol send = writer.ProtocolOf(kind);
@@ -55,14 +63,14 @@ class DirectWriter {
     p.receives = true;
     draining_ = writer.AddSequence({p});
     const ClusterTimesSpec& times = writer.cluster().times;
-    const auto peers = static_cast<double>(writer.plan().ranks - 1);
+    const auto peers = static_cast<double>(peers_);
     group_ = static_cast<Tick>(std::llround((times.group_s + times.group_peer_s * peers) * 1e12));
   }
 
   void Write() {
     const std::int64_t ranks = writer_.plan().ranks;
     for (std::int64_t rank = 0; rank < ranks; ++rank) {
-      for (std::int64_t away = 1; away < ranks; ++away) {
+      for (std::int64_t away = 1; away <= peers_; ++away) {
         for (std::int64_t part = 0; part < parts_.count; ++part) {
           Send(rank, (rank + away) % ranks, (away - 1) * parts_.count + part);
         }
@@ -93,7 +101,7 @@ class DirectWriter {
 
   CollectiveWriter& writer_;
   Parts parts_;
-  std::int64_t ctas_;
+  std::int64_t peers_, ctas_;
   std::int32_t send_ = 0, drain_ = 0, sending_ = 0, draining_ = 0;
   Tick group_ = 0;
 };
@@ -102,13 +110,15 @@ class DirectWriter {
 
 void WriteDirect(CollectiveWriter& writer) {
   const CollectivePlan& plan = writer.plan();
-  const std::int64_t peer_bytes = CeilDivide(plan.bytes, plan.ranks);
+  const std::int64_t peers = PeersOf(plan);
+  const bool to_next = plan.operation == CollectiveOperation::kSendReceive;
+  const std::int64_t peer_bytes = to_next ? plan.bytes : CeilDivide(plan.bytes, plan.ranks);
   const Parts parts = PartsOf(writer.cluster().library, plan.ranks, peer_bytes);
   LinkProgram& program = writer.program();
-  program.channels = parts.count * (plan.ranks - 1);
+  program.channels = parts.count * peers;
   program.protocol_name =
       ProtocolName(parts.ll ? CollectiveProtocol::kLl : CollectiveProtocol::kSimple);
-  program.wire_bytes_per_rank = peer_bytes * (plan.ranks - 1);
+  program.wire_bytes_per_rank = peer_bytes * peers;
   DirectWriter(writer, parts).Write();
 }
 

@@ -2,10 +2,13 @@
 // Rings (NCCL, src/device/all_reduce.h, all_gather.h, reduce_scatter.h): a channel's CTA runs its
 // steps one after another, the last of which only copies within its chip.
 #include <algorithm>
-#include <cmath>
+#include <optional>
+#include <vector>
 
 #include "sim/core/ceil_divide.h"
 #include "workloads/lower/link/collective_lowering.h"
+#include "workloads/lower/link/link_symmetry.h"
+#include "workloads/lower/link/ring_search.h"
 
 namespace siliscope {
 namespace {
@@ -50,9 +53,47 @@ void AddLoop(const CollectiveWriter& writer, std::int64_t chunk, std::vector<Pri
 
 }  // namespace
 
-void WriteRing(CollectiveWriter& writer) {
+namespace {
+
+using Ring = std::vector<std::int32_t>;
+
+const Route& StepOf(CollectiveWriter& writer, const Ring& ring, std::int64_t place) {
+  const auto ranks = static_cast<std::int64_t>(ring.size());
+  const std::int32_t route =
+      writer.RouteBetween(ring[static_cast<std::size_t>(place % ranks)],
+                          ring[static_cast<std::size_t>((place + 1) % ranks)]);
+  return writer.program().routes[static_cast<std::size_t>(route)];
+}
+
+/// After how many places all rings repeat themselves over links alike: ranks from there on do what
+/// the first do, at the same times, and so do their links.
+std::int64_t PeriodOf(CollectiveWriter& writer, const std::vector<Ring>& rings,
+                      std::optional<LinkShift>* shift) {
+  const auto ranks = static_cast<std::int64_t>(rings.front().size());
+  for (std::int64_t period = 1; period < ranks; ++period) {
+    if (ranks % period != 0) continue;
+    shift->emplace(writer.cluster().topology);
+    bool same = true;
+    for (const Ring& ring : rings) {
+      for (std::int64_t i = 0; same && i < ranks; ++i) {
+        const Route from = StepOf(writer, ring, i);
+        same = (*shift)->Add(from, StepOf(writer, ring, i + period));
+      }
+    }
+    if (same) return period;
+  }
+  shift->reset();
+  return ranks;
+}
+
+/// A chain from the first rank of the ring (broadcast) or to it (reduce) has two ends.
+bool IsChain(const CollectivePlan& plan) {
+  return plan.operation == CollectiveOperation::kBroadcast ||
+         plan.operation == CollectiveOperation::kReduce;
+}
+
+std::vector<Primitive> RingSequence(const CollectiveWriter& writer) {
   const CollectivePlan& plan = writer.plan();
-  const bool all_reduce = plan.operation == CollectiveOperation::kAllReduce;
   const std::int64_t of_chunks = CeilDivide(plan.bytes, plan.ranks * plan.channels);
   std::vector<Primitive> sequence;
   for (std::int64_t left = of_chunks; left > 0;) {
@@ -60,29 +101,100 @@ void WriteRing(CollectiveWriter& writer) {
     AddLoop(writer, chunk, &sequence);
     left -= chunk;
   }
-  const std::int32_t in_order = writer.AddSequence(std::move(sequence));
-  const std::int32_t protocol = writer.AddProtocol(writer.ProtocolOf(plan.protocol));
-  writer.program().wire_bytes_per_rank =
-      (all_reduce ? 2 : 1) * (plan.ranks - 1) * CeilDivide(plan.bytes, plan.ranks);
-  const bool prologue = plan.protocol != CollectiveProtocol::kLl;
-  for (std::int64_t channel = 0; channel < plan.channels; ++channel) {
-    const auto first = static_cast<std::int32_t>(writer.program().lanes.size());
-    for (std::int64_t rank = 0; rank < plan.ranks; ++rank) {
-      const std::int64_t next = (rank + 1) % plan.ranks;
-      const std::int64_t before = (rank + plan.ranks - 1) % plan.ranks;
-      Lane lane;
-      lane.rank = static_cast<std::int32_t>(rank);
-      lane.cta = static_cast<std::int32_t>(channel);
-      lane.protocol = protocol;
-      lane.sequence = in_order;
-      lane.to = first + static_cast<std::int32_t>(next);
-      lane.from = first + static_cast<std::int32_t>(before);
-      lane.route = writer.RouteBetween(rank, next);
-      lane.start = writer.StartOf(plan.channels) +
-                   static_cast<Tick>(prologue ? writer.cluster().times.prologue_s * 1e12 : 0);
-      writer.AddLane(lane);
+  return sequence;
+}
+
+std::vector<Primitive> ChainSequence(const CollectiveWriter& writer, bool receives, bool sends) {
+  const CollectivePlan& plan = writer.plan();
+  std::vector<Primitive> sequence;
+  for (std::int64_t left = CeilDivide(plan.bytes, plan.channels); left > 0;) {
+    Primitive p;
+    p.bytes = std::min(left, MostChunk(writer));
+    p.piece_bytes = PieceOf(writer, p.bytes);
+    p.receives = receives;
+    p.sends = sends;
+    sequence.push_back(p);
+    left -= p.bytes;
+  }
+  return sequence;
+}
+
+class RingWriter {
+ public:
+  explicit RingWriter(CollectiveWriter& writer)
+      : writer_(writer),
+        rings_(FindRings(writer.cluster().topology, writer.plan().ranks)),
+        protocol_(writer.AddProtocol(writer.ProtocolOf(writer.plan().protocol))) {
+    if (IsChain(writer.plan())) {
+      first_ = writer.AddSequence(ChainSequence(writer, false, true));
+      sequence_ = writer.AddSequence(ChainSequence(writer, true, true));
+      last_ = writer.AddSequence(ChainSequence(writer, true, false));
+    } else {
+      sequence_ = writer.AddSequence(RingSequence(writer));
+    }
+    const bool prologue = writer.plan().protocol != CollectiveProtocol::kLl;
+    start_ = writer.StartOf(writer.plan().channels) +
+             static_cast<Tick>(prologue ? writer.cluster().times.prologue_s * 1e12 : 0);
+  }
+
+  void Write() {
+    const bool chain = IsChain(writer_.plan());
+    std::int64_t period = writer_.plan().ranks;
+    if (writer_.plan().symmetry && !chain) period = PeriodOf(writer_, rings_, &shift_);
+    writer_.program().ranks_played = period;
+    for (std::int64_t channel = 0; channel < writer_.plan().channels; ++channel) {
+      WriteChannel(channel, period, chain);
+    }
+    if (!shift_) return;
+    for (Route& route : writer_.program().routes) {
+      for (std::int32_t& link : route) link = shift_->Representative(link);
     }
   }
+
+ private:
+  void WriteChannel(std::int64_t channel, std::int64_t played, bool chain) {
+    const Ring& ring = rings_[static_cast<std::size_t>(channel) % rings_.size()];
+    const auto first = static_cast<std::int32_t>(writer_.program().lanes.size());
+    const auto ranks = static_cast<std::int64_t>(ring.size());
+    for (std::int64_t i = 0; i < played; ++i) {
+      Lane lane;
+      lane.rank = ring[static_cast<std::size_t>(i)];
+      lane.cta = static_cast<std::int32_t>(channel);
+      lane.protocol = protocol_;
+      lane.sequence = sequence_;
+      lane.start = start_;
+      lane.to = first + static_cast<std::int32_t>((i + 1) % played);
+      lane.from = first + static_cast<std::int32_t>((i + played - 1) % played);
+      lane.route = writer_.RouteBetween(lane.rank, ring[static_cast<std::size_t>((i + 1) % ranks)]);
+      if (chain && i == 0) {
+        lane.sequence = first_;
+        lane.from = kNoLane;
+      }
+      if (chain && i == ranks - 1) {
+        lane.sequence = last_;
+        lane.to = kNoLane;
+        lane.route = -1;
+      }
+      writer_.AddLane(lane);
+    }
+  }
+
+  CollectiveWriter& writer_;
+  std::vector<Ring> rings_;
+  std::optional<LinkShift> shift_;
+  std::int32_t protocol_, sequence_ = 0, first_ = 0, last_ = 0;
+  Tick start_ = 0;
+};
+
+}  // namespace
+
+void WriteRing(CollectiveWriter& writer) {
+  const CollectivePlan& plan = writer.plan();
+  const bool all_reduce = plan.operation == CollectiveOperation::kAllReduce;
+  writer.program().wire_bytes_per_rank =
+      IsChain(plan) ? plan.bytes
+                    : (all_reduce ? 2 : 1) * (plan.ranks - 1) * CeilDivide(plan.bytes, plan.ranks);
+  RingWriter(writer).Write();
 }
 
 }  // namespace siliscope

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files of a run on several chips: every column is documented in configs/schema/columns.yaml.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "sim/run/cluster_simulation.h"
+#include "sim/run/output_folder.h"
+
+namespace siliscope {
+
+/// Each direction of each link that was used.
+std::string ClusterLinksCsv(const ClusterResult& result);
+/// Where the time of each rank's channels went.
+std::string LanesCsv(const ClusterResult& result);
+nlohmann::ordered_json ClusterSummaryJson(const ClusterResult& result);
+
+void WriteClusterFiles(const OutputFolder& out, const ClusterResult& result,
+                       const std::string& command);
+
+}  // namespace siliscope
