@@ -231,6 +231,24 @@ void AddWavefrontCommand(CLI::App& app) {
   wavefront->callback([o] { Wavefront(*o); });
 }
 
+void AddLinkCommand(CLI::App& app) {
+  auto o = std::make_shared<LinkOptions>();
+  CLI::App* link = app.add_subcommand("link", "one link under a load, flit by flit, as JSON");
+  link->add_option("--kind", o->kind, "a file of configs/links, such as nvlink1")->required();
+  link->add_option("--bytes", o->bytes, "data of each direction that carries some");
+  link->add_option("--packet", o->packet_bytes, "data of a packet; else what processors store")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{65536}));
+  link->add_flag("--both", o->both, "both directions carry data");
+  link->add_flag("--reads", o->reads, "data is read from the far end, not written to it");
+  link->add_option("--credits", o->credits, "flits of the receiver's buffer")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  link->add_option("--bit-error-rate", o->bit_error_rate, "packets with wrong bits are replayed")
+      ->check(CLI::Range(0.0, 1e-3));
+  link->add_option("--seed", o->seed, "of the errors");
+  link->add_option("--vcd", o->vcd, "also write a waveform to this file");
+  link->callback([o] { Link(*o); });
+}
+
 void AddStoreCommand(CLI::App& app) {
   auto* command = app.add_subcommand("store", "costs of tiles that are kept for later runs");
   const auto clear = std::make_shared<bool>(false);
@@ -294,6 +312,7 @@ int RunCommandLine(int argc, char** argv) {
   AddCheckCommand(app, &exit_code);
   AddSchemaCommand(app);
   AddWavefrontCommand(app);
+  AddLinkCommand(app);
   AddStoreCommand(app);
   AddMeasureCommand(app);
   try {

@@ -82,6 +82,14 @@ struct WavefrontOptions {
   std::string vcd;
 };
 
+struct LinkOptions {
+  std::string kind, bytes = "64 KiB", vcd;
+  std::int64_t packet_bytes = 0, credits = 0;
+  bool both = false, reads = false;
+  double bit_error_rate = -1;
+  std::uint64_t seed = 1;
+};
+
 // Each runs a subcommand; those that can end with another exit code than 0 return it. They throw
 // UserError and the other errors of sim/core/error.h.
 void RunNetwork(const RunOptions& o);
@@ -95,6 +103,7 @@ void Explain(const std::string& name);
 int Check(const CheckOptions& o);
 void PrintSchema(const std::string& kind);
 void Wavefront(const WavefrontOptions& o);
+void Link(const LinkOptions& o);
 void ShowStore(bool clear);
 void MeasureCpu(const std::string& out);
 

@@ -93,6 +93,17 @@ void VisitTuner(FieldVisitor& v, TunerSpec& s) {
   v.Flag("pcie", s.pcie, Need::kOptional, "steps go over PCIe; no LL128");
 }
 
+/// Where a file is silent, buffers are as large as full rate needs: what is sent until the first of
+/// it is acknowledged, and some packets.
+void SizeBuffers(LinkSpec* link) {
+  const double flits_per_s = link->bytes_per_s / static_cast<double>(link->flit_bytes);
+  constexpr std::int64_t kPackets = 8;
+  const std::int64_t enough = static_cast<std::int64_t>(2 * link->latency_s * flits_per_s) +
+                              kPackets * (link->header_flits + link->data_flits);
+  if (link->credits == 0) link->credits = enough;
+  if (link->replay_packets == 0) link->replay_packets = enough;
+}
+
 CollectiveLibrarySpec LoadLibrary(const std::string& name, const std::string& place) {
   const std::vector<std::string> names = ListCollectiveLibraries();
   if (!IsIn(names, name)) {
@@ -160,10 +171,10 @@ void VisitLinkKind(FieldVisitor& v, LinkSpec& s) {
           "a packet's data where a copy engine moves");
   v.Real("latency", s.latency_s, Dimension::kTime, {0, 1}, Need::kOptional,
          "of a packet's first flit over the wire and its two ends");
-  v.Integer("credits", s.credits, {1, 1 << 20}, Need::kOptional,
-            "flits of the receiver's buffer, of each virtual channel");
-  v.Integer("replay_packets", s.replay_packets, {1, 1 << 20}, Need::kOptional,
-            "kept until they are acknowledged");
+  v.Integer("credits", s.credits, {0, 1 << 24}, Need::kOptional,
+            "flits of the receiver's buffer, of each virtual channel; 0 = enough for a round trip");
+  v.Integer("replay_packets", s.replay_packets, {0, 1 << 24}, Need::kOptional,
+            "kept until they are acknowledged; 0 = enough for a round trip");
   v.Integer("acknowledge_every", s.acknowledge_every, {1, 1 << 20}, Need::kOptional,
             "packets, or as soon as nothing else is sent");
   v.Real("bit_error_rate", s.bit_error_rate, Dimension::kPlain, {0, 1e-3}, Need::kOptional,
@@ -220,6 +231,7 @@ LinkSpec LoadLinkKind(const std::string& name, const std::string& place) {
   LinkSpec spec;
   VisitLinkKind(reader, spec);
   reader.Finish();
+  SizeBuffers(&spec);
   return spec;
 }
 

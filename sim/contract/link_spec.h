@@ -22,8 +22,8 @@ struct LinkSpec {
   std::int64_t store_bytes = 128;      ///< a packet's data where a processor stores
   std::int64_t copy_bytes = 256;       ///< where a copy engine moves
   double latency_s = 0;                ///< of a packet's first flit, over the wire and its two ends
-  std::int64_t credits = 256;          ///< flits of the receiver's buffer, of each virtual channel
-  std::int64_t replay_packets = 64;    ///< kept until they are acknowledged
+  std::int64_t credits = 0;            ///< flits of the receiver's buffer, of each virtual channel
+  std::int64_t replay_packets = 0;     ///< kept until they are acknowledged
   std::int64_t acknowledge_every = 8;  ///< packets, or when nothing else is sent
   double bit_error_rate = 0;
 
