@@ -110,7 +110,7 @@ class NetworkCompiler : public Compiler {
  private:
   static Graph Load(const WorkloadRequest& request) {
     Graph graph = LoadWorkload(request);
-    RunPasses(&graph);
+    RunPasses(&graph, request.tensor_parallel);
     VerifyGraph(graph);
     return graph;
   }

@@ -17,6 +17,7 @@
 #include "sim/run/cluster_files.h"
 #include "sim/run/cluster_simulation.h"
 #include "sim/run/csv.h"
+#include "sim/run/parallel_simulation.h"
 #include "sim/run/worker_pool.h"
 
 namespace siliscope {
@@ -25,10 +26,6 @@ namespace {
 ClusterRequest RequestOf(const RunOptions& o) {
   const std::string& workload = o.workload.request.workload;
   const std::size_t colon = workload.find(':');
-  if (colon == std::string::npos) {
-    throw UserError("--workload " + workload + ": on a system of several chips a collective, " +
-                    "such as \"all_reduce:bytes=64MiB;ranks=8\"");
-  }
   ClusterRequest request;
   request.system = o.system;
   request.overrides = ParseOverrides(o.set);
@@ -82,7 +79,59 @@ std::string SummaryText(const ClusterResult& r, const std::string& folder, bool 
 
 }  // namespace
 
+namespace {
+
+std::string ParallelText(const ParallelResult& r, const std::string& folder) {
+  const double us = r.time_us;
+  std::string text =
+      fmt::format("{}, batch {}, {}, tp={} on {} ({} chips, {})   simulated in {}\n", r.workload,
+                  r.batch, r.dtype, r.plan.tensor, r.cluster.name, r.cluster.topology.chips,
+                  r.cluster.chip, Engineering(r.simulate_seconds, "s"));
+  text += fmt::format("  time         {:<12} computing {:.0f}%, exchanging {:.0f}%\n",
+                      Engineering(us * 1e-6, "s"), 100 * r.compute_us / us,
+                      100 * r.communication_us / us);
+  const double flops_per_s = r.nominal_flops / (us * 1e-6);
+  text += fmt::format("  compute      {:.3g} TOPS of {:.4g}  {:.0f}%\n", flops_per_s / 1e12,
+                      r.peak_operations_per_s / 1e12, 100 * flops_per_s / r.peak_operations_per_s);
+  text += fmt::format("  memory       {} of {} a rank: weights {}, activations and caches {}\n",
+                      Engineering(static_cast<double>(r.memory_bytes), "B"),
+                      Engineering(static_cast<double>(r.capacity_bytes), "B"),
+                      Engineering(static_cast<double>(r.weight_bytes), "B"),
+                      Engineering(static_cast<double>(r.memory_bytes - r.weight_bytes), "B"));
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < r.operators.size(); ++i) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return r.operators[a].time_us > r.operators[b].time_us;
+  });
+  constexpr std::size_t kShown = 5;
+  for (std::size_t i = 0; i < std::min(kShown, order.size()); ++i) {
+    const ParallelOperator& op = r.operators[order[i]];
+    text += fmt::format("  {:<12} {}  {:<26} {:>9} {:>3.0f}%  {}\n", i == 0 ? "operators" : "",
+                        i + 1, op.name.substr(0, 26), Engineering(op.time_us * 1e-6, "s"),
+                        100 * op.time_us / us, op.mapping.substr(0, 60));
+  }
+  return text + fmt::format("  written      {}/ summary.json operators.csv run.yaml\n", folder);
+}
+
+void RunDivided(const RunOptions& o) {
+  ParallelRequest request;
+  request.system = o.system;
+  request.overrides = ParseOverrides(o.set);
+  request.workload = ResolveWorkload(o.workload);
+  request.host = o.host;
+  const std::int64_t chips = LoadCluster(o.system, request.overrides).topology.chips;
+  request.plan = ParseParallelPlan(o.parallel.empty() ? "tp=1" : o.parallel, chips);
+  OutputFolder out(o.out);
+  const ParallelResult result = SimulateParallel(request);
+  WriteParallelFiles(out, result, CommandText());
+  out.Commit();
+  fmt::print("{}", ParallelText(result, out.path()));
+}
+
+}  // namespace
+
 void RunOnCluster(const RunOptions& o) {
+  if (o.workload.request.workload.find(':') == std::string::npos) return RunDivided(o);
   ClusterRequest request = RequestOf(o);
   OutputFolder out(o.out);
   const ClusterResult result = SimulateCluster(request);

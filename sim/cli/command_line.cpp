@@ -111,6 +111,8 @@ void AddRunCommand(CLI::App& app) {
                 "GPU: simulate the best few kernels of each product and take the fastest");
   run->add_flag("--cold", o->cold, "CPU: nothing is in the caches when the run begins");
   run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
+  run->add_option("--parallel", o->parallel,
+                  "several chips: how a network is divided, tp=8 (weights over 8 chips)");
   run->add_flag("--no-symmetry", o->no_symmetry,
                 "several chips: play each rank, also those that do the same at the same times");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");

@@ -32,6 +32,7 @@ struct RunOptions {
   bool cold = false;
   bool no_advice = false;
   bool no_symmetry = false;
+  std::string parallel;
 };
 
 struct CompareOptions {

@@ -32,7 +32,8 @@ struct WorkloadRequest {
   std::string kernel;        ///< that products take, as a profiler names it; "" = our own choice
   std::int64_t streams = 1;  ///< of a GPU, that operators which don't wait for each other go to
   bool host_copies = false;  ///< inputs come from the host's memory, outputs go there (GPUs)
-  ProgramTrials trials{};    ///< none: kernels are chosen by estimate alone
+  std::int64_t tensor_parallel = 1;  ///< ranks that divide the weights; the program is one rank's
+  ProgramTrials trials{};            ///< none: kernels are chosen by estimate alone
 };
 
 /// One operator alone: a row of an operator list.

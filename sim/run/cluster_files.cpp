@@ -84,20 +84,24 @@ void WriteClusterFiles(const OutputFolder& out, const ClusterResult& result,
   out.Write("summary.json", ClusterSummaryJson(result).dump(2) + "\n");
   out.Write("links.csv", ClusterLinksCsv(result));
   out.Write("lanes.csv", LanesCsv(result));
+  out.Write("run.yaml", ClusterRunYaml(result.cluster, result.program.operation, command));
+}
+
+std::string ClusterRunYaml(const ClusterSpec& cluster, const std::string& workload,
+                           const std::string& command) {
   std::string quoted;
   for (const char c : command) {
     if (c == '"' || c == '\\') quoted += '\\';
     quoted += c;
   }
   std::string system = "  ";
-  for (const char c : result.cluster.resolved_yaml) {
+  for (const char c : cluster.resolved_yaml) {
     system += c;
     if (c == '\n') system += "  ";
   }
   while (!system.empty() && system.back() == ' ') system.pop_back();
-  out.Write("run.yaml", "siliscope: " SILISCOPE_VERSION "\ncommand: \"" + quoted +
-                            "\"\nworkload: \"" + result.program.operation + "\"\nsystem:\n" +
-                            system);
+  return "siliscope: " SILISCOPE_VERSION "\ncommand: \"" + quoted + "\"\nworkload: \"" + workload +
+         "\"\nsystem:\n" + system;
 }
 
 }  // namespace siliscope

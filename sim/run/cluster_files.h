@@ -16,6 +16,10 @@ std::string ClusterLinksCsv(const ClusterResult& result);
 std::string LanesCsv(const ClusterResult& result);
 nlohmann::ordered_json ClusterSummaryJson(const ClusterResult& result);
 
+/// Everything that is needed to repeat a run.
+std::string ClusterRunYaml(const ClusterSpec& cluster, const std::string& workload,
+                           const std::string& command);
+
 void WriteClusterFiles(const OutputFolder& out, const ClusterResult& result,
                        const std::string& command);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/passes/pass.h"
 
+#include "workloads/parallel/tensor_parallel.h"
+
 namespace siliscope {
 
 const std::vector<Pass>& DefaultPasses() {
@@ -18,8 +20,12 @@ const std::vector<Pass>& DefaultPasses() {
   return kPasses;
 }
 
-void RunPasses(Graph* graph) {
-  for (const Pass& pass : DefaultPasses()) pass.run(graph);
+void RunPasses(Graph* graph, std::int64_t tensor_parallel) {
+  for (const Pass& pass : DefaultPasses()) {
+    // Sums are added up over ranks before a bias or residual is.
+    if (pass.run == &FuseEpilogues) *graph = TensorParallel(*graph, tensor_parallel);
+    pass.run(graph);
+  }
 }
 
 }  // namespace siliscope

@@ -24,6 +24,7 @@ void FuseEpilogues(Graph* graph);
 
 /// The passes of every compilation, in order.
 const std::vector<Pass>& DefaultPasses();
-void RunPasses(Graph* graph);
+/// `tensor_parallel`: over so many ranks the weights are divided, on the way.
+void RunPasses(Graph* graph, std::int64_t tensor_parallel = 1);
 
 }  // namespace siliscope

@@ -69,6 +69,9 @@ bool RegisterAll() {
   CpuLowerRegistry& registry = CpuLowerRegistry::Instance();
   registry.Add("elementwise", &LowerElementwise);
   registry.Add("reshape", &LowerView);
+  for (const char* kind : {"all_reduce", "all_gather"}) {
+    registry.Add(kind, &LowerView);  // between chips; nothing is done on this one
+  }
   registry.Add("rotary", &LowerRotary);
   registry.Add("reduce", &LowerReduction);
   registry.Add("lrn", &LowerLocalResponse);

@@ -110,6 +110,9 @@ bool RegisterAll() {
   GpuLowerRegistry& registry = GpuLowerRegistry::Instance();
   registry.Add("elementwise", &LowerElementwise);
   registry.Add("reshape", &LowerView);
+  for (const char* kind : {"all_reduce", "all_gather"}) {
+    registry.Add(kind, &LowerView);  // between chips; nothing is done on this one
+  }
   registry.Add("rotary", &LowerRotary);
   for (const char* kind : {"pool", "reduce"}) registry.Add(kind, &LowerReduction);
   for (const char* kind : {"batch_norm", "instance_norm", "lrn"}) {
