@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.figures import (attribution, energy, gantt, issue_slots, memory_levels, pipeline, roofline, timeline,
-                              wavefront)
+from analysis.figures import (attribution, energy, gantt, issue_slots, links, memory_levels, pipeline, roofline,
+                              timeline, wavefront)
 from analysis.style import (CAUSES, FigureError, duration, fault, legend_below, note_below, plt, save,
                             settings)
 
@@ -301,6 +301,8 @@ def draw_one(name, path, out):
         experiment = yaml.safe_load(file)
     if experiment["kind"] == "wavefront":
         return wavefront.draw(experiment, out, name)
+    if experiment["kind"] in links.KINDS:
+        return links.draw(experiment, out, name)
     folder = tempfile.mkdtemp(prefix="siliscope-")
     try:
         runs = expand(experiment)

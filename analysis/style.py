@@ -35,7 +35,7 @@ class FigureError(Exception):
 
 def text_on(colour):
     """Black or white, whichever reads better on a colour."""
-    red, green, blue = matplotlib.colors.to_rgb(colour)
+    red, green, blue = matplotlib.colors.to_rgb(colour[:3] if isinstance(colour, tuple) else colour)
     return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
 
 

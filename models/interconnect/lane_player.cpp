@@ -17,19 +17,7 @@ Tick Span(std::int64_t bytes, double bytes_per_s) {
   return static_cast<Tick>(static_cast<double>(bytes) / bytes_per_s * 1e12 + 0.5);
 }
 
-/// From -1 to 1, the same for the same two numbers (SplitMix64, Steele et al., OOPSLA 2014).
-double Scatter(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t z = a * 0x9e3779b97f4a7c15ULL + (b + 1) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) * 0x1p-52 - 1;
-}
-
 constexpr std::int64_t kLeastBurst = 8192, kMostBurst = 65536, kBurstsOfPiece = 8;
-/// Arbiters on the way from an SM to the wire don't serve all SMs alike: a lane's bursts are so
-/// much longer or shorter for a piece, and so is its share where lanes compete.
-constexpr double kUnevenness = 0.4;
 
 }  // namespace
 
@@ -160,11 +148,7 @@ void LanePlayer::Begin(std::uint32_t lane) {
   }
   Enter(lane, LaneState::kWire);
   l.left = std::llround(static_cast<double>(bytes) * protocol.wire_bytes_per_byte);
-  const auto even = std::clamp(l.left / kBurstsOfPiece, kLeastBurst, kMostBurst);
-  const auto cta = static_cast<std::uint64_t>(program_.lanes[lane].cta);
-  const double uneven = 1 + kUnevenness * Scatter(cta, l.sent);
-  l.burst =
-      std::max<std::int64_t>(256, std::llround(static_cast<double>(even) * uneven) / 128 * 128);
+  l.burst = std::clamp(l.left / kBurstsOfPiece, kLeastBurst, kMostBurst);
   l.bursts = 0;
   l.served.fill(0);
   queue_.Schedule(now + protocol.overhead, &OnInject, this, lane);

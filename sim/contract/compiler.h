@@ -48,12 +48,13 @@ struct OperatorRequest {
 
 /// One collective of a library: a row of an operator list whose chip is a system.
 struct CollectiveRequest {
-  std::string op;          ///< all_reduce, all_gather, ...
-  std::int64_t bytes = 0;  ///< as nccl-tests counts them
-  std::int64_t ranks = 0;  ///< 0 = all chips
-  std::string algorithm;   ///< ring, tree, nvls, direct; "" = as the library's tuner chooses
-  std::string protocol;    ///< ll, ll128, simple
-  bool symmetry = true;    ///< ranks that do the same at the same times may be played once
+  std::string op;                 ///< all_reduce, all_gather, ...
+  std::int64_t bytes = 0;         ///< as nccl-tests counts them
+  std::int64_t ranks = 0;         ///< 0 = all chips
+  std::string algorithm;          ///< ring, tree, nvls, direct; "" = as the library's tuner chooses
+  std::string protocol;           ///< ll, ll128, simple
+  std::int64_t from = 0, to = 1;  ///< of op copy: from one chip's memory to another's
+  bool symmetry = true;           ///< ranks that do the same at the same times may be played once
 };
 
 struct NamedText {

@@ -29,8 +29,12 @@ CollectiveRequest ParseCollective(const std::string& op,
                                   const std::map<std::string, std::string>& shape) {
   CollectiveRequest request;
   request.op = op;
-  const std::vector<std::string> known = {"bytes", "ranks", "algo", "protocol"};
+  std::vector<std::string> known = {"bytes", "ranks", "algo", "protocol"};
+  if (op == "copy") known = {"bytes", "from", "to"};
   for (const auto& [key, value] : shape) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      throw UserError("shape: " + key + ": unknown key" + Suggestion(key, known));
+    }
     if (key == "bytes") {
       const bool plain = value.find_first_not_of("0123456789") == std::string::npos;
       request.bytes = plain ? WholeNumber(key, value, 1, std::int64_t{1} << 50)
@@ -42,7 +46,7 @@ CollectiveRequest ParseCollective(const std::string& op,
     } else if (key == "protocol") {
       request.protocol = value;
     } else {
-      throw UserError("shape: " + key + ": unknown key" + Suggestion(key, known));
+      (key == "from" ? request.from : request.to) = WholeNumber(key, value, 0, 1 << 20);
     }
   }
   if (request.bytes < 1)

@@ -22,7 +22,8 @@ def relative(path):
     return os.path.relpath(path, ROOT)
 
 
-@pytest.mark.parametrize("kind, folder", [("chip", "chips"), ("memory", "memory")])
+@pytest.mark.parametrize("kind, folder", [("chip", "chips"), ("memory", "memory"), ("system", "systems"), ("link", "links"),
+                                          ("collectives", "hosts/collectives")])
 def test_schemas_are_the_programs_own_and_fit_every_file(kind, folder):
     """The committed schema is what the fields of the Specs say, and every shipped file meets it."""
     with open(os.path.join(ROOT, "configs", "schema", f"{kind}.schema.json"), encoding="utf-8") as file:

@@ -14,9 +14,9 @@
 namespace siliscope {
 namespace {
 
-constexpr std::array<const char*, 8> kOperations = {"all_reduce",   "all_gather", "reduce_scatter",
+constexpr std::array<const char*, 9> kOperations = {"all_reduce",   "all_gather", "reduce_scatter",
                                                     "all_to_all",   "broadcast",  "reduce",
-                                                    "send_receive", "barrier"};
+                                                    "send_receive", "barrier",    "copy"};
 constexpr std::array<const char*, 4> kAlgorithms = {"ring", "torus", "nvls", "direct"};
 constexpr std::array<const char*, 3> kProtocols = {"ll", "ll128", "simple"};
 
@@ -91,6 +91,21 @@ std::int64_t RanksOf(const CollectiveRequest& request, const ClusterSpec& cluste
   return ranks;
 }
 
+CollectivePlan PlanCopy(const CollectiveRequest& request, const ClusterSpec& cluster) {
+  CollectivePlan plan;
+  plan.operation = CollectiveOperation::kCopy;
+  plan.algorithm = CollectiveAlgorithm::kDirect;
+  plan.bytes = request.bytes;
+  plan.ranks = cluster.topology.chips;
+  plan.from = request.from;
+  plan.to = request.to;
+  if (plan.from >= plan.ranks || plan.to >= plan.ranks || plan.from == plan.to) {
+    throw UserError(fmt::format("copy from {} to {} of {}: two of its chips, 0 to {}", plan.from,
+                                plan.to, cluster.name, plan.ranks - 1));
+  }
+  return plan;
+}
+
 }  // namespace
 
 const char* OperationName(CollectiveOperation operation) {
@@ -123,6 +138,7 @@ std::int64_t RingSteps(const CollectivePlan& plan) {
 CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpec& cluster) {
   CollectivePlan plan;
   plan.operation = static_cast<CollectiveOperation>(IndexOf(kOperations, request.op, "collective"));
+  if (plan.operation == CollectiveOperation::kCopy) return PlanCopy(request, cluster);
   plan.ranks = RanksOf(request, cluster);
   plan.bytes = request.bytes;
   plan.symmetry = request.symmetry;

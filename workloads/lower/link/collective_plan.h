@@ -18,6 +18,7 @@ enum class CollectiveOperation : std::uint8_t {
   kReduce,
   kSendReceive,
   kBarrier,
+  kCopy,
 };
 
 enum class CollectiveAlgorithm : std::uint8_t { kRing, kTorus, kNvls, kDirect };
@@ -30,7 +31,8 @@ struct CollectivePlan {
   std::int64_t bytes = 0;
   std::int64_t ranks = 0;
   std::int64_t channels = 1;
-  bool symmetry = true;  ///< ranks alike may be played once
+  std::int64_t from = 0, to = 1;  ///< of a copy
+  bool symmetry = true;           ///< ranks alike may be played once
 };
 
 const char* OperationName(CollectiveOperation operation);

@@ -106,10 +106,44 @@ class DirectWriter {
   Tick group_ = 0;
 };
 
+/// By a copy engine, which no SM's rate limits; the far end only has to see that it is done.
+void WriteCopy(CollectiveWriter& writer) {
+  const CollectivePlan& plan = writer.plan();
+  TransferProtocol engine;
+  engine.name = "copy_engine";
+  constexpr double kUnlimited = 1e15;
+  engine.bytes_per_s = engine.local_bytes_per_s = kUnlimited;
+  engine.copy_engine = true;
+  const std::int32_t protocol = writer.AddProtocol(engine);
+  Primitive p;
+  p.bytes = plan.bytes;
+  p.piece_bytes = 1 << 20;
+  p.sends = true;
+  Lane lane;
+  lane.protocol = protocol;
+  lane.sequence = writer.AddSequence({p});
+  lane.rank = static_cast<std::int32_t>(plan.from);
+  lane.to = 1;
+  lane.route = writer.RouteBetween(plan.from, plan.to);
+  lane.start = writer.StartOf(1);
+  writer.AddLane(lane);
+  p.sends = false;
+  p.receives = true;
+  lane.sequence = writer.AddSequence({p});
+  lane.rank = static_cast<std::int32_t>(plan.to);
+  lane.from = 0;
+  lane.to = kNoLane;
+  lane.route = -1;
+  writer.AddLane(lane);
+  writer.program().protocol_name = engine.name;
+  writer.program().wire_bytes_per_rank = plan.bytes;
+}
+
 }  // namespace
 
 void WriteDirect(CollectiveWriter& writer) {
   const CollectivePlan& plan = writer.plan();
+  if (plan.operation == CollectiveOperation::kCopy) return WriteCopy(writer);
   const std::int64_t peers = PeersOf(plan);
   const bool to_next = plan.operation == CollectiveOperation::kSendReceive;
   const std::int64_t peer_bytes = to_next ? plan.bytes : CeilDivide(plan.bytes, plan.ranks);

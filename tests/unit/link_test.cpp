@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// A link flit by flit, against its format and against its tile zoom.
+#include <gtest/gtest.h>
+
+#include "sim/config/cluster_loader.h"
+#include "sim/contract/link_recorder.h"
+
+namespace siliscope {
+namespace {
+
+LinkRecording Record(const LinkSpec& spec, const LinkLoad& load) {
+  return LinkRecorderRegistry::Instance().Get("model", "link")(spec, load);
+}
+LinkSpec Kind(const std::string& name) { return LoadLinkKind(name, "test"); }
+
+/// Data of all flits of the packets that carry it.
+double Efficiency(const LinkFlits& f) {
+  return static_cast<double>(f.data_flits) / static_cast<double>(f.data_flits + f.header_flits);
+}
+
+// NVIDIA, Pascal whitepaper (2016); the course's E76: one header flit of 16 B before the data.
+TEST(Link, PacketEfficiencyOfTheFirstGeneration) {
+  LinkLoad load;
+  load.bytes = 1 << 20;
+  load.packet_bytes = 256;
+  EXPECT_NEAR(Efficiency(Record(Kind("nvlink1"), load).directions[0]), 16.0 / 17, 1e-9);
+  load.packet_bytes = 64;
+  EXPECT_NEAR(Efficiency(Record(Kind("nvlink1"), load).directions[0]), 4.0 / 5, 1e-9);
+}
+
+// Responses of what comes take places of what goes: 8 data flits of 9, or of 10.
+TEST(Link, BothDirectionsAtOnceAreSlowerThanOne) {
+  const LinkSpec spec = Kind("nvlink2");
+  LinkLoad load;
+  load.bytes = 4 << 20;
+  EXPECT_NEAR(Record(spec, load).data_bytes_per_s / spec.bytes_per_s, 8.0 / 9, 0.01);
+  load.both_directions = true;
+  EXPECT_NEAR(Record(spec, load).data_bytes_per_s / spec.bytes_per_s, 8.0 / 10, 0.01);
+  load.reads = true;  // requests are two flits
+  EXPECT_NEAR(Record(spec, load).data_bytes_per_s / spec.bytes_per_s, 8.0 / 11, 0.01);
+}
+
+TEST(Link, BothZoomsAgreeForEveryKind) {
+  for (const std::string& name : ListLinkKinds()) {
+    LinkSpec spec = Kind(name);
+    LinkLoad load;
+    load.packet_bytes = spec.store_bytes;
+    // Long beside the latency, whose every part only the cycle zoom has.
+    const auto long_bytes = static_cast<std::int64_t>(50 * spec.latency_s * spec.bytes_per_s);
+    load.bytes = std::max<std::int64_t>(1 << 20, long_bytes / 65536 * 65536);
+    for (const bool both : {false, true}) {
+      for (const bool reads : {false, true}) {
+        load.both_directions = both;
+        load.reads = reads;
+        const LinkRecording r = Record(spec, load);
+        EXPECT_NEAR(r.tile_seconds / r.cycle_seconds, 1, 0.03) << name << both << reads;
+        EXPECT_EQ(r.directions[0].data_bytes, load.bytes) << name;
+        EXPECT_EQ(r.directions[0].replayed_flits, 0) << name;
+      }
+    }
+  }
+}
+
+// Little's law: what is on its way is what the receiver has room for.
+TEST(Link, FewCreditsLimitTheRate) {
+  LinkSpec spec = Kind("nvlink1");
+  spec.credits = 27;  // three packets of nine flits
+  LinkLoad load;
+  load.bytes = 1 << 18;
+  const LinkRecording r = Record(spec, load);
+  const double round_trip_s = 2 * spec.latency_s + 9 * 16 / spec.bytes_per_s;
+  EXPECT_NEAR(r.data_bytes_per_s, 3 * 128 / round_trip_s, 0.05 * 3 * 128 / round_trip_s);
+  EXPECT_GT(r.directions[0].credit_wait_cycles, r.directions[0].data_flits);
+}
+
+TEST(Link, DamagedPacketsAreReplayedAndNothingIsLost) {
+  LinkSpec spec = Kind("nvlink1");
+  LinkLoad load;
+  load.bytes = 4 << 20;
+  load.both_directions = true;
+  const double whole = Record(spec, load).seconds;
+  double before = whole;
+  for (const double rate : {1e-7, 1e-6, 1e-5}) {
+    spec.bit_error_rate = rate;
+    const LinkRecording r = Record(spec, load);
+    EXPECT_EQ(r.directions[0].data_bytes, load.bytes);
+    EXPECT_EQ(r.directions[1].data_bytes, load.bytes);
+    // 10 flits of 128 bits for each 128 B.
+    const double bits = 2.0 * (4 << 20) / 128 * 10 * 128;
+    const double errors = static_cast<double>(r.directions[0].errors + r.directions[1].errors);
+    EXPECT_GT(errors, 0.5 * bits * rate - 3);
+    EXPECT_GT(r.directions[0].replayed_flits, r.directions[0].errors);
+    EXPECT_GE(r.seconds, before);
+    before = r.seconds;
+  }
+  EXPECT_GT(before, 1.1 * whole);
+}
+
+TEST(Link, TheSameSeedGivesTheSameCycles) {
+  LinkSpec spec = Kind("nvlink1");
+  spec.bit_error_rate = 1e-6;
+  LinkLoad load;
+  load.bytes = 4 << 20;
+  const LinkRecording a = Record(spec, load), b = Record(spec, load);
+  EXPECT_EQ(a.cycles, b.cycles);
+  load.seed = 2;
+  EXPECT_NE(Record(spec, load).cycles, a.cycles);
+}
+
+}  // namespace
+}  // namespace siliscope

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Systems of several chips: what they publish, and what is refused.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "sim/config/cluster_loader.h"
+#include "sim/core/error.h"
+#include "workloads/lower/link/ring_search.h"
+
+namespace siliscope {
+namespace {
+
+/// Of all links of chip 0 of the first kind, both directions together.
+double ChipGigabytesPerSecond(const std::string& system) {
+  const Topology t = LoadCluster(system, {}).topology;
+  double sum = 0;
+  for (std::size_t e = 0; e < t.edges.size(); ++e) {
+    const bool own = t.edges[e].a == 0 || t.edges[e].b == 0;
+    if (own && t.edges[e].kind == 0) sum += 2 * BytesPerSecond(t, static_cast<int>(2 * e));
+  }
+  return sum / 1e9;
+}
+
+// NVIDIA's whitepapers of P100, V100, A100, H100 and Blackwell.
+TEST(Topology, PublishedBandwidthOfAChip) {
+  EXPECT_NEAR(ChipGigabytesPerSecond("dgx-1-p100"), 160, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("dgx-1-v100"), 300, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("dgx-2"), 300, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("dgx-a100"), 600, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("hgx-a100-4"), 600, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("dgx-h100"), 900, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("dgx-h200"), 900, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("dgx-b200"), 1800, 1e-6);
+  EXPECT_NEAR(ChipGigabytesPerSecond("gb200-nvl72"), 1800, 1e-6);
+}
+
+// Jouppi et al., CACM 63-7 (2020): 32 links cross the middle of a 16x16 torus, 15.9 Tbit/s.
+TEST(Topology, BisectionOfATorus) {
+  const Topology t = LoadCluster("tpu-v2-pod", {}).topology;
+  double bits = 0;
+  for (std::size_t e = 0; e < t.edges.size(); ++e) {
+    const bool low_a = t.edges[e].a / 16 < 8, low_b = t.edges[e].b / 16 < 8;
+    if (low_a != low_b) bits += 8 * BytesPerSecond(t, static_cast<int>(2 * e));
+  }
+  EXPECT_NEAR(bits / 1e12, 15.9, 0.1);
+}
+
+TEST(Topology, EverySystemIsConnectedAndEveryPairHasAWay) {
+  for (const std::string& name : ListClusters()) {
+    const Topology t = LoadCluster(name, {}).topology;
+    const Routes routes(t);
+    const auto last = static_cast<int>(t.chips) - 1;
+    for (const int to : {1, last / 2 + 1, last}) {
+      const Route route = routes.Between(0, to);
+      ASSERT_FALSE(route.empty()) << name << " " << to;
+      EXPECT_EQ(BeginOf(t, route.front()), 0);
+      EXPECT_EQ(EndOf(t, route.back()), to);
+    }
+  }
+}
+
+// DGX-1 whitepaper: no NVLink between GPU 0 and GPU 5, so the way is over PCIe and the sockets.
+TEST(Topology, CubeMeshHasPairsWithoutANeighbour) {
+  const Topology t = LoadCluster("dgx-1-v100", {}).topology;
+  const Routes routes(t);
+  EXPECT_EQ(routes.Between(0, 4).size(), 1U);
+  const Route far = routes.Between(0, 5);
+  EXPECT_GT(far.size(), 3U);
+  for (const int link : far) EXPECT_NE(t.edges[static_cast<std::size_t>(link) / 2].kind, 0);
+}
+
+/// Steps of rings over each link of one direction.
+TEST(Topology, RingsOfACubeMeshUseEachLinkOnce) {
+  for (const auto& [name, rings_each_way] : {std::pair<const char*, std::size_t>{"dgx-1-v100", 3},
+                                             {"dgx-1-p100", 2},
+                                             {"hgx-a100-4", 6}}) {
+    const Topology t = LoadCluster(name, {}).topology;
+    const auto rings = FindRings(t, t.chips);
+    EXPECT_EQ(rings.size(), 2 * rings_each_way) << name;
+    std::map<std::pair<int, int>, std::int64_t> used;
+    for (const auto& ring : rings) {
+      for (std::size_t i = 0; i < ring.size(); ++i) {
+        ++used[{ring[i], ring[(i + 1) % ring.size()]}];
+      }
+    }
+    for (const auto& [pair, count] : used) {
+      std::int64_t links = 0;
+      for (const TopologyEdge& e : t.edges) {
+        const bool this_way = e.a == pair.first && e.b == pair.second;
+        const bool other_way = e.b == pair.first && e.a == pair.second;
+        if (this_way || other_way) links += e.links;
+      }
+      EXPECT_LE(count, links) << name << pair.first << "-" << pair.second;
+    }
+  }
+}
+
+std::string Refusal(const std::string& system, const std::vector<Override>& overrides) {
+  try {
+    LoadCluster(system, overrides);
+  } catch (const UserError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(Topology, MistakesAreNamed) {
+  const auto says = [](const std::string& text, const std::string& what) {
+    EXPECT_NE(text.find(what), std::string::npos) << text;
+  };
+  says(Refusal("dgx-h100", {{"topology.switch_ports", "16"}}), "8 chips with 5 links each need 40");
+  says(Refusal("dgx-h100", {{"topology.link", "nvlink9"}}), "is not a kind of link");
+  says(Refusal("dgx-h100", {{"library", "nccl-1"}}), "is not a library");
+  says(Refusal("dgx-1-v100", {{"topology.links.0-9", "1"}}), "not a pair of chips");
+  says(Refusal("dgx-1-v100", {{"topology.links.1-0", "1"}}), "given twice");
+  says(Refusal("tpu-v2-pod", {{"topology.shape", "16x15"}}), "is not 256 chips");
+  says(Refusal("ascend-910-8p", {{"chips", "9"}, {"topology.host_link", "hccs"}}), "");
+  says(Refusal("superpod-h100", {{"topology.scale_out.cards", "3"}}), "must divide");
+  says(Refusal("dgx-h200x", {}), "unknown system");
+}
+
+TEST(Topology, ChipsWithoutALinkAreNamed) {
+  YamlDocument document = YamlDocument::FromText(
+      "name: two\nkind: cluster\nchip: x\nchip_clock: 1 GHz\nchips: 3\nlibrary: dma\n"
+      "topology: {kind: mesh, link: nvlink1, links: {0-1: 1}}\n"
+      "tuner: {channels: 1, channel_bandwidth: 1 GB/s, run_channels: 1, ll_bandwidth: 1 GB/s, "
+      "ll128_channel_bandwidth: 1 GB/s}\n",
+      "two.yaml");
+  try {
+    ParseCluster(std::move(document), {});
+    FAIL();
+  } catch (const UserError& e) {
+    EXPECT_STREQ(e.what(), "two.yaml: topology: chip2 has no link");
+  }
+}
+
+}  // namespace
+}  // namespace siliscope
