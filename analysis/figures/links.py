@@ -166,6 +166,30 @@ def ring_ranks(experiment):
     return figure, left, table
 
 
+def collective_bars(experiment):
+    """Times of collectives in trouble, beside the same in peace."""
+    rows = []
+    for run in experiment["runs"]:
+        with tempfile.TemporaryDirectory() as folder:
+            out = os.path.join(folder, "r")
+            program("run", "--system", run["system"], "--workload", run["workload"], "--trace", "none", "--out", out,
+                    *settings(run.get("set", {})))
+            with open(os.path.join(out, "summary.json"), encoding="utf-8") as file:
+                summary = json.load(file)
+        rows.append({"label": run["label"], "time_us": summary.get("ends_us", [summary["time_us"]])[0],
+                     **{f"{k}_pct": v for k, v in summary["lane_time_pct"].items()}})
+    table = pd.DataFrame(rows)
+    figure, axes = plt.subplots(figsize=(8.4, 1.2 + 0.5 * len(rows)))
+    bars = axes.barh(range(len(rows)), table.time_us / 1e3, height=0.65)
+    axes.bar_label(bars, [f"{t / 1e3:.2f} ms" for t in table.time_us], fontsize=8, padding=3)
+    axes.set_yticks(range(len(rows)), table.label)
+    axes.invert_yaxis()
+    axes.set_xlim(0, table.time_us.max() / 1e3 * 1.12)
+    axes.set_xlabel("milliseconds")
+    axes.grid(axis="y", visible=False)
+    return figure, axes, table
+
+
 def torus_distances(shape):
     """Diameter and links across the middle (both directions count once) of a wrapped torus."""
     chips = int(np.prod(shape))
@@ -227,7 +251,7 @@ def tori(experiment):
 
 
 KINDS = {"link_packets": link_packets, "collective_sizes": collective_sizes, "pair_matrices": pair_matrices,
-         "ring_ranks": ring_ranks, "tori": tori}
+         "ring_ranks": ring_ranks, "collective_bars": collective_bars, "tori": tori}
 
 
 def draw(experiment, out, name):

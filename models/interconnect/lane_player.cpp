@@ -94,6 +94,7 @@ void LanePlayer::Advance(std::uint32_t lane) {
   if (Finished(lane)) {
     Enter(lane, LaneState::kIdle);
     end_ = std::max(end_, queue_.now());
+    uses_[lane].done = queue_.now();
     if (!followers_.empty()) StartFollowers(lane);
     return;
   }

@@ -45,7 +45,9 @@ void CheckOne(const CheckOptions& o, const std::string& file) {
       return;
     }
   }
-  if (IsCluster(file)) {
+  const std::vector<std::string> clusters = ListClusters();
+  const bool named = std::find(clusters.begin(), clusters.end(), file) != clusters.end();
+  if (named || (yaml && IsCluster(file))) {
     const ClusterSpec cluster = LoadCluster(file, {});
     fmt::print("{}: good: {}, {} chips, {} pairs of nodes with links\n", file, cluster.name,
                cluster.topology.chips, cluster.topology.edges.size());

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "sim/cli/option_text.h"
 #include "sim/cli/progress.h"
@@ -23,15 +24,29 @@
 namespace siliscope {
 namespace {
 
+CollectiveRequest CollectiveOf(const std::string& text, bool symmetry) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string::npos) {
+    throw UserError("--workload " + text + ": not a collective such as all_reduce:bytes=64MiB");
+  }
+  CollectiveRequest collective =
+      ParseCollective(text.substr(0, colon), ParseKeyValueList(text.substr(colon + 1)));
+  collective.symmetry = symmetry;
+  return collective;
+}
+
+/// One collective, or several beside each other: a:...+b:...
 ClusterRequest RequestOf(const RunOptions& o) {
-  const std::string& workload = o.workload.request.workload;
-  const std::size_t colon = workload.find(':');
   ClusterRequest request;
   request.system = o.system;
   request.overrides = ParseOverrides(o.set);
-  request.collective =
-      ParseCollective(workload.substr(0, colon), ParseKeyValueList(workload.substr(colon + 1)));
-  request.collective.symmetry = !o.no_symmetry;
+  std::stringstream words(o.workload.request.workload);
+  std::string word;
+  std::getline(words, word, '+');
+  request.collective = CollectiveOf(word, !o.no_symmetry);
+  while (std::getline(words, word, '+')) {
+    request.beside.push_back(CollectiveOf(word, !o.no_symmetry));
+  }
   request.spans = o.trace != "none";
   return request;
 }
@@ -46,6 +61,12 @@ std::string SummaryText(const ClusterResult& r, const std::string& folder, bool 
       r.cluster.topology.chips, r.cluster.library.name, Engineering(r.simulate_seconds, "s"),
       Engineering(static_cast<double>(r.record.messages) / seconds, "messages/s"));
   text += fmt::format("  time         {}\n", Engineering(ToSeconds(r.record.total), "s"));
+  const std::vector<double> ends = EndsMicroseconds(r);
+  for (std::size_t i = 1; i < ends.size(); ++i) {
+    text +=
+        fmt::format("  {:<12} {}; collective {} beside it {}\n", i == 1 ? "done" : "",
+                    Engineering(ends.front() * 1e-6, "s"), i + 1, Engineering(ends[i] * 1e-6, "s"));
+  }
   text += fmt::format("  bandwidth    algorithm {}, bus {}\n",
                       Engineering(AlgorithmBytesPerSecond(r), "B/s"),
                       Engineering(BusBytesPerSecond(r), "B/s"));

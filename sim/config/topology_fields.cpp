@@ -23,6 +23,8 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
   v.Text("link", s.link, Need::kRequired, "the kind of link: a file of configs/links");
   v.Table("switches", s.switches, Dimension::kPlain, Need::kOptional,
           "switched: links from each chip to each switch, by the switch's name");
+  v.Table("failed_links", s.failed_links, Dimension::kPlain, Need::kOptional,
+          "that do not work: switched, of a chip by its number; mesh, of a pair such as 0-1");
   v.Integer("switch_ports", s.switch_ports, {0, 4096}, Need::kOptional,
             "links that a switch has room for");
   v.Real("switch_latency", s.switch_latency_s, Dimension::kTime, {0, 1}, Need::kOptional,
@@ -103,7 +105,20 @@ class Builder {
     return static_cast<std::int32_t>(node_ * chips_ + in_node);
   }
 
+  void CheckFailedLinks() const {
+    for (const auto& [of, count] : f_.failed_links) {
+      const bool chip = of.size() < 9 && of.find_first_not_of("0123456789") == std::string::npos &&
+                        std::stoll(of) < chips_;
+      const bool switched = f_.kind == TopologyKind::kSwitched;
+      const bool pair = f_.kind == TopologyKind::kMesh && f_.links.count(of) > 0;
+      if (!(switched && chip) && !pair) {
+        Fail("topology.failed_links." + of + ": not a chip of switches, nor a pair of the mesh");
+      }
+    }
+  }
+
   void BuildNode() {
+    CheckFailedLinks();
     BuildLinks();
     if (f_.kind != TopologyKind::kPcieTree && !f_.host_link.empty()) {
       BuildPcieTree(Kind(f_.host_link, "topology.host_link"));
@@ -152,7 +167,20 @@ class Builder {
             : f_.switches.begin()->first,
         NodeKind::kSwitch, f_.switch_latency_s);
     t_.nodes.back().reduces_in_network = f_.reduces_in_network;
-    for (std::int64_t c = 0; c < chips_; ++c) Connect(Chip(c), at, link_, links);
+    for (std::int64_t c = 0; c < chips_; ++c) {
+      const std::int64_t left = links - FailedLinks(std::to_string(c), links);
+      if (left > 0) Connect(Chip(c), at, link_, left);
+    }
+  }
+
+  std::int64_t FailedLinks(const std::string& of, std::int64_t links) const {
+    const auto failed = f_.failed_links.find(of);
+    if (failed == f_.failed_links.end()) return 0;
+    const auto count = static_cast<std::int64_t>(failed->second);
+    if (count < 0 || count > links || static_cast<double>(count) != failed->second) {
+      Fail(fmt::format("topology.failed_links.{}: of its {} links", of, links));
+    }
+    return count;
   }
 
   void BuildMesh() {
@@ -173,7 +201,9 @@ class Builder {
                ": this pair is given twice; links are of both directions");
         }
       }
-      Connect(Chip(a), Chip(b), link_, static_cast<std::int64_t>(count));
+      const auto links = static_cast<std::int64_t>(count);
+      const std::int64_t left = links - FailedLinks(pair, links);
+      if (left > 0) Connect(Chip(a), Chip(b), link_, left);
     }
   }
 

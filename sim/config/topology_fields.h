@@ -25,7 +25,8 @@ struct ScaleOutFields {
 struct TopologyFields {
   TopologyKind kind = TopologyKind::kSwitched;
   std::string link;
-  std::map<std::string, double> switches;  ///< links from each chip, by switch
+  std::map<std::string, double> switches;      ///< links from each chip, by switch
+  std::map<std::string, double> failed_links;  ///< of those to switches, by chip
   std::int64_t switch_ports = 0;
   double switch_latency_s = 0;
   bool reduces_in_network = false;

@@ -34,6 +34,7 @@ inline constexpr std::array<const char*, kLaneStates> kLaneStateNames = {
 struct LaneUse {
   std::array<Tick, kLaneStates> times{};
   std::int64_t pieces = 0;
+  Tick done = 0;
 };
 
 struct LaneSpan {

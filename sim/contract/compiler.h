@@ -54,7 +54,9 @@ struct CollectiveRequest {
   std::string algorithm;          ///< ring, tree, nvls, direct; "" = as the library's tuner chooses
   std::string protocol;           ///< ll, ll128, simple
   std::int64_t from = 0, to = 1;  ///< of op copy: from one chip's memory to another's
-  bool symmetry = true;           ///< ranks that do the same at the same times may be played once
+  std::int64_t late_rank = -1;    ///< begins so much later than the others; -1 = none
+  double late_s = 0;
+  bool symmetry = true;  ///< ranks that do the same at the same times may be played once
 };
 
 struct NamedText {

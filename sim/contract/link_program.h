@@ -61,7 +61,8 @@ struct LinkProgram {
   std::vector<std::vector<Primitive>> sequences;
   std::vector<std::vector<std::int32_t>> routes;  ///< directed links, in order
   std::vector<Lane> lanes;
-  std::int64_t ranks_played = 0;  ///< the others do the same at the same times
+  std::vector<std::int32_t> first_lanes;  ///< of each collective, where several run side by side
+  std::int64_t ranks_played = 0;          ///< the others do the same at the same times
 };
 
 }  // namespace siliscope

@@ -61,6 +61,7 @@ nlohmann::ordered_json ClusterSummaryJson(const ClusterResult& result) {
   json["protocol"] = p.protocol_name;
   json["channels"] = p.channels;
   json["time_us"] = ToMicroseconds(result.record.total);
+  if (p.first_lanes.size() > 1) json["ends_us"] = EndsMicroseconds(result);
   json["algbw_gb_per_s"] = AlgorithmBytesPerSecond(result) / 1e9;
   json["busbw_gb_per_s"] = BusBytesPerSecond(result) / 1e9;
   json["roofline_us"] = CollectiveRooflineMicroseconds(result);

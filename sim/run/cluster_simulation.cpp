@@ -29,7 +29,7 @@ CollectiveRequest ParseCollective(const std::string& op,
                                   const std::map<std::string, std::string>& shape) {
   CollectiveRequest request;
   request.op = op;
-  std::vector<std::string> known = {"bytes", "ranks", "algo", "protocol"};
+  std::vector<std::string> known = {"bytes", "ranks", "algo", "protocol", "late_rank", "late"};
   if (op == "copy") known = {"bytes", "from", "to"};
   for (const auto& [key, value] : shape) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
@@ -45,13 +45,66 @@ CollectiveRequest ParseCollective(const std::string& op,
       request.algorithm = value;
     } else if (key == "protocol") {
       request.protocol = value;
+    } else if (key == "late_rank") {
+      request.late_rank = WholeNumber(key, value, 0, 1 << 20);
+    } else if (key == "late") {
+      request.late_s = ParseQuantity(value, Dimension::kTime);
     } else {
       (key == "from" ? request.from : request.to) = WholeNumber(key, value, 0, 1 << 20);
     }
   }
+  if ((request.late_rank >= 0) != (request.late_s > 0)) {
+    throw UserError("shape: late_rank and late go together, such as late_rank=3;late=20us");
+  }
   if (request.bytes < 1)
     throw UserError("shape: bytes: this key is missing, such as bytes=1048576");
   return request;
+}
+
+namespace {
+
+/// Another program's lanes, beside those of the first.
+void AddBeside(const LinkProgram& other, LinkProgram* program) {
+  const auto lanes = static_cast<std::int32_t>(program->lanes.size());
+  const auto protocols = static_cast<std::int32_t>(program->protocols.size());
+  const auto sequences = static_cast<std::int32_t>(program->sequences.size());
+  const auto routes = static_cast<std::int32_t>(program->routes.size());
+  const auto moved = [](std::int32_t index, std::int32_t by) {
+    return index < 0 ? index : index + by;
+  };
+  for (Lane lane : other.lanes) {
+    lane.protocol += protocols;
+    lane.sequence += sequences;
+    lane.route = moved(lane.route, routes);
+    lane.to = moved(lane.to, lanes);
+    lane.from = moved(lane.from, lanes);
+    lane.after = moved(lane.after, lanes);
+    program->lanes.push_back(lane);
+  }
+  const auto append = [](const auto& from, auto* to) {
+    to->insert(to->end(), from.begin(), from.end());
+  };
+  append(other.protocols, &program->protocols);
+  append(other.sequences, &program->sequences);
+  append(other.routes, &program->routes);
+  program->first_lanes.push_back(lanes);
+}
+
+}  // namespace
+
+std::vector<double> EndsMicroseconds(const ClusterResult& result) {
+  std::vector<double> ends;
+  const std::vector<std::int32_t>& first = result.program.first_lanes;
+  for (std::size_t c = 0; c < first.size(); ++c) {
+    const std::size_t last =
+        c + 1 < first.size() ? static_cast<std::size_t>(first[c + 1]) : result.record.lanes.size();
+    Tick end = 0;
+    for (auto lane = static_cast<std::size_t>(first[c]); lane < last; ++lane) {
+      end = std::max(end, result.record.lanes[lane].done);
+    }
+    ends.push_back(ToMicroseconds(end));
+  }
+  return ends;
 }
 
 ClusterResult SimulateCluster(const ClusterRequest& request) {
@@ -59,7 +112,15 @@ ClusterResult SimulateCluster(const ClusterRequest& request) {
   ClusterResult result;
   result.cluster = LoadCluster(request.system, request.overrides);
   const Compiler& compiler = *CompilerRegistry::Instance().Get("compiler", "network")();
-  result.program = compiler.CompileCollective(request.collective, result.cluster);
+  // Symmetric ranks fold links, which each collective would do in its own way.
+  CollectiveRequest first = request.collective;
+  first.symmetry = first.symmetry && request.beside.empty();
+  result.program = compiler.CompileCollective(first, result.cluster);
+  result.program.first_lanes = {0};
+  for (CollectiveRequest other : request.beside) {
+    other.symmetry = false;
+    AddBeside(compiler.CompileCollective(other, result.cluster), &result.program);
+  }
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
   result.record = model->Run(result.program, request.spans);

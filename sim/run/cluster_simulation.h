@@ -16,6 +16,7 @@ struct ClusterRequest {
   std::string system;
   std::vector<Override> overrides;
   CollectiveRequest collective;
+  std::vector<CollectiveRequest> beside{};  ///< others that begin at the same time
   bool spans = false;
 };
 
@@ -29,6 +30,9 @@ struct ClusterResult {
 /// From a row's operator and shape: bytes, ranks, algo, protocol. Throws UserError.
 CollectiveRequest ParseCollective(const std::string& op,
                                   const std::map<std::string, std::string>& shape);
+
+/// When each of the collectives of a program was done, in order.
+std::vector<double> EndsMicroseconds(const ClusterResult& result);
 
 /// At most one call a process (SystemC's elaboration is global).
 ClusterResult SimulateCluster(const ClusterRequest& request);

@@ -163,6 +163,40 @@ TEST(Collective, StructureMovesTimes) {
   EXPECT_GT(o[4].us, o[0].us);
 }
 
+// (c) Two that share links slow each other down; one of few bytes is done long before the other.
+TEST(Collective, TwoOnTheSameLinksSlowEachOther) {
+  const ClusterRequest alone = Ask("dgx-h100", "all_reduce", 128 * kMiB, 8, "ring", "simple");
+  ClusterRequest both = alone;
+  both.beside = {alone.collective};
+  const auto o = RunAll({alone, both});
+  EXPECT_GT(o[1].us, 1.7 * o[0].us);
+  EXPECT_LT(o[1].us, 2.1 * o[0].us);
+}
+
+// All wait for a rank that begins late, for about as long as it is late.
+TEST(Collective, ALateRankDelaysAll) {
+  ClusterRequest late = Ask("dgx-a100", "all_reduce", 64 * kMiB, 8);
+  const ClusterRequest in_time = late;
+  late.collective.late_rank = 3;
+  late.collective.late_s = 500e-6;
+  const auto o = RunAll({in_time, late});
+  EXPECT_GT(o[1].us, o[0].us + 400);
+  EXPECT_LT(o[1].us, o[0].us + 520);
+}
+
+// A ring is as fast as its slowest link; a mesh finds rings over the links that are left.
+TEST(Collective, BrokenLinksAreRoutedAround) {
+  const ClusterRequest switched = Ask("dgx-h100", "all_reduce", 128 * kMiB, 8, "ring", "simple");
+  ClusterRequest half = switched;
+  half.overrides = {{"topology.failed_links.3", "9"}};
+  const ClusterRequest mesh = Ask("dgx-1-v100", "all_reduce", 128 * kMiB, 8, "ring", "simple");
+  ClusterRequest broken = mesh;
+  broken.overrides = {{"topology.failed_links.0-4", "2"}};
+  const auto o = RunAll({switched, half, mesh, broken});
+  EXPECT_NEAR(o[1].us / o[0].us, 2, 0.25);
+  EXPECT_NEAR(o[3].us / o[2].us, 1.5, 0.2);  // two rings of three each way
+}
+
 TEST(Collective, MistakesAreNamed) {
   const auto says = [](const ClusterRequest& r, const std::string& what) {
     try {

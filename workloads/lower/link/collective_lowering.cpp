@@ -108,6 +108,10 @@ LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec&
     default:
       WriteRing(writer);
   }
+  for (Lane& lane : writer.program().lanes) {
+    if (lane.rank == request.late_rank && lane.after == kNoLane)
+      lane.start += Ticks(request.late_s);
+  }
   return std::move(writer.program());
 }
 

@@ -140,8 +140,11 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
   plan.operation = static_cast<CollectiveOperation>(IndexOf(kOperations, request.op, "collective"));
   if (plan.operation == CollectiveOperation::kCopy) return PlanCopy(request, cluster);
   plan.ranks = RanksOf(request, cluster);
+  if (request.late_rank >= plan.ranks) {
+    throw UserError(fmt::format("late_rank: {} of {} ranks", request.late_rank, plan.ranks));
+  }
   plan.bytes = request.bytes;
-  plan.symmetry = request.symmetry;
+  plan.symmetry = request.symmetry && request.late_rank < 0;
   if (plan.operation == CollectiveOperation::kBarrier) {  // an all-reduce of one element
     constexpr std::int64_t kElement = 4;
     plan.operation = CollectiveOperation::kAllReduce;

@@ -60,8 +60,8 @@ class TorusWriter {
     for (std::int64_t left = chunk; left > 0;) {
       Primitive p;
       p.bytes = std::min(left, spec.step_bytes * spec.chunk_steps);
-      p.piece_bytes = std::max(spec.step_bytes * spec.slice_steps,
-                               writer_.cluster().library.least_slice_bytes);
+      p.piece_bytes =
+          std::max(spec.step_bytes * spec.slice_steps, writer_.cluster().library.least_slice_bytes);
       left -= p.bytes;
       p.sends = true;
       sequence.push_back(p);
