@@ -251,6 +251,19 @@ void AddLinkCommand(CLI::App& app) {
   link->callback([o] { Link(*o); });
 }
 
+void AddImportTopologyCommand(CLI::App& app) {
+  auto o = std::make_shared<ImportTopologyOptions>();
+  CLI::App* c = app.add_subcommand(
+      "import-topology", "a system's file from `nvidia-smi topo -m` or NCCL's topology XML");
+  c->add_option("file", o->file, "the text or XML")->required();
+  c->add_option("--out", o->out, "YAML file of the system");
+  c->add_option("--chip", o->chip, "its chips: a file of configs/chips, or any name");
+  c->add_option("--link", o->link, "the kind of its NVLinks");
+  c->add_option("--host-link", o->host_link, "the kind of its PCIe links");
+  c->add_option("--like", o->like, "system whose library, times and tuner it takes");
+  c->callback([o] { ImportTopology(*o); });
+}
+
 void AddStoreCommand(CLI::App& app) {
   auto* command = app.add_subcommand("store", "costs of tiles that are kept for later runs");
   const auto clear = std::make_shared<bool>(false);
@@ -315,6 +328,7 @@ int RunCommandLine(int argc, char** argv) {
   AddSchemaCommand(app);
   AddWavefrontCommand(app);
   AddLinkCommand(app);
+  AddImportTopologyCommand(app);
   AddStoreCommand(app);
   AddMeasureCommand(app);
   try {

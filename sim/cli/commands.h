@@ -83,6 +83,11 @@ struct WavefrontOptions {
   std::string vcd;
 };
 
+struct ImportTopologyOptions {
+  std::string file, out = "system.yaml", chip = "chip", link = "nvlink4", host_link = "pcie4-x16";
+  std::string like = "dgx-h100";
+};
+
 struct LinkOptions {
   std::string kind, bytes = "64 KiB", vcd;
   std::int64_t packet_bytes = 0, credits = 0;
@@ -105,6 +110,7 @@ int Check(const CheckOptions& o);
 void PrintSchema(const std::string& kind);
 void Wavefront(const WavefrontOptions& o);
 void Link(const LinkOptions& o);
+void ImportTopology(const ImportTopologyOptions& o);
 void ShowStore(bool clear);
 void MeasureCpu(const std::string& out);
 

@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "sim/cli/commands.h"
+#include "sim/config/cluster_loader.h"
 #include "sim/config/machine_loader.h"
 #include "sim/config/schema_writer.h"
 #include "sim/config/yaml_document.h"
@@ -53,6 +54,19 @@ const std::vector<NamedText>& Terms() {
       {"tile", "a piece of an operator as large as the array, or what one command works on"},
       {"scratchpad", "on-chip memory that the compiler fills by copies; it is no cache"},
       {"bf16", "16-bit floating point with the exponent of fp32"},
+      {"algbw", "bytes of a collective, as nccl-tests count them, over its time"},
+      {"busbw",
+       "algbw as the links see it: times 2 (n - 1) / n for an all-reduce of n ranks, (n - 1) / n "
+       "for "
+       "all-gather, reduce-scatter and all-to-all"},
+      {"NVLS", "all-reduce in the switch, which adds what it reads from all chips and multicasts"},
+      {"LL",
+       "NCCL's protocol of 8-byte words with 4-byte flags beside 4 bytes of data: half of the "
+       "wire, least latency"},
+      {"LL128", "NCCL's protocol of lines of 128 bytes, 8 of which are a flag"},
+      {"Simple", "NCCL's protocol of slices whose arrival is told by a flag after a fence"},
+      {"channel", "a CTA on each rank of a collective, with its own ring and buffer"},
+      {"flit", "what a link sends at a time: 16 bytes of NVLink"},
       {"geometric mean", "the n-th root of a product of n values: it treats ratios alike"}};
   return kTerms;
 }
@@ -72,6 +86,35 @@ bool ExplainSystem(const std::string& name, std::vector<std::string>* names) {
                         m.npu.array.count, m.npu.array.rows, m.npu.array.columns);
   fmt::print("{} (chip): {}\n  {}, {:.4g} MHz\n", name, m.description, units, m.clock_hz / 1e6);
   for (const auto& [path, source] : m.sources) {
+    fmt::print("  {}: {}\n", path.empty() ? "source" : path, source);
+  }
+  return true;
+}
+
+/// A system of configs/systems, or a key of such a file or of a kind of link.
+bool ExplainCluster(const std::string& name, std::vector<std::string>* names) {
+  bool found = false;
+  for (const KeyDocumentation& key : SystemKeys()) {
+    names->push_back(key.path);
+    const std::size_t dot = key.path.rfind('.');
+    const std::string last = dot == std::string::npos ? key.path : key.path.substr(dot + 1);
+    if (key.path != name && last != name) continue;
+    found = true;
+    fmt::print("{} (key of a system of several chips, or of a kind of link{}): {}\n  value: {}{}\n",
+               key.path, key.required ? ", required" : "", key.meaning, key.type,
+               key.allowed.empty() ? "" : "; allowed: " + key.allowed);
+  }
+  const std::vector<std::string> clusters = ListClusters();
+  names->insert(names->end(), clusters.begin(), clusters.end());
+  if (std::find(clusters.begin(), clusters.end(), name) == clusters.end()) return found;
+  const ClusterSpec c = LoadCluster(name, {});
+  fmt::print("{} (system): {}\n  {} chips {}, library {}\n", name, c.description, c.topology.chips,
+             c.chip, c.library.name);
+  for (const LinkSpec& kind : c.topology.kinds) {
+    fmt::print("  {}: {}, {:.4g} GB/s a link and direction\n", kind.name, kind.description,
+               kind.bytes_per_s / 1e9);
+  }
+  for (const auto& [path, source] : c.sources) {
     fmt::print("  {}: {}\n", path.empty() ? "source" : path, source);
   }
   return true;
@@ -186,6 +229,7 @@ void Explain(const std::string& name) {
   }
   found = ExplainColumn(name, &names) || found;
   found = ExplainSystem(name, &names) || found;
+  found = ExplainCluster(name, &names) || found;
   if (!found) {
     throw UserError(
         "nothing is called \"" + name.substr(0, 80) + "\"" +

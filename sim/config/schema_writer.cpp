@@ -185,6 +185,18 @@ std::vector<KeyDocumentation> ChipKeys() {
   return keys;
 }
 
+std::vector<KeyDocumentation> SystemKeys() {
+  SchemaWriter system("");
+  ClusterFields fields;
+  VisitCluster(system, fields);
+  std::vector<KeyDocumentation> keys = system.keys();
+  SchemaWriter link("");
+  LinkSpec spec;
+  VisitLinkKind(link, spec);
+  keys.insert(keys.end(), link.keys().begin(), link.keys().end());
+  return keys;
+}
+
 Json HostSchema() {
   SchemaWriter writer("A host");
   HostSpec host;

@@ -29,5 +29,7 @@ struct KeyDocumentation {
   bool required = false;
 };
 std::vector<KeyDocumentation> ChipKeys();
+/// Those of a system's file, and of a kind of link.
+std::vector<KeyDocumentation> SystemKeys();
 
 }  // namespace siliscope

@@ -93,6 +93,44 @@ def test_a_layer_divided_over_four_chips(tmp_path):
     assert summary["compute_us"] + summary["communication_us"] == pytest.approx(summary["time_us"])
 
 
+MATRIX = """\tGPU0\tGPU1\tGPU2\tGPU3\tNIC0\tCPU Affinity
+GPU0\t X \tNV12\tNV12\tNV12\tPXB\t0-31
+GPU1\tNV12\t X \tNV12\tNV12\tPXB\t0-31
+GPU2\tNV12\tNV12\t X \tNV12\tSYS\t32-63
+GPU3\tNV12\tNV12\tNV12\t X \tSYS\t32-63
+NIC0\tPXB\tPXB\tSYS\tSYS\t X
+"""
+XML = """<system version="1"><cpu numaid="0"><pci busid="0000:00:00.0" class="0x060400">
+<pci busid="0000:07:00.0" class="0x030200"><gpu dev="0"><nvlink target="0000:0f:00.0" count="2" tclass="0x030200"/></gpu></pci>
+<pci busid="0000:0f:00.0" class="0x030200"><gpu dev="1"><nvlink target="0000:07:00.0" count="2" tclass="0x030200"/></gpu></pci>
+</pci></cpu></system>
+"""
+
+
+def test_topologies_of_machines_are_imported(tmp_path):
+    """12 links of each pair are more than a chip has: NVSwitches. Two links of one pair: a mesh."""
+    (tmp_path / "matrix.txt").write_text(MATRIX)
+    (tmp_path / "nccl.xml").write_text(XML)
+    for source, link, chips, rate in (("matrix.txt", "nvlink3", 4, 12 * 25 * 16 / 17),
+                                      ("nccl.xml", "nvlink2", 2, 2 * 25 * 16 / 17)):
+        out = tmp_path / f"{source}.yaml"
+        run("import-topology", tmp_path / source, "--link", link, "--like", "dgx-a100", "--out", out)
+        assert f"{chips} chips" in run("check", out)
+        run("run", "--system", out, "--workload", "copy:bytes=1GiB;from=0;to=1", "--trace", "none", "--out",
+            tmp_path / "r")
+        assert summary_of(tmp_path / "r")["algbw_gb_per_s"] == pytest.approx(rate, rel=0.02)
+    (tmp_path / "cut.xml").write_text(XML[:200])
+    assert "cut.xml:" in run("import-topology", tmp_path / "cut.xml", code=2)
+    (tmp_path / "cut.txt").write_text(MATRIX[:90])
+    assert "cells of 4 chips" in run("import-topology", tmp_path / "cut.txt", code=2)
+
+
+def test_words_of_systems_are_explained():
+    assert "450" in run("explain", "dgx-h100") or "nvlink4" in run("explain", "dgx-h100")
+    assert "between pairs" in run("explain", "topology.links") or "between two chips" in run("explain", "topology.links")
+    assert "2 (n - 1) / n" in run("explain", "busbw")
+
+
 @pytest.mark.parametrize("words, says", [
     (["run", "--system", "dgx-a100", "--workload", "all_reduce:bytes=1MiB;ranks=9"], "from 2 to its 8 chips"),
     (["run", "--system", "dgx-a100", "--workload", "all_reduce:ranks=8"], "bytes: this key is missing"),

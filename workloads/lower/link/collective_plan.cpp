@@ -69,7 +69,10 @@ std::int64_t ChannelsFor(const CollectivePlan& plan, const ClusterSpec& cluster)
 bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster) {
   if (SpecOf(cluster.library, plan.protocol).step_bytes == 0) return false;
   if (plan.algorithm == CollectiveAlgorithm::kNvls) {
-    return cluster.tuner.nvls_channels > 0 && plan.ranks == cluster.topology.chips &&
+    const auto& nodes = cluster.topology.nodes;
+    const bool reduces = std::any_of(nodes.begin(), nodes.end(),
+                                     [](const TopologyNode& n) { return n.reduces_in_network; });
+    return reduces && cluster.tuner.nvls_channels > 0 && plan.ranks == cluster.topology.chips &&
            plan.operation == CollectiveOperation::kAllReduce &&
            plan.protocol == CollectiveProtocol::kSimple;
   }
