@@ -101,12 +101,13 @@ void LanePlayer::Advance(std::uint32_t lane) {
   const Primitive& p = Current(lane);
   Tick start = queue_.now();
   if (p.receives) {
-    if (l.taken == l.arrived) {
+    const Port& in = l.ports[p.source];
+    if (in.taken == in.arrived) {
       Enter(lane, LaneState::kWait);
       l.asleep = true;
       return;
     }
-    start = std::max(start, l.arrives[l.taken % kMostBuffered]);
+    start = std::max(start, in.arrives[in.taken % kMostBuffered]);
   }
   if (start > queue_.now()) {
     Enter(lane, LaneState::kWait);
@@ -114,15 +115,15 @@ void LanePlayer::Advance(std::uint32_t lane) {
     return;
   }
   if (p.sends) {
-    const Progress& peer = lanes_[static_cast<std::size_t>(program_.lanes[lane].to)];
+    const Port& peer = PortOf(lane, TargetOf(program_.lanes[lane], p.target));
+    const std::uint64_t sent = l.ports[p.target].sent;
     const auto buffered = static_cast<std::uint64_t>(ProtocolOf(lane).buffered);
-    if (l.sent >= peer.taken + buffered) {
+    if (sent >= peer.taken + buffered) {
       Enter(lane, LaneState::kCredit);
       l.asleep = true;
       return;
     }
-    if (l.sent >= buffered)
-      start = std::max(start, peer.frees[(l.sent - buffered) % kMostBuffered]);
+    if (sent >= buffered) start = std::max(start, peer.frees[(sent - buffered) % kMostBuffered]);
   }
   if (start > queue_.now()) {
     Enter(lane, LaneState::kCredit);
@@ -138,7 +139,7 @@ void LanePlayer::Begin(std::uint32_t lane) {
   const TransferProtocol& protocol = ProtocolOf(lane);
   const std::int64_t bytes = PieceBytes(lane);
   const Tick now = queue_.now();
-  if (!p.sends || program_.lanes[lane].route < 0) {
+  if (!p.sends || RouteOf(program_.lanes[lane], p.target) < 0) {
     Enter(lane, LaneState::kLocal);
     queue_.Schedule(
         now + protocol.overhead +
@@ -164,8 +165,14 @@ void LanePlayer::Inject(std::uint32_t lane) {
   l.left -= bytes;
   const Tick written = now + Span(bytes, protocol.bytes_per_s * protocol.wire_bytes_per_byte);
   const bool last = l.left == 0;
-  Flight flight{lane, 0, last, bytes, written};
-  const auto& route = program_.routes[static_cast<std::size_t>(program_.lanes[lane].route)];
+  const int target = Current(lane).target;
+  Flight flight;
+  flight.lane = lane;
+  flight.to = TargetOf(program_.lanes[lane], target);
+  flight.route = RouteOf(program_.lanes[lane], target);
+  flight.last = last;
+  flight.bytes = bytes;
+  const auto& route = program_.routes[static_cast<std::size_t>(flight.route)];
   const auto link = static_cast<std::size_t>(route.front());
   const Passage passage =
       links_[link]->Pass({now, written, bytes, protocol.copy_engine, protocol.reads});
@@ -189,7 +196,7 @@ void LanePlayer::Inject(std::uint32_t lane) {
     }
     queue_.Schedule(passage.first, &OnHop, this, index);
   } else if (last) {
-    Post(program_.lanes[lane].to, passage.last + protocol.hop);
+    Post(lane, flight.to, passage.last + protocol.hop);
   }
   if (last) {
     queue_.Schedule(passage.served, &OnDone, this, lane);
@@ -202,7 +209,7 @@ void LanePlayer::Inject(std::uint32_t lane) {
 void LanePlayer::Hop(std::uint32_t index) {
   Flight flight = flights_[index];
   const TransferProtocol& protocol = ProtocolOf(flight.lane);
-  const auto& route = program_.routes[static_cast<std::size_t>(program_.lanes[flight.lane].route)];
+  const auto& route = program_.routes[static_cast<std::size_t>(flight.route)];
   const auto link = static_cast<std::size_t>(route[flight.hop]);
   const Passage passage = links_[link]->Pass(
       {queue_.now(), flight.complete, flight.bytes, protocol.copy_engine, protocol.reads});
@@ -219,7 +226,7 @@ void LanePlayer::Hop(std::uint32_t index) {
     return;
   }
   free_flights_.push_back(index);
-  if (flight.last) Post(program_.lanes[flight.lane].to, passage.last + protocol.hop);
+  if (flight.last) Post(flight.lane, flight.to, passage.last + protocol.hop);
 }
 
 /// The piece is done: what was received is free, what is sent within the chip is there.
@@ -235,16 +242,19 @@ void LanePlayer::Done(std::uint32_t lane) {
   uses_[lane].times[at] -= overhead;
   uses_[lane].times[static_cast<std::size_t>(LaneState::kOverhead)] += overhead;
   if (p.receives) {
-    l.frees[l.taken % kMostBuffered] = now + protocol.hop;
-    ++l.taken;
-    const std::int32_t from = program_.lanes[lane].from;
-    if (from != kNoLane && lanes_[static_cast<std::size_t>(from)].state == LaneState::kCredit) {
+    Port& in = l.ports[p.source];
+    in.frees[in.taken % kMostBuffered] = now + protocol.hop;
+    ++in.taken;
+    const std::int32_t from = SourceOf(program_.lanes[lane], p.source);
+    if (lanes_[static_cast<std::size_t>(from)].state == LaneState::kCredit) {
       Wake(from, now + protocol.hop);
     }
   }
   if (p.sends) {
-    ++l.sent;
-    if (program_.lanes[lane].route < 0) Post(program_.lanes[lane].to, now + protocol.hop);
+    ++l.ports[p.target].sent;
+    if (RouteOf(program_.lanes[lane], p.target) < 0) {
+      Post(lane, TargetOf(program_.lanes[lane], p.target), now + protocol.hop);
+    }
   }
   Step(lane);
   Advance(lane);
@@ -261,11 +271,17 @@ void LanePlayer::Step(std::uint32_t lane) {
   ++l.primitive;
 }
 
-void LanePlayer::Post(std::int32_t to, Tick when) {
-  Progress& peer = lanes_[static_cast<std::size_t>(to)];
-  peer.arrives[peer.arrived % kMostBuffered] = when;
-  ++peer.arrived;
-  if (peer.state == LaneState::kWait) Wake(to, when);
+LanePlayer::Port& LanePlayer::PortOf(std::uint32_t from, std::int32_t to) {
+  const Lane& lane = program_.lanes[static_cast<std::size_t>(to)];
+  const bool first = lane.from == static_cast<std::int32_t>(from);
+  return lanes_[static_cast<std::size_t>(to)].ports[first ? 0 : 1];
+}
+
+void LanePlayer::Post(std::uint32_t from, std::int32_t to, Tick when) {
+  Port& port = PortOf(from, to);
+  port.arrives[port.arrived % kMostBuffered] = when;
+  ++port.arrived;
+  if (lanes_[static_cast<std::size_t>(to)].state == LaneState::kWait) Wake(to, when);
 }
 
 void LanePlayer::Wake(std::int32_t lane, Tick when) {
@@ -282,7 +298,9 @@ std::string LanePlayer::WhoWaits() const {
     if (Finished(lane)) continue;
     if (++named > 4) return text + ", ...";
     const Lane& l = program_.lanes[lane];
-    const std::int32_t other = lanes_[lane].state == LaneState::kCredit ? l.to : l.from;
+    const Primitive& p = Current(lane);
+    const std::int32_t other =
+        lanes_[lane].state == LaneState::kCredit ? TargetOf(l, p.target) : SourceOf(l, p.source);
     text += fmt::format(
         "{}rank {} channel {} after {} pieces for {} of rank {}", text.empty() ? "" : ", ", l.rank,
         l.cta, uses_[lane].pieces, lanes_[lane].state == LaneState::kCredit ? "room" : "data",

@@ -30,15 +30,19 @@ class LanePlayer {
   static constexpr std::size_t kMostBuffered = 16;
   static constexpr std::size_t kWindow = 2;  ///< bursts of a lane that wait for the wire at a time
 
+  /// What passes between two lanes, in pieces.
+  struct Port {
+    std::uint64_t sent = 0;     ///< to the target of this number
+    std::uint64_t arrived = 0;  ///< from the source of this number
+    std::uint64_t taken = 0;    ///< of those, pieces the lane is done with
+    std::array<Tick, kMostBuffered> arrives{};
+    std::array<Tick, kMostBuffered> frees{};
+  };
   struct Progress {
     std::uint32_t primitive = 0;
     std::int32_t repeat = 0;
     std::int32_t piece = 0;
-    std::uint64_t sent = 0;     ///< pieces
-    std::uint64_t arrived = 0;  ///< pieces that were posted to it
-    std::uint64_t taken = 0;    ///< of those, pieces it is done with
-    std::array<Tick, kMostBuffered> arrives{};
-    std::array<Tick, kMostBuffered> frees{};
+    std::array<Port, 2> ports;
     Tick ready = 0;  ///< its last piece is done
     Tick since = 0;  ///< of its state
     LaneState state = LaneState::kLaunch;
@@ -50,6 +54,7 @@ class LanePlayer {
   };
   struct Flight {
     std::uint32_t lane = 0;
+    std::int32_t to = 0, route = 0;
     std::uint16_t hop = 0;
     bool last = false;
     std::int64_t bytes = 0;
@@ -75,7 +80,9 @@ class LanePlayer {
   void Done(std::uint32_t lane);
   void Step(std::uint32_t lane);
   void Hop(std::uint32_t flight);
-  void Post(std::int32_t lane, Tick when);
+  /// The port on which lane `to` receives from lane `from`.
+  Port& PortOf(std::uint32_t from, std::int32_t to);
+  void Post(std::uint32_t from, std::int32_t to, Tick when);
   void Wake(std::int32_t lane, Tick when);
   void Pass(Flight flight, Tick ready);
   std::string WhoWaits() const;

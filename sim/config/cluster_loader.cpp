@@ -56,6 +56,14 @@ void VisitProtocol(FieldVisitor& v, const char* key, Need need, CollectiveProtoc
          "of each step, over NVLink");
   v.Real("tuner_pcie_hop", s.tuner_pcie_hop_s, Dimension::kTime, {0, 1}, Need::kRequired,
          "of each step, over PCIe");
+  v.Real("tuner_net_hop", s.tuner_net_hop_s, Dimension::kTime, {0, 1}, Need::kOptional,
+         "of each step between nodes");
+  v.Real("tuner_tree_base", s.tuner_tree_base_s, Dimension::kTime, {0, 1}, Need::kOptional,
+         "latency that the tuner expects of trees");
+  v.Real("tuner_tree_hop", s.tuner_tree_hop_s, Dimension::kTime, {0, 1}, Need::kOptional,
+         "of a tree's step within a node; 0 = the library has no trees");
+  v.Real("tuner_tree_net_hop", s.tuner_tree_net_hop_s, Dimension::kTime, {0, 1}, Need::kOptional,
+         "of a tree's step between nodes");
   v.EndSection();
 }
 

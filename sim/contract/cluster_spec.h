@@ -23,6 +23,9 @@ struct CollectiveProtocolSpec {
   std::int64_t channel_threshold = 8;  ///< bytes a thread, below which there are fewer channels
   double tuner_base_s = 0;             ///< the library's own idea of its latency
   double tuner_hop_s = 0, tuner_pcie_hop_s = 0;
+  double tuner_net_hop_s = 0;  ///< of a step between nodes
+  /// The same of trees; a hop of 0: the library has none.
+  double tuner_tree_base_s = 0, tuner_tree_hop_s = 0, tuner_tree_net_hop_s = 0;
 };
 
 /// configs/hosts/collectives: what a version of the library does, on any machine.

@@ -32,6 +32,8 @@ struct Primitive {
   std::int32_t repeat = 1;  ///< so many steps alike follow each other
   bool receives = false;
   bool sends = false;
+  std::uint8_t source = 0;  ///< of the lane's two, from which it receives
+  std::uint8_t target = 0;  ///< of the lane's two, to which it sends
   float copies = 1;  ///< of its data, that a local step makes: two results of one source are 1.5
 };
 
@@ -42,12 +44,24 @@ struct Lane {
   std::int32_t cta = 0;       ///< of its rank's kernel
   std::int32_t protocol = 0;  ///< index into LinkProgram::protocols
   std::int32_t sequence = 0;  ///< index into LinkProgram::sequences
-  std::int32_t to = kNoLane;  ///< the lane that receives what this one sends
-  std::int32_t from = kNoLane;
-  std::int32_t route = -1;  ///< index into LinkProgram::routes; -1 = the lane `to` is on this chip
+  /// The lanes that receive what this one sends, and those it receives from: one, or a tree's two.
+  std::int32_t to = kNoLane, second_to = kNoLane;
+  std::int32_t from = kNoLane, second_from = kNoLane;
+  /// Indices into LinkProgram::routes, to each; -1 = that lane is on this chip.
+  std::int32_t route = -1, second_route = -1;
   std::int32_t after = kNoLane;  ///< the lane of its rank that must be done before it begins
   Tick start = 0;                ///< not before; after another lane: so much later
 };
+
+inline std::int32_t TargetOf(const Lane& lane, int which) {
+  return which == 0 ? lane.to : lane.second_to;
+}
+inline std::int32_t SourceOf(const Lane& lane, int which) {
+  return which == 0 ? lane.from : lane.second_from;
+}
+inline std::int32_t RouteOf(const Lane& lane, int which) {
+  return which == 0 ? lane.route : lane.second_route;
+}
 
 struct LinkProgram {
   std::string operation;  ///< labels, for the reader

@@ -76,6 +76,9 @@ void AddBeside(const LinkProgram& other, LinkProgram* program) {
     lane.protocol += protocols;
     lane.sequence += sequences;
     lane.route = moved(lane.route, routes);
+    lane.second_route = moved(lane.second_route, routes);
+    lane.second_to = moved(lane.second_to, lanes);
+    lane.second_from = moved(lane.second_from, lanes);
     lane.to = moved(lane.to, lanes);
     lane.from = moved(lane.from, lanes);
     lane.after = moved(lane.after, lanes);

@@ -15,7 +15,7 @@ namespace {
 struct Outcome {
   double us = 0, busbw = 0;
   std::string algorithm, protocol;
-  double channels = 0, data_bytes = 0;
+  double channels = 0, data_bytes = 0, all_bytes = 0;  ///< of chip 0, of all
 };
 
 ClusterRequest Ask(const std::string& system, const std::string& op, std::int64_t bytes,
@@ -37,14 +37,15 @@ std::vector<Outcome> RunAll(const std::vector<ClusterRequest>& requests) {
       requests.size(),
       [&](std::size_t i) {
         const ClusterResult r = SimulateCluster(requests[i]);
-        double data = 0;
+        double data = 0, all = 0;
         for (const LinkUse& link : r.record.links) {
           if (link.name.rfind("chip0 ->", 0) == 0) data += static_cast<double>(link.data_bytes);
+          if (link.name.rfind("chip", 0) == 0) all += static_cast<double>(link.data_bytes);
         }
         return std::to_string(ToMicroseconds(r.record.total)) + " " +
                std::to_string(BusBytesPerSecond(r) / 1e9) + " " + r.program.algorithm + " " +
                r.program.protocol_name + " " + std::to_string(r.program.channels) + " " +
-               std::to_string(data);
+               std::to_string(data) + " " + std::to_string(all);
       },
       [](std::size_t) {});
   std::vector<Outcome> outcomes;
@@ -52,7 +53,8 @@ std::vector<Outcome> RunAll(const std::vector<ClusterRequest>& requests) {
     EXPECT_EQ(job.exit_code, 0) << job.output;
     std::istringstream words(job.output);
     Outcome o;
-    words >> o.us >> o.busbw >> o.algorithm >> o.protocol >> o.channels >> o.data_bytes;
+    words >> o.us >> o.busbw >> o.algorithm >> o.protocol >> o.channels >> o.data_bytes >>
+        o.all_bytes;
     outcomes.push_back(o);
   }
   return outcomes;
@@ -89,6 +91,38 @@ TEST(Collective, BusBandwidthRisesWithRanks) {
   EXPECT_LT(o[3].busbw, o[4].busbw);
   EXPECT_LT(o[4].busbw, o[5].busbw);
   EXPECT_LT(o[5].busbw, 450);
+}
+
+// Each of a tree's n - 1 edges carries all data once up and once down, whatever the number of nodes
+// and of their chips.
+TEST(Collective, TreesSendEverythingOverEachEdgeTwice) {
+  std::vector<ClusterRequest> requests;
+  std::vector<double> ranks;
+  for (const int nodes : {2, 3, 5, 8}) {
+    for (const int chips : {1, 2, 4}) {
+      ClusterRequest r = Ask("superpod-h100", "all_reduce", kMiB, nodes * chips, "tree", "simple");
+      r.overrides = {{"topology.nodes", std::to_string(nodes)},
+                     {"chips", std::to_string(chips)},
+                     {"topology.scale_out.cards", std::to_string(chips)}};
+      requests.push_back(r);
+      ranks.push_back(nodes * chips);
+    }
+  }
+  const auto o = RunAll(requests);
+  for (std::size_t i = 0; i < o.size(); ++i) {
+    EXPECT_EQ(o[i].algorithm, "tree");
+    EXPECT_NEAR(o[i].all_bytes / kMiB, 2 * (ranks[i] - 1), 0.01 * ranks[i]) << ranks[i];
+  }
+}
+
+// 2 log N steps are fewer than 2 (N - 1); but each link of the ring carries less.
+TEST(Collective, TreesAreForSmallSizes) {
+  const auto o = RunAll({Ask("superpod-h100", "all_reduce", 1024, 128, "tree"),
+                         Ask("superpod-h100", "all_reduce", 1024, 128, "ring"),
+                         Ask("superpod-h100", "all_reduce", 256 * kMiB, 128, "tree"),
+                         Ask("superpod-h100", "all_reduce", 256 * kMiB, 128, "ring")});
+  EXPECT_LT(o[0].us, 0.6 * o[1].us);
+  EXPECT_GT(o[2].us, 1.1 * o[3].us);
 }
 
 // The library's choices, as measured curves jump: A100 all-reduce of 8 is LL below 4 MiB, LL128

@@ -99,6 +99,9 @@ LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec&
     case CollectiveAlgorithm::kNvls:
       WriteNvls(writer);
       break;
+    case CollectiveAlgorithm::kTree:
+      WriteTree(writer);
+      break;
     case CollectiveAlgorithm::kTorus:
       WriteTorus(writer);
       break;

@@ -41,6 +41,7 @@ class CollectiveWriter {
 
 void WriteRing(CollectiveWriter& writer);
 void WriteDirect(CollectiveWriter& writer);
+void WriteTree(CollectiveWriter& writer);
 void WriteTorus(CollectiveWriter& writer);
 void WriteNvls(CollectiveWriter& writer);
 

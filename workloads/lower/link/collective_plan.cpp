@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "sim/core/ceil_divide.h"
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
+#include "workloads/lower/link/ring_search.h"
 
 namespace siliscope {
 namespace {
@@ -17,7 +19,7 @@ namespace {
 constexpr std::array<const char*, 9> kOperations = {"all_reduce",   "all_gather", "reduce_scatter",
                                                     "all_to_all",   "broadcast",  "reduce",
                                                     "send_receive", "barrier",    "copy"};
-constexpr std::array<const char*, 4> kAlgorithms = {"ring", "torus", "nvls", "direct"};
+constexpr std::array<const char*, 5> kAlgorithms = {"ring", "tree", "torus", "nvls", "direct"};
 constexpr std::array<const char*, 3> kProtocols = {"ll", "ll128", "simple"};
 
 template <std::size_t N>
@@ -28,6 +30,10 @@ std::size_t IndexOf(const std::array<const char*, N>& names, const std::string& 
   }
   throw UserError(fmt::format("{}: \"{}\" is none{}", what, name,
                               Suggestion(name, {names.begin(), names.end()})));
+}
+
+std::int64_t NodesOf(const CollectivePlan& plan, const ClusterSpec& cluster) {
+  return std::max<std::int64_t>(1, plan.ranks / ChipsOfNode(cluster.topology));
 }
 
 /// What the tuner expects: a latency and a bandwidth (tuning.cc, ncclTopoTuneModel).
@@ -46,9 +52,20 @@ double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
   if (plan.protocol == CollectiveProtocol::kLl128) {
     bus = std::min(bus * kLl128, channels * tuner.ll128_channel_bytes_per_s);
   }
+  const std::int64_t nodes = NodesOf(plan, cluster);
+  if (plan.algorithm == CollectiveAlgorithm::kTree) {
+    const std::int64_t of_node = plan.ranks / nodes;
+    const auto chain = static_cast<double>(of_node - 1);
+    const double height = std::log2(static_cast<double>(nodes));
+    return p.tuner_tree_base_s +
+           2 * (chain * p.tuner_tree_hop_s + height * p.tuner_tree_net_hop_s) + 2 * bytes / bus;
+  }
   const auto steps = static_cast<double>(RingSteps(plan));
+  const double rounds = plan.operation == CollectiveOperation::kAllReduce ? 2 : 1;
+  const double between = nodes > 1 ? rounds * static_cast<double>(nodes) : 0;
   const double hop = tuner.pcie ? p.tuner_pcie_hop_s : p.tuner_hop_s;
-  return p.tuner_base_s + steps * hop + bytes * steps / static_cast<double>(plan.ranks) / bus;
+  return p.tuner_base_s + (steps - between) * hop + between * p.tuner_net_hop_s +
+         bytes * steps / static_cast<double>(plan.ranks) / bus;
 }
 
 /// Fewer channels, then fewer threads, while a thread would have too few bytes.
@@ -66,7 +83,7 @@ std::int64_t ChannelsFor(const CollectivePlan& plan, const ClusterSpec& cluster)
   return std::clamp(CeilDivide(traffic, kLeastTraffic), std::int64_t{1}, channels);
 }
 
-bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster) {
+bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked) {
   if (SpecOf(cluster.library, plan.protocol).step_bytes == 0) return false;
   if (plan.algorithm == CollectiveAlgorithm::kNvls) {
     const auto& nodes = cluster.topology.nodes;
@@ -75,6 +92,14 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster) {
     return reduces && cluster.tuner.nvls_channels > 0 && plan.ranks == cluster.topology.chips &&
            plan.operation == CollectiveOperation::kAllReduce &&
            plan.protocol == CollectiveProtocol::kSimple;
+  }
+  if (plan.algorithm == CollectiveAlgorithm::kTree) {
+    const std::int64_t of_node = ChipsOfNode(cluster.topology);
+    const bool whole_nodes = plan.ranks <= of_node || plan.ranks % of_node == 0;
+    const bool known = SpecOf(cluster.library, plan.protocol).tuner_tree_hop_s > 0;
+    // Of one node it is a chain, which a library takes only when it is told to.
+    return plan.operation == CollectiveOperation::kAllReduce && whole_nodes && known &&
+           (asked || plan.ranks > of_node);
   }
   if (plan.algorithm == CollectiveAlgorithm::kTorus) {
     return !cluster.topology.torus.empty() && plan.ranks == cluster.topology.chips &&
@@ -159,8 +184,8 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
     return plan;  // its parts are what channels are to the others
   }
   double least = 1e300;
-  for (const auto algorithm :
-       {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kTorus, CollectiveAlgorithm::kNvls}) {
+  for (const auto algorithm : {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kTree,
+                               CollectiveAlgorithm::kTorus, CollectiveAlgorithm::kNvls}) {
     if (!request.algorithm.empty() &&
         IndexOf(kAlgorithms, request.algorithm, "algo") != static_cast<std::size_t>(algorithm)) {
       continue;
@@ -174,7 +199,7 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
       CollectivePlan tried = plan;
       tried.algorithm = algorithm;
       tried.protocol = protocol;
-      if (!Possible(tried, cluster)) continue;
+      if (!Possible(tried, cluster, !request.algorithm.empty())) continue;
       const double seconds = ExpectedSeconds(tried, cluster);
       if (seconds >= least) continue;
       least = seconds;

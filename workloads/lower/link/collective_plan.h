@@ -21,7 +21,7 @@ enum class CollectiveOperation : std::uint8_t {
   kCopy,
 };
 
-enum class CollectiveAlgorithm : std::uint8_t { kRing, kTorus, kNvls, kDirect };
+enum class CollectiveAlgorithm : std::uint8_t { kRing, kTree, kTorus, kNvls, kDirect };
 enum class CollectiveProtocol : std::uint8_t { kLl, kLl128, kSimple };
 
 struct CollectivePlan {

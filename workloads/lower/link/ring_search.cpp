@@ -99,17 +99,6 @@ class Packing {
   int tries_ = 0;
 };
 
-/// Chips of a node of a system whose nodes are joined by rails; 0 = one node.
-std::int64_t ChipsOfNode(const Topology& t) {
-  std::int64_t cards = 0, most = 0;
-  for (const TopologyNode& n : t.nodes) {
-    if (n.kind != NodeKind::kNetworkCard) continue;
-    ++cards;
-    most = std::max(most, static_cast<std::int64_t>(std::stoll(n.name.substr(4))) + 1);
-  }
-  return cards == 0 || most <= 1 ? 0 : t.chips / most;
-}
-
 std::vector<Ring> RailRings(std::int64_t ranks, std::int64_t of_node) {
   std::vector<Ring> rings;
   for (std::int64_t first = 0; first < of_node; ++first) {
@@ -153,11 +142,20 @@ Ring Snake(const Topology& t, std::int64_t ranks) {
 
 }  // namespace
 
+std::int64_t ChipsOfNode(const Topology& t) {
+  std::int64_t nodes = 1;
+  for (const TopologyNode& n : t.nodes) {
+    if (n.kind != NodeKind::kNetworkCard) continue;
+    nodes = std::max(nodes, static_cast<std::int64_t>(std::stoll(n.name.substr(4))) + 1);
+  }
+  return t.chips / nodes;
+}
+
 std::vector<std::vector<std::int32_t>> FindRings(const Topology& topology, std::int64_t ranks) {
   Ring plain(static_cast<std::size_t>(ranks));
   std::iota(plain.begin(), plain.end(), 0);
   const std::int64_t of_node = ChipsOfNode(topology);
-  if (of_node > 0 && ranks > of_node && ranks % of_node == 0) return RailRings(ranks, of_node);
+  if (ranks > of_node && ranks % of_node == 0) return RailRings(ranks, of_node);
   if (topology.chips_forward) {
     Ring snake = Snake(topology, ranks);
     const Ring back(snake.rbegin(), snake.rend());

@@ -15,4 +15,7 @@ namespace siliscope {
 /// torus: a snake through its rows. Ranks are the first chips.
 std::vector<std::vector<std::int32_t>> FindRings(const Topology& topology, std::int64_t ranks);
 
+/// Chips of one node of a system of several; all of them where there is one node.
+std::int64_t ChipsOfNode(const Topology& topology);
+
 }  // namespace siliscope
