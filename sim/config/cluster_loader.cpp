@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "sim/config/machine_loader.h"
+#include "sim/config/config_folder.h"
 #include "sim/config/topology_fields.h"
 #include "sim/config/yaml_reader.h"
 #include "sim/core/error.h"
@@ -13,24 +13,8 @@
 namespace siliscope {
 namespace {
 
-std::vector<std::string> NamesIn(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(RootFolder() + "/" + folder, ignored)) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 bool IsIn(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool LooksLikeFile(const std::string& name) {
-  return name.find('/') != std::string::npos ||
-         (name.size() > 5 && name.compare(name.size() - 5, 5, ".yaml") == 0);
 }
 
 void VisitProtocol(FieldVisitor& v, const char* key, Need need, CollectiveProtocolSpec& s) {

@@ -2,9 +2,8 @@
 #include "sim/config/host_loader.h"
 
 #include <algorithm>
-#include <filesystem>
 
-#include "sim/config/machine_loader.h"
+#include "sim/config/config_folder.h"
 #include "sim/config/yaml_reader.h"
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
@@ -22,21 +21,11 @@ void VisitHost(FieldVisitor& v, HostSpec& s) {
          "between the kernels of one call");
 }
 
-std::vector<std::string> ListHosts() {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(RootFolder() + "/configs/hosts", ignored)) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+std::vector<std::string> ListHosts() { return NamesIn("configs/hosts"); }
 
 HostSpec LoadHost(const std::string& name_or_file) {
   std::string file = name_or_file;
-  if (name_or_file.find('/') == std::string::npos &&
-      name_or_file.find(".yaml") == std::string::npos) {
+  if (!LooksLikeFile(name_or_file)) {
     const std::vector<std::string> names = ListHosts();
     if (std::find(names.begin(), names.end(), name_or_file) == names.end()) {
       throw UserError("unknown host \"" + name_or_file.substr(0, 80) + "\"" +

@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <regex>
 #include <sstream>
 
+#include "sim/config/config_folder.h"
 #include "sim/config/cpu_fields.h"
 #include "sim/config/gpu_fields.h"
 #include "sim/config/npu_fields.h"
@@ -22,18 +21,6 @@
 
 namespace siliscope {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<std::string> NamesIn(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(RootFolder() + "/" + folder, ignored)) {
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 DramTiming LoadDramTiming(const std::string& kind, const std::string& place) {
   const std::vector<std::string> kinds = NamesIn("configs/memory");
@@ -64,18 +51,7 @@ bool ParsePlainArray(const std::string& name, std::string* rows, std::string* co
   return true;
 }
 
-bool LooksLikeFile(const std::string& name) {
-  return name.find('/') != std::string::npos ||
-         (name.size() > 5 && name.compare(name.size() - 5, 5, ".yaml") == 0) ||
-         (name.size() > 4 && name.compare(name.size() - 4, 4, ".yml") == 0);
-}
-
 }  // namespace
-
-std::string RootFolder() {
-  const char* root = std::getenv("SILISCOPE_ROOT");
-  return root != nullptr && *root != '\0' ? root : SILISCOPE_SOURCE_DIR;
-}
 
 std::vector<std::string> ListMachines() { return NamesIn("configs/chips"); }
 

@@ -5,14 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "sim/config/config_folder.h"
 #include "sim/config/yaml_document.h"
 #include "sim/contract/machine_spec.h"
 
 namespace siliscope {
-
-/// The root folder of configs, workloads/graphs and analysis: $SILISCOPE_ROOT, else the source
-/// tree.
-std::string RootFolder();
 
 /// Loads a chip by name ("tpu-v1": configs/chips/tpu-v1.yaml, "systolic-RxC" of any size) or file.
 /// `overrides` are applied before reading. Throws UserError for every mistake in the file.

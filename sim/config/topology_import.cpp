@@ -12,7 +12,7 @@
 #include <sstream>
 
 #include "sim/config/cluster_loader.h"
-#include "sim/config/machine_loader.h"
+#include "sim/config/config_folder.h"
 #include "sim/core/error.h"
 
 namespace siliscope {

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes and edges from the fields of a system's file.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "sim/config/cluster_loader.h"
+#include "sim/config/topology_fields.h"
+#include "sim/core/ceil_divide.h"
+#include "sim/core/error.h"
+
+namespace siliscope {
+namespace {
+
+class Builder {
+ public:
+  Builder(const TopologyFields& fields, std::int64_t chips, std::string chip, std::string place)
+      : f_(fields), chips_(chips), chip_(std::move(chip)), place_(std::move(place)) {}
+
+  Topology Build() {
+    t_.chips = chips_ * f_.nodes;
+    for (std::int64_t c = 0; c < t_.chips; ++c) {
+      t_.nodes.push_back({fmt::format("{}{}", chip_, c), NodeKind::kChip, 0, 0, false, 0});
+    }
+    link_ = Kind(f_.link, "topology.link");
+    for (node_ = 0; node_ < f_.nodes; ++node_) BuildNode();
+    if (f_.nodes > 1) BuildScaleOut();
+    return std::move(t_);
+  }
+
+ private:
+  [[noreturn]] void Fail(const std::string& what) const { throw UserError(place_ + ": " + what); }
+
+  std::int32_t Kind(const std::string& name, const char* key) {
+    for (std::size_t k = 0; k < t_.kinds.size(); ++k) {
+      if (t_.kinds[k].name == name) return static_cast<std::int32_t>(k);
+    }
+    t_.kinds.push_back(LoadLinkKind(name, place_ + ": " + key));
+    return static_cast<std::int32_t>(t_.kinds.size()) - 1;
+  }
+  std::int32_t AddNode(const std::string& name, NodeKind kind, double latency_s) {
+    TopologyNode n;
+    n.name = f_.nodes > 1 ? fmt::format("node{}.{}", node_, name) : name;
+    n.kind = kind;
+    n.latency_s = latency_s;
+    t_.nodes.push_back(std::move(n));
+    return static_cast<std::int32_t>(t_.nodes.size()) - 1;
+  }
+  void Connect(std::int32_t a, std::int32_t b, std::int32_t kind, std::int64_t links) {
+    t_.edges.push_back({a, b, kind, links});
+  }
+  std::int32_t Chip(std::int64_t in_node) const {
+    return static_cast<std::int32_t>(node_ * chips_ + in_node);
+  }
+
+  void CheckFailedLinks() const {
+    for (const auto& [of, count] : f_.failed_links) {
+      const bool chip = of.size() < 9 && of.find_first_not_of("0123456789") == std::string::npos &&
+                        std::stoll(of) < chips_;
+      const bool switched = f_.kind == TopologyKind::kSwitched;
+      const bool pair = f_.kind == TopologyKind::kMesh && f_.links.count(of) > 0;
+      if (!(switched && chip) && !pair) {
+        Fail("topology.failed_links." + of + ": not a chip of switches, nor a pair of the mesh");
+      }
+    }
+  }
+
+  void BuildNode() {
+    CheckFailedLinks();
+    BuildLinks();
+    if (f_.kind != TopologyKind::kPcieTree && !f_.host_link.empty()) {
+      BuildPcieTree(Kind(f_.host_link, "topology.host_link"));
+    }
+  }
+
+  void BuildLinks() {
+    switch (f_.kind) {
+      case TopologyKind::kSwitched:
+        return BuildSwitched();
+      case TopologyKind::kMesh:
+        return BuildMesh();
+      case TopologyKind::kFullyConnected:
+        for (std::int64_t a = 0; a < chips_; ++a) {
+          for (std::int64_t b = a + 1; b < chips_; ++b) {
+            Connect(Chip(a), Chip(b), link_, f_.links_per_pair);
+          }
+        }
+        return;
+      case TopologyKind::kTorus:
+        return BuildTorus();
+      case TopologyKind::kPcieTree:
+        return BuildPcieTree(link_);
+    }
+  }
+
+  /// Packets are spread over a chip's links, so that switches side by side act as one.
+  void BuildSwitched() {
+    if (f_.switches.empty()) Fail("topology.switches: this key is missing");
+    std::int64_t links = 0;
+    for (const auto& [name, count] : f_.switches) {
+      const auto each = static_cast<std::int64_t>(count);
+      if (each < 1 || static_cast<double>(each) != count) {
+        Fail("topology.switches." + name + ": a whole number of links");
+      }
+      if (f_.switch_ports > 0 && each * chips_ > f_.switch_ports) {
+        Fail(fmt::format(
+            "topology.switches.{}: {} chips with {} links each need {} ports; it has {}", name,
+            chips_, each, each * chips_, f_.switch_ports));
+      }
+      links += each;
+    }
+    const std::int32_t at = AddNode(
+        f_.switches.size() > 1
+            ? fmt::format("{}_to_{}", f_.switches.begin()->first, f_.switches.rbegin()->first)
+            : f_.switches.begin()->first,
+        NodeKind::kSwitch, f_.switch_latency_s);
+    t_.nodes.back().reduces_in_network = f_.reduces_in_network;
+    for (std::int64_t c = 0; c < chips_; ++c) {
+      const std::int64_t left = links - FailedLinks(std::to_string(c), links);
+      if (left > 0) Connect(Chip(c), at, link_, left);
+    }
+  }
+
+  std::int64_t FailedLinks(const std::string& of, std::int64_t links) const {
+    const auto failed = f_.failed_links.find(of);
+    if (failed == f_.failed_links.end()) return 0;
+    const auto count = static_cast<std::int64_t>(failed->second);
+    if (count < 0 || count > links || static_cast<double>(count) != failed->second) {
+      Fail(fmt::format("topology.failed_links.{}: of its {} links", of, links));
+    }
+    return count;
+  }
+
+  void BuildMesh() {
+    for (const auto& [pair, count] : f_.links) {
+      std::int64_t a = -1, b = -1;
+      char dash = 0;
+      std::istringstream words(pair);
+      words >> a >> dash >> b;
+      if (!words || dash != '-' || a < 0 || b < 0 || a >= chips_ || b >= chips_ || a == b) {
+        Fail("topology.links." + pair + ": not a pair of chips such as 0-1");
+      }
+      if (count < 1 || std::floor(count) != count) {
+        Fail("topology.links." + pair + ": a whole number of links");
+      }
+      for (const TopologyEdge& e : t_.edges) {
+        if ((e.a == Chip(a) && e.b == Chip(b)) || (e.a == Chip(b) && e.b == Chip(a))) {
+          Fail("topology.links." + pair +
+               ": this pair is given twice; links are of both directions");
+        }
+      }
+      const auto links = static_cast<std::int64_t>(count);
+      const std::int64_t left = links - FailedLinks(pair, links);
+      if (left > 0) Connect(Chip(a), Chip(b), link_, left);
+    }
+  }
+
+  void BuildTorus() {
+    t_.chips_forward = true;
+    std::vector<std::int64_t> shape;
+    std::int64_t product = 1;
+    std::string text = f_.shape;
+    std::replace(text.begin(), text.end(), 'x', ' ');
+    std::istringstream words(text);
+    for (std::int64_t n = 0; words >> n;) {
+      if (n < 1 || n > 65536) break;
+      shape.push_back(n);
+      product *= n;
+    }
+    if (shape.empty() || product != chips_) {
+      Fail(fmt::format("topology.shape: \"{}\" is not {} chips, such as 16x16", f_.shape, chips_));
+    }
+    const bool long_enough =
+        std::all_of(shape.begin(), shape.end(), [](std::int64_t n) { return n > 2; });
+    if (f_.wrapped && long_enough && f_.nodes == 1) t_.torus = shape;
+    std::int64_t stride = 1;
+    for (const std::int64_t length : shape) {
+      for (std::int64_t c = 0; c < chips_; ++c) {
+        const std::int64_t at = c / stride % length;
+        if (length == 1) continue;
+        if (at + 1 < length) {
+          Connect(Chip(c), Chip(c + stride), link_, 1);
+        } else if (f_.wrapped && length > 2) {
+          Connect(Chip(c), Chip(c - (length - 1) * stride), link_, 1);
+        }
+      }
+      stride *= length;
+    }
+  }
+
+  void BuildPcieTree(std::int32_t link) {
+    const std::int64_t below = std::max<std::int64_t>(1, f_.chips_per_switch);
+    const std::int64_t per_bridge = below * f_.switches_per_bridge;
+    const std::int32_t between =
+        f_.bridge_link.empty() ? link : Kind(f_.bridge_link, "topology.bridge_link");
+    std::vector<std::int32_t> bridges;
+    for (std::int64_t first = 0; first < chips_; first += per_bridge) {
+      bridges.push_back(AddNode(fmt::format("host{}", bridges.size()), NodeKind::kHostBridge,
+                                f_.switch_latency_s));
+      t_.nodes.back().bytes_per_s = f_.bridge_bytes_per_s;
+      for (std::int64_t s = first; s < std::min(chips_, first + per_bridge); s += below) {
+        std::int32_t above = bridges.back();
+        if (f_.chips_per_switch > 0) {
+          above = AddNode(fmt::format("pcie_switch{}", s / below), NodeKind::kSwitch,
+                          f_.switch_latency_s);
+          Connect(above, bridges.back(), link, 1);
+        }
+        for (std::int64_t c = s; c < std::min(chips_, s + below); ++c) {
+          Connect(Chip(c), above, link, 1);
+        }
+      }
+    }
+    for (std::size_t b = 1; b < bridges.size(); ++b) {
+      Connect(bridges[b - 1], bridges[b], between, 1);
+    }
+  }
+
+  /// A rail connects the cards of equal place of all nodes: leaf switches, and a spine above them.
+  void BuildScaleOut() {
+    const ScaleOutFields& s = f_.scale_out;
+    if (s.link.empty()) Fail("topology.scale_out: this key is missing; there are several nodes");
+    if (chips_ % s.cards != 0) Fail("topology.scale_out.cards: must divide the chips of a node");
+    const std::int32_t wire = Kind(s.link, "topology.scale_out.link");
+    const std::int32_t to_card = Kind(s.card_link, "topology.scale_out.card_link");
+    const std::int64_t leaves = CeilDivide(f_.nodes, s.nodes_per_leaf);
+    std::vector<std::int32_t> all;
+    for (std::int64_t rail = 0; rail < s.cards; ++rail) {
+      std::vector<std::int32_t> leaf;
+      for (std::int64_t i = 0; i < leaves; ++i) {
+        t_.nodes.push_back({fmt::format("leaf{}.{}", rail, i), NodeKind::kSwitch,
+                            s.switch_latency_s, 0, false, 0});
+        leaf.push_back(static_cast<std::int32_t>(t_.nodes.size()) - 1);
+      }
+      for (node_ = 0; node_ < f_.nodes; ++node_) {
+        const std::int32_t card = AddNode(fmt::format("nic{}", rail), NodeKind::kNetworkCard, 0);
+        const std::int64_t share = chips_ / s.cards;
+        for (std::int64_t c = 0; c < share; ++c) Connect(Chip(rail * share + c), card, to_card, 1);
+        Connect(card, leaf[static_cast<std::size_t>(node_ / s.nodes_per_leaf)], wire, 1);
+      }
+      all.insert(all.end(), leaf.begin(), leaf.end());
+    }
+    t_.nodes.push_back({"spine", NodeKind::kSwitch, s.switch_latency_s, 0, false, 0});
+    const auto spine = static_cast<std::int32_t>(t_.nodes.size()) - 1;
+    const auto up = std::max<std::int64_t>(
+        1, std::llround(static_cast<double>(s.nodes_per_leaf) / s.oversubscription));
+    for (const std::int32_t l : all) Connect(l, spine, wire, up);
+  }
+
+  const TopologyFields& f_;
+  std::int64_t chips_;
+  std::string chip_, place_;
+  Topology t_;
+  std::int32_t link_ = 0;
+  std::int64_t node_ = 0;
+};
+
+}  // namespace
+
+Topology BuildTopology(const TopologyFields& fields, std::int64_t chips, const std::string& chip,
+                       const std::string& place) {
+  return Builder(fields, chips, chip, place).Build();
+}
+
+void CheckTopology(const Topology& t, const std::string& place) {
+  const auto fail = [&](const std::string& what) {
+    throw UserError(place + ": topology: " + what);
+  };
+  if (t.chips > 1 && t.edges.empty()) fail("no links");
+  std::vector<std::vector<std::int32_t>> beside(t.nodes.size());
+  for (const TopologyEdge& e : t.edges) {
+    beside[static_cast<std::size_t>(e.a)].push_back(e.b);
+    beside[static_cast<std::size_t>(e.b)].push_back(e.a);
+  }
+  for (std::int64_t c = 0; c < t.chips && t.chips > 1; ++c) {
+    if (beside[static_cast<std::size_t>(c)].empty()) {
+      fail(t.nodes[static_cast<std::size_t>(c)].name + " has no link");
+    }
+  }
+  std::vector<char> reached(t.nodes.size(), 0);
+  std::vector<std::int32_t> front = {0};
+  reached[0] = 1;
+  while (!front.empty()) {
+    const auto at = static_cast<std::size_t>(front.back());
+    front.pop_back();
+    for (const std::int32_t next : beside[at]) {
+      if (reached[static_cast<std::size_t>(next)] != 0) continue;
+      reached[static_cast<std::size_t>(next)] = 1;
+      front.push_back(next);
+    }
+  }
+  for (std::size_t c = 0; c < static_cast<std::size_t>(t.chips); ++c) {
+    if (reached[c] == 0) fail(t.nodes[c].name + " can't be reached from " + t.nodes[0].name);
+  }
+}
+
+}  // namespace siliscope
