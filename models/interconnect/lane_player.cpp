@@ -83,7 +83,9 @@ void LanePlayer::Enter(std::uint32_t lane, LaneState state) {
   Progress& l = lanes_[lane];
   const Tick now = queue_.now();
   uses_[lane].times[static_cast<std::size_t>(l.state)] += now - l.since;
-  if (spans_ && now > l.since) lane_spans_.push_back({l.since, now, lane, l.state});
+  if (spans_ && now > l.since && lane_spans_.size() < kMostSpans) {
+    lane_spans_.push_back({l.since, now, lane, l.state});
+  }
   l.since = now;
   l.state = state;
 }
@@ -177,9 +179,7 @@ void LanePlayer::Inject(std::uint32_t lane) {
   const Passage passage =
       links_[link]->Pass({now, written, bytes, protocol.copy_engine, protocol.reads});
   ++messages_;
-  if (spans_) {
-    link_spans_.push_back({passage.begins, passage.served, static_cast<std::uint32_t>(link), lane});
-  }
+  Keep(passage, link, lane);
   l.served[l.bursts % kWindow] = passage.served;
   ++l.bursts;
   flight.complete = passage.last;
@@ -206,6 +206,11 @@ void LanePlayer::Inject(std::uint32_t lane) {
   queue_.Schedule(std::max(written, room), &OnInject, this, lane);
 }
 
+void LanePlayer::Keep(const Passage& passage, std::size_t link, std::uint32_t lane) {
+  if (!spans_ || link_spans_.size() == kMostSpans) return;
+  link_spans_.push_back({passage.begins, passage.served, static_cast<std::uint32_t>(link), lane});
+}
+
 void LanePlayer::Hop(std::uint32_t index) {
   Flight flight = flights_[index];
   const TransferProtocol& protocol = ProtocolOf(flight.lane);
@@ -214,10 +219,7 @@ void LanePlayer::Hop(std::uint32_t index) {
   const Passage passage = links_[link]->Pass(
       {queue_.now(), flight.complete, flight.bytes, protocol.copy_engine, protocol.reads});
   ++messages_;
-  if (spans_) {
-    link_spans_.push_back(
-        {passage.begins, passage.served, static_cast<std::uint32_t>(link), flight.lane});
-  }
+  Keep(passage, link, flight.lane);
   flight.complete = passage.last;
   if (flight.hop + 1U < route.size()) {
     ++flight.hop;

@@ -28,6 +28,7 @@ class LanePlayer {
 
  private:
   static constexpr std::size_t kMostBuffered = 16;
+  static constexpr std::size_t kMostSpans = 200'000;  ///< of each kind that are kept: the first
   static constexpr std::size_t kWindow = 2;  ///< bursts of a lane that wait for the wire at a time
 
   /// What passes between two lanes, in pieces.
@@ -84,7 +85,7 @@ class LanePlayer {
   Port& PortOf(std::uint32_t from, std::int32_t to);
   void Post(std::uint32_t from, std::int32_t to, Tick when);
   void Wake(std::int32_t lane, Tick when);
-  void Pass(Flight flight, Tick ready);
+  void Keep(const Passage& passage, std::size_t link, std::uint32_t lane);
   std::string WhoWaits() const;
 
   const LinkProgram& program_;

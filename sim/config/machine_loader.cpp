@@ -64,6 +64,11 @@ MachineSpec LoadMachine(const std::string& name_or_file, const std::vector<Overr
   std::vector<Override> all;
   std::string rows, columns;
   if (std::find(names.begin(), names.end(), name_or_file) == names.end()) {
+    const std::vector<std::string> clusters = NamesIn("configs/systems");
+    if (std::find(clusters.begin(), clusters.end(), name_or_file) != clusters.end()) {
+      throw UserError(name_or_file + ": a system of several chips; here a chip is expected" +
+                      Suggestion(name_or_file, names));
+    }
     if (!ParsePlainArray(name_or_file, &rows, &columns)) {
       throw UserError("unknown system \"" + name_or_file.substr(0, 80) + "\"" +
                       Suggestion(name_or_file, names));

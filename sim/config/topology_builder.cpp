@@ -23,6 +23,14 @@ class Builder {
 
   Topology Build() {
     t_.chips = chips_ * f_.nodes;
+    constexpr std::int64_t kMostChips = 65536, kMostPairs = 1024;
+    if (t_.chips > kMostChips) {
+      Fail(fmt::format("{} chips in {} nodes: at most {} in all", chips_, f_.nodes, kMostChips));
+    }
+    if (f_.kind == TopologyKind::kFullyConnected && chips_ > kMostPairs) {
+      Fail(fmt::format("topology.kind: fully_connected of {} chips; at most {}", chips_,
+                       kMostPairs));
+    }
     for (std::int64_t c = 0; c < t_.chips; ++c) {
       t_.nodes.push_back({fmt::format("{}{}", chip_, c), NodeKind::kChip, 0, 0, false, 0});
     }

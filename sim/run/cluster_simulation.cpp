@@ -37,8 +37,13 @@ CollectiveRequest ParseCollective(const std::string& op,
     }
     if (key == "bytes") {
       const bool plain = value.find_first_not_of("0123456789") == std::string::npos;
-      request.bytes = plain ? WholeNumber(key, value, 1, std::int64_t{1} << 50)
-                            : static_cast<std::int64_t>(ParseQuantity(value, Dimension::kBytes));
+      constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;
+      const double parsed = plain ? 1 : ParseQuantity(value, Dimension::kBytes);
+      if (parsed < 1 || parsed > static_cast<double>(kMostBytes)) {
+        throw UserError("shape: bytes=" + value + ": from 1 B to 1 TiB");
+      }
+      request.bytes =
+          plain ? WholeNumber(key, value, 1, kMostBytes) : static_cast<std::int64_t>(parsed);
     } else if (key == "ranks") {
       request.ranks = WholeNumber(key, value, 2, 1 << 20);
     } else if (key == "algo") {

@@ -16,10 +16,7 @@ Tick Ticks(double seconds) { return static_cast<Tick>(std::llround(seconds * 1e1
 }  // namespace
 
 CollectiveWriter::CollectiveWriter(const CollectivePlan& plan, const ClusterSpec& cluster)
-    : plan_(plan),
-      cluster_(cluster),
-      routes_(cluster.topology),
-      route_of_(static_cast<std::size_t>(plan.ranks * plan.ranks), -1) {
+    : plan_(plan), cluster_(cluster), routes_(cluster.topology) {
   program_.operation = OperationName(plan.operation);
   program_.algorithm = AlgorithmName(plan.algorithm);
   program_.protocol_name = ProtocolName(plan.protocol);
@@ -40,8 +37,8 @@ std::int32_t CollectiveWriter::AddSequence(std::vector<Primitive> sequence) {
 }
 
 std::int32_t CollectiveWriter::RouteBetween(std::int64_t from, std::int64_t to) {
-  std::int32_t& known = route_of_[static_cast<std::size_t>(from * plan_.ranks + to)];
-  if (known < 0) {
+  const auto [known, unknown] = route_of_.emplace(from * cluster_.topology.chips + to, -1);
+  if (unknown) {
     Route route = routes_.Between(static_cast<std::int32_t>(from), static_cast<std::int32_t>(to));
     if (route.empty()) {
       const auto& nodes = cluster_.topology.nodes;
@@ -58,12 +55,19 @@ std::int32_t CollectiveWriter::RouteBetween(std::int64_t from, std::int64_t to) 
       }
     }
     program_.routes.push_back(std::move(with_nodes));
-    known = static_cast<std::int32_t>(program_.routes.size()) - 1;
+    known->second = static_cast<std::int32_t>(program_.routes.size()) - 1;
   }
-  return known;
+  return known->second;
 }
 
 std::int32_t CollectiveWriter::AddLane(const Lane& lane) {
+  constexpr std::size_t kMostLanes = 600'000;
+  if (program_.lanes.size() == kMostLanes) {
+    throw UserError(
+        fmt::format("{} of {} ranks: more than {} channels and peers together; ask for "
+                    "fewer ranks, such as ranks=256",
+                    program_.operation, plan_.ranks, kMostLanes));
+  }
   program_.lanes.push_back(lane);
   return static_cast<std::int32_t>(program_.lanes.size()) - 1;
 }

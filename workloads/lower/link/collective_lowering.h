@@ -2,6 +2,8 @@
 // Collectives as lanes: each algorithm writes what the CTAs of a library's kernel do.
 #pragma once
 
+#include <unordered_map>
+
 #include "sim/contract/link_program.h"
 #include "workloads/lower/link/collective_plan.h"
 
@@ -21,6 +23,7 @@ class CollectiveWriter {
   /// The links from one rank to another, by the shortest way. Errors: UserError where there is
   /// none.
   std::int32_t RouteBetween(std::int64_t from, std::int64_t to);
+  /// Errors: UserError where there are too many to play.
   std::int32_t AddLane(const Lane& lane);
   /// A rate of a CTA's threads, in bytes a second.
   double PerSecond(double bytes_per_cycle) const {
@@ -35,7 +38,7 @@ class CollectiveWriter {
   CollectivePlan plan_;
   const ClusterSpec& cluster_;
   Routes routes_;
-  std::vector<std::int32_t> route_of_;  ///< by pair of ranks; -1 = not asked yet
+  std::unordered_map<std::int64_t, std::int32_t> route_of_;  ///< by pair of ranks
   LinkProgram program_;
 };
 

@@ -115,6 +115,8 @@ class TreeWriter {
 
   /// Two threads' parts of each chunk: from the sources one after another, then to the targets.
   std::int32_t Sequence(std::size_t sources, std::size_t targets) {
+    std::int32_t& known = sequences_[3 * sources + targets];
+    if (known >= 0) return known;
     std::vector<Primitive> sequence;
     for (std::int64_t left = OfChannel(); left > 0;) {
       Primitive p;
@@ -135,7 +137,7 @@ class TreeWriter {
       p.target = 1;
       sequence.push_back(p);
     }
-    return writer_.AddSequence(std::move(sequence));
+    return known = writer_.AddSequence(std::move(sequence));
   }
 
   void WriteChannel(std::int64_t channel) {
@@ -177,6 +179,7 @@ class TreeWriter {
   CollectiveWriter& writer_;
   std::int64_t ranks_, of_node_;
   std::int32_t protocol_;
+  std::array<std::int32_t, 9> sequences_ = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
 };
 
 }  // namespace
