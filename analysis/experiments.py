@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import textwrap
 
 import matplotlib
 import numpy as np
@@ -22,8 +21,7 @@ import yaml
 
 from analysis.figures import (attribution, energy, gantt, issue_slots, links, memory_levels, pipeline, roofline,
                               timeline, wavefront)
-from analysis.style import (CAUSES, FigureError, duration, fault, legend_below, note_below, plt, save,
-                            settings)
+from analysis.style import CAUSES, FigureError, duration, fault, finish, legend_below, plt, settings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -312,14 +310,7 @@ def draw_one(name, path, out):
             table = add_gain(table, experiment["gain_over"])
         figure, axes, *drawn = KINDS[experiment["kind"]](experiment, table, summaries)
         table = drawn[0] if drawn else table  # what the figure was drawn from
-        title = textwrap.fill(f"{name}  {experiment['title']}", 90)
-        if len(figure.axes) > 1:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        else:
-            axes.set_title(title, loc="left")
-        if "note" in experiment:
-            note_below(figure, experiment["note"])
-        return save(figure, out, name, table)
+        return finish(figure, axes, experiment, out, name, table)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

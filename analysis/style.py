@@ -104,6 +104,18 @@ def note_below(figure, text):
     figure.text(0.01, -(0.12 + 0.22 * rows) / height, lines, va="top", fontsize=7.5, color="#4a5568")
 
 
+def finish(figure, axes, experiment, folder, name, table):
+    """An experiment's title above, its note below, and its files."""
+    title = textwrap.fill(f"{name}  {experiment['title']}", 90)
+    if len(figure.axes) > 1:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    else:
+        axes.set_title(title, loc="left")
+    if "note" in experiment:
+        note_below(figure, experiment["note"])
+    return save(figure, folder, name, table)
+
+
 def save(figure, folder, name, table=None):
     """Writes NAME.png, NAME.svg and, where given, the table it was drawn from as NAME.csv."""
     os.makedirs(folder, exist_ok=True)

@@ -6,12 +6,11 @@ import os
 import random
 import subprocess
 import tempfile
-import textwrap
 
 import numpy as np
 import pandas as pd
 
-from analysis.style import FigureError, fault, note_below, plt, save, settings, text_on
+from analysis.style import FigureError, fault, finish, plt, settings, text_on
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SIZES = {2 ** 10: "KiB", 2 ** 20: "MiB", 2 ** 30: "GiB"}
@@ -190,12 +189,6 @@ def collective_bars(experiment):
     return figure, axes, table
 
 
-def torus_distances(shape):
-    """Diameter and links across the middle (both directions count once) of a wrapped torus."""
-    chips = int(np.prod(shape))
-    return sum(n // 2 for n in shape), 2 * chips // max(shape)
-
-
 def usable_share(rng, blocks, wanted, up, contiguous, trials):
     """Share of wanted slices of `wanted` blocks that can be built of working blocks: any of them, or
     only neighbours in a line."""
@@ -210,16 +203,16 @@ def usable_share(rng, blocks, wanted, up, contiguous, trials):
 
 
 def tori(experiment):
-    """Diameter and bisection of tori and a Clos network, and what rewiring saves when chips fail."""
+    """A copy to the farthest chip and an all-reduce on networks of many chips, and what rewiring saves
+    when hosts fail (hosts drawn at random)."""
     rows = []
-    for chips in experiment["chips"]:
-        side2, side3 = round(chips ** (1 / 2)), round(chips ** (1 / 3))
-        for name, shape in (("2D torus", (side2, side2)), ("3D torus", (side3, side3, side3))):
-            diameter, cut = torus_distances(shape)
-            rows.append({"network": name, "chips": chips, "diameter": diameter, "bisection_links_per_chip": cut / chips})
-        leaves = 1 if chips <= 64 else 2
-        rows.append({"network": "Clos of 64 ports", "chips": chips, "diameter": 2 * leaves if chips <= 2048 else 6,
-                     "bisection_links_per_chip": 0.5})
+    for network in experiment["networks"]:
+        asked = [(network["system"], "copy", f"bytes={experiment['copy_bytes']};from=0;to={network['farthest']}")]
+        if network.get("all_reduce", True):
+            asked.append((network["system"], "all_reduce", f"bytes={experiment['all_reduce_bytes']}"))
+        times = operators(asked, network["set"])
+        rows.append({"network": network["label"], "chips": network["chips"], "copy_us": times[0],
+                     "all_reduce_us": times[1] if len(times) > 1 else None})
     table = pd.DataFrame(rows)
     rng = random.Random(1)
     hosts, per_block, blocks = experiment["hosts_per_block"], experiment["blocks_per_slice"], experiment["blocks"]
@@ -232,13 +225,15 @@ def tori(experiment):
     shares = pd.DataFrame(shares)
     figure, panels = plt.subplots(1, 3, figsize=(11, 3.6))
     for name, part in table.groupby("network", sort=False):
-        panels[0].plot(part.chips, part.diameter, marker="o", label=name)
-        panels[1].plot(part.chips, part.bisection_links_per_chip, marker="o", label=name)
-    panels[0].set_ylabel("links between the farthest two")
-    panels[1].set_ylabel("links across the middle, a chip")
+        panels[0].plot(part.chips, part.copy_us, marker="o", label=name)
+        if part.all_reduce_us.notna().any():
+            panels[1].plot(part.chips, part.all_reduce_us, marker="o", label=name)
+    panels[0].set_ylabel(f"copy of {size_text(experiment['copy_bytes'])} to the farthest chip, us")
+    panels[1].set_ylabel(f"all-reduce of {size_text(experiment['all_reduce_bytes'])}, us")
     for axis in panels[:2]:
         axis.set_xscale("log", base=2)
-        axis.set_yscale("log", base=2)
+        axis.set_ylim(0)
+        axis.set_xticks(sorted(set(table.chips)), sorted(set(table.chips)))
         axis.set_xlabel("chips")
         axis.legend(fontsize=7.5)
     for rewired, part in shares.groupby("rewired"):
@@ -257,11 +252,4 @@ KINDS = {"link_packets": link_packets, "collective_sizes": collective_sizes, "pa
 def draw(experiment, out, name):
     """Draws one experiment of links."""
     figure, axes, table = KINDS[experiment["kind"]](experiment)
-    title = textwrap.fill(f"{name}  {experiment['title']}", 90)
-    if len(figure.axes) > 1:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    else:
-        axes.set_title(title, loc="left")
-    if "note" in experiment:
-        note_below(figure, experiment["note"])
-    return save(figure, out, name, table)
+    return finish(figure, axes, experiment, out, name, table)

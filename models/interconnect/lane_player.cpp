@@ -7,7 +7,6 @@
 #include <cmath>
 #include <utility>
 
-#include "sim/core/ceil_divide.h"
 #include "sim/core/error.h"
 
 namespace siliscope {

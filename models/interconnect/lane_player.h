@@ -44,7 +44,6 @@ class LanePlayer {
     std::int32_t repeat = 0;
     std::int32_t piece = 0;
     std::array<Port, 2> ports;
-    Tick ready = 0;  ///< its last piece is done
     Tick since = 0;  ///< of its state
     LaneState state = LaneState::kLaunch;
     bool asleep = false;    ///< somebody will wake it

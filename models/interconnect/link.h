@@ -3,7 +3,6 @@
 // rate with their headers, and are answered in the opposite direction.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <systemc>
 

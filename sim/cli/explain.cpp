@@ -91,18 +91,24 @@ bool ExplainSystem(const std::string& name, std::vector<std::string>* names) {
   return true;
 }
 
+/// What a key of a YAML file means, where it is called so.
+bool PrintKey(const KeyDocumentation& key, const char* file, const std::string& name,
+              std::vector<std::string>* names) {
+  names->push_back(key.path);
+  const std::size_t dot = key.path.rfind('.');
+  const std::string last = dot == std::string::npos ? key.path : key.path.substr(dot + 1);
+  if (key.path != name && last != name) return false;
+  fmt::print("{} (key of {}{}): {}\n  value: {}{}\n", key.path, file,
+             key.required ? ", required" : "", key.meaning, key.type,
+             key.allowed.empty() ? "" : "; allowed: " + key.allowed);
+  return true;
+}
+
 /// A system of configs/systems, or a key of such a file or of a kind of link.
 bool ExplainCluster(const std::string& name, std::vector<std::string>* names) {
   bool found = false;
   for (const KeyDocumentation& key : SystemKeys()) {
-    names->push_back(key.path);
-    const std::size_t dot = key.path.rfind('.');
-    const std::string last = dot == std::string::npos ? key.path : key.path.substr(dot + 1);
-    if (key.path != name && last != name) continue;
-    found = true;
-    fmt::print("{} (key of a system of several chips, or of a kind of link{}): {}\n  value: {}{}\n",
-               key.path, key.required ? ", required" : "", key.meaning, key.type,
-               key.allowed.empty() ? "" : "; allowed: " + key.allowed);
+    found = PrintKey(key, "a system of several chips, or of a kind of link", name, names) || found;
   }
   const std::vector<std::string> clusters = ListClusters();
   names->insert(names->end(), clusters.begin(), clusters.end());
@@ -153,14 +159,8 @@ std::string Lowered(std::string text) {
 bool ExplainKey(const std::string& name, std::vector<std::string>* names) {
   bool found = false;
   for (const KeyDocumentation& key : ChipKeys()) {
-    names->push_back(key.path);
-    const std::size_t dot = key.path.rfind('.');
-    const std::string last = dot == std::string::npos ? key.path : key.path.substr(dot + 1);
-    if (key.path != name && last != name) continue;
+    if (!PrintKey(key, "a chip file", name, names)) continue;
     found = true;
-    fmt::print("{} (key of a chip file{}): {}\n  value: {}{}\n", key.path,
-               key.required ? ", required" : "", key.meaning, key.type,
-               key.allowed.empty() ? "" : "; allowed: " + key.allowed);
     int shown = 0;
     for (const std::string& machine : ListMachines()) {
       const MachineSpec spec = LoadMachine(machine, {});
