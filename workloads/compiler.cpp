@@ -13,6 +13,7 @@
 #include "workloads/lower/cpu/cpu_lowering.h"
 #include "workloads/lower/gpu/gpu_lowering.h"
 #include "workloads/lower/link/collective_lowering.h"
+#include "workloads/lower/link/rank_group.h"
 #include "workloads/lower/npu/npu_lowering.h"
 #include "workloads/passes/pass.h"
 #include "workloads/zoo/single_operator.h"
@@ -44,6 +45,7 @@ class NetworkCompiler : public Compiler {
     program.workload = request.workload;
     program.gpu.mode = LaunchModeOf(request.launch);
     program.network_hash = ContentHash(PrintGraph(graph));
+    program.work_hash = ContentHash(PrintGraph(WithoutNames(graph)));
     program.batch = BatchOf(graph) * invocations;
     if (whole) {
       program.notes.push_back(fmt::format(
@@ -73,7 +75,8 @@ class NetworkCompiler : public Compiler {
 
   LinkProgram CompileCollective(const CollectiveRequest& request,
                                 const ClusterSpec& cluster) const override {
-    return LowerCollective(request, cluster);
+    if (request.group.empty()) return LowerCollective(request, cluster);
+    return LowerCollective(request, WithGroupFirst(cluster, request.group));
   }
 
   std::vector<NamedText> ListWorkloads() const override { return ListWorkloadSources(); }
@@ -108,9 +111,19 @@ class NetworkCompiler : public Compiler {
   }
 
  private:
+  static Graph WithoutNames(Graph graph) {
+    for (Tensor& tensor : graph.tensors) tensor.name.clear();
+    for (Operator& op : graph.operators) {
+      op.name.clear();
+      op.source_nodes.clear();
+      for (EpilogueStep& step : op.epilogue) step.source_node.clear();
+    }
+    return graph;
+  }
+
   static Graph Load(const WorkloadRequest& request) {
     Graph graph = LoadWorkload(request);
-    RunPasses(&graph, request.tensor_parallel);
+    RunPasses(&graph, request.division);
     VerifyGraph(graph);
     return graph;
   }

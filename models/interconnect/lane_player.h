@@ -23,6 +23,13 @@ class LanePlayer {
              bool spans);
 
   void Start();
+  /// Only the lanes of one rank, from now on. `done` is told when all of a rank's lanes are.
+  void StartRank(std::int32_t rank);
+  using RankDone = void (*)(void* context, std::int32_t rank);
+  void Tell(RankDone done, void* context);
+  std::uint64_t messages() const { return messages_; }
+  /// Lanes with work left; empty where there are none.
+  std::string WhoWaits() const;
   /// Throws InternalError where lanes have work left, with who waits for whom.
   void Finish(ClusterRecord* record);
 
@@ -73,7 +80,9 @@ class LanePlayer {
   std::int64_t PieceBytes(std::uint32_t lane) const;
   bool Finished(std::uint32_t lane) const;
   void Enter(std::uint32_t lane, LaneState state);
+  void FindFollowers();
   void StartFollowers(std::uint32_t lane);
+  void CountDone(std::uint32_t lane);
   void Advance(std::uint32_t lane);
   void Begin(std::uint32_t lane);
   void Inject(std::uint32_t lane);
@@ -85,7 +94,6 @@ class LanePlayer {
   void Post(std::uint32_t from, std::int32_t to, Tick when);
   void Wake(std::int32_t lane, Tick when);
   void Keep(const Passage& passage, std::size_t link, std::uint32_t lane);
-  std::string WhoWaits() const;
 
   const LinkProgram& program_;
   EventQueue& queue_;
@@ -93,6 +101,11 @@ class LanePlayer {
   bool spans_;
   std::vector<Progress> lanes_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> followers_;  ///< lane, what comes after it
+  std::vector<std::uint32_t> by_rank_;        ///< lanes; filled where ranks start one by one
+  std::vector<std::uint32_t> first_of_rank_;  ///< in by_rank_
+  std::vector<std::uint32_t> left_of_rank_;   ///< lanes that aren't done
+  RankDone rank_done_ = nullptr;
+  void* context_ = nullptr;
   std::vector<Flight> flights_;
   std::vector<std::uint32_t> free_flights_;
   std::uint64_t messages_ = 0;

@@ -13,19 +13,19 @@ constexpr Tick kAlone = 10'000'000;  ///< 10 us; it is the only process
 }  // namespace
 
 Network::Network(const sc_core::sc_module_name& name, const Topology& topology,
-                 const LinkProgram& program, bool spans)
+                 const std::vector<const LinkProgram*>& programs)
     : Domain(name, kAlone),
       topology_(topology),
-      program_(program),
-      spans_(spans),
       links_(2 * topology.edges.size() + topology.nodes.size()),
       ports_(links_.size()) {
   std::set<std::size_t> used;
-  for (const Route& route : program.routes) {
-    for (const std::int32_t link : route) {
-      const auto at = static_cast<std::size_t>(link);
-      used.insert(at);
-      if (at < 2 * topology.edges.size()) used.insert(at ^ 1);
+  for (const LinkProgram* program : programs) {
+    for (const Route& route : program->routes) {
+      for (const std::int32_t link : route) {
+        const auto at = static_cast<std::size_t>(link);
+        used.insert(at);
+        if (at < 2 * topology.edges.size()) used.insert(at ^ 1);
+      }
     }
   }
   for (const std::size_t link : used) AddLink(link);
@@ -55,33 +55,31 @@ void Network::AddLink(std::size_t link) {
   ports_[link]->bind(links_[link]->port);
 }
 
-void Network::start_of_simulation() {
+std::vector<LinkPort*> Network::ports() const {
   std::vector<LinkPort*> ports(links_.size(), nullptr);
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     if (ports_[i] != nullptr) ports[i] = ports_[i]->operator->();
   }
-  player_ = std::make_unique<LanePlayer>(program_, queue(), std::move(ports), spans_);
-  player_->Start();
+  return ports;
 }
 
-ClusterRecord Network::Finish() {
-  ClusterRecord record;
-  player_->Finish(&record);
+std::vector<LinkUse> Network::LinkUses() const {
+  std::vector<LinkUse> uses;
   for (std::size_t i = 0; i < links_.size(); ++i) {
     LinkUse use;
     if (links_[i] != nullptr) use = links_[i]->use();
     if (i >= 2 * topology_.edges.size()) {
       use.name = "through " + topology_.nodes[i - 2 * topology_.edges.size()].name;
-      record.links.push_back(std::move(use));
+      uses.push_back(std::move(use));
       continue;
     }
     const TopologyEdge& e = topology_.edges[i / 2];
     const auto from = static_cast<std::size_t>(i % 2 == 0 ? e.a : e.b);
     const auto to = static_cast<std::size_t>(i % 2 == 0 ? e.b : e.a);
     use.name = topology_.nodes[from].name + " -> " + topology_.nodes[to].name;
-    record.links.push_back(std::move(use));
+    uses.push_back(std::move(use));
   }
-  return record;
+  return uses;
 }
 
 }  // namespace siliscope

@@ -12,12 +12,14 @@
 #include "sim/cli/option_text.h"
 #include "sim/cli/progress.h"
 #include "sim/contract/cluster_trace_writer.h"
+#include "sim/contract/execution_trace.h"
 #include "sim/core/error.h"
 #include "sim/core/key_value_list.h"
 #include "sim/core/quantity.h"
 #include "sim/run/cluster_files.h"
 #include "sim/run/cluster_simulation.h"
 #include "sim/run/csv.h"
+#include "sim/run/execution_files.h"
 #include "sim/run/parallel_simulation.h"
 #include "sim/run/worker_pool.h"
 
@@ -98,27 +100,57 @@ std::string SummaryText(const ClusterResult& r, const std::string& folder, bool 
                             folder, traced ? " trace.json" : "");
 }
 
-}  // namespace
+std::string Share(Tick part, Tick whole) {
+  return fmt::format("{:.0f}%", whole > 0 ? 100 * ToSeconds(part) / ToSeconds(whole) : 0);
+}
 
-namespace {
-
-std::string ParallelText(const ParallelResult& r, const std::string& folder) {
-  const double us = r.time_us;
+/// Where the ranks' time goes, on the mean.
+std::string RankTimesText(const ExecutionRecord& record) {
+  RankUse sum;
+  for (const RankUse& use : record.ranks) {
+    sum.compute += use.compute;
+    sum.overlapped += use.overlapped;
+    sum.exchange += use.exchange;
+    sum.idle += use.idle;
+  }
+  const Tick all = record.total * record.ranks.size();
   std::string text =
-      fmt::format("{}, batch {}, {}, tp={} on {} ({} chips, {})   simulated in {}\n", r.workload,
-                  r.batch, r.dtype, r.plan.tensor, r.cluster.name, r.cluster.topology.chips,
+      fmt::format("computing {}, exchanging {}", Share(sum.compute, all), Share(sum.exchange, all));
+  if (sum.overlapped > 0) text += fmt::format(", both at once {}", Share(sum.overlapped, all));
+  if (sum.idle > all / 1000) text += fmt::format(", waiting for others {}", Share(sum.idle, all));
+  return text;
+}
+
+std::string FilesText(const std::vector<std::string>& traces) {
+  if (traces.size() <= 1) return traces.empty() ? "" : " " + traces.front();
+  return fmt::format(" {} ... {}", traces.front(), traces.back());
+}
+
+std::string MemoryText(const ParallelResult& r) {
+  const MemoryUse* most = &r.memory.front();
+  for (const MemoryUse& m : r.memory) {
+    if (m.total() > most->total()) most = &m;
+  }
+  const auto bytes = [](std::int64_t b) { return Engineering(static_cast<double>(b), "B"); };
+  return fmt::format("  memory       {} of {} a rank: weights {}, caches {}, activations {}\n",
+                     bytes(most->total()), bytes(r.capacity_bytes), bytes(most->weight_bytes),
+                     bytes(most->cache_bytes),
+                     bytes(most->activation_bytes + most->workspace_bytes));
+}
+
+std::string ParallelText(const ParallelResult& r, const std::string& folder,
+                         const std::vector<std::string>& traces) {
+  const double us = ToMicroseconds(r.record.total);
+  std::string text =
+      fmt::format("{}, batch {}, {}, {} on {} ({} chips, {})   simulated in {}\n", r.workload,
+                  r.batch, r.dtype, PlanText(r.plan), r.cluster.name, r.cluster.topology.chips,
                   r.cluster.chip, Engineering(r.simulate_seconds, "s"));
-  text += fmt::format("  time         {:<12} computing {:.0f}%, exchanging {:.0f}%\n",
-                      Engineering(us * 1e-6, "s"), 100 * r.compute_us / us,
-                      100 * r.communication_us / us);
+  text += fmt::format("  time         {:<12} {}\n", Engineering(us * 1e-6, "s"),
+                      RankTimesText(r.record));
   const double flops_per_s = r.nominal_flops / (us * 1e-6);
   text += fmt::format("  compute      {:.3g} TOPS of {:.4g}  {:.0f}%\n", flops_per_s / 1e12,
                       r.peak_operations_per_s / 1e12, 100 * flops_per_s / r.peak_operations_per_s);
-  text += fmt::format("  memory       {} of {} a rank: weights {}, activations and caches {}\n",
-                      Engineering(static_cast<double>(r.memory_bytes), "B"),
-                      Engineering(static_cast<double>(r.capacity_bytes), "B"),
-                      Engineering(static_cast<double>(r.weight_bytes), "B"),
-                      Engineering(static_cast<double>(r.memory_bytes - r.weight_bytes), "B"));
+  text += MemoryText(r);
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < r.operators.size(); ++i) order.push_back(i);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -127,11 +159,23 @@ std::string ParallelText(const ParallelResult& r, const std::string& folder) {
   constexpr std::size_t kShown = 5;
   for (std::size_t i = 0; i < std::min(kShown, order.size()); ++i) {
     const ParallelOperator& op = r.operators[order[i]];
+    const double all = op.time_us * static_cast<double>(r.plan.microbatches);
     text += fmt::format("  {:<12} {}  {:<26} {:>9} {:>3.0f}%  {}\n", i == 0 ? "operators" : "",
                         i + 1, op.name.substr(0, 26), Engineering(op.time_us * 1e-6, "s"),
-                        100 * op.time_us / us, op.mapping.substr(0, 60));
+                        100 * all / us, op.mapping.substr(0, 60));
   }
-  return text + fmt::format("  written      {}/ summary.json operators.csv run.yaml\n", folder);
+  return text + fmt::format(
+                    "  written      {}/ summary.json operators.csv ranks.csv links.csv "
+                    "run.yaml{}\n",
+                    folder, FilesText(traces));
+}
+
+std::vector<std::string> WriteTraces(const RunOptions& o, const ClusterSpec& cluster,
+                                     const ExecutionGraph& graph, const ExecutionRecord& record,
+                                     const std::string& folder) {
+  if (o.trace == "none") return {};
+  return ExecutionTraceWriterRegistry::Instance().Get("trace format", o.trace)()->Write(
+      cluster, graph, record, TraceOptionsOf(o), folder);
 }
 
 void RunDivided(const RunOptions& o) {
@@ -145,8 +189,9 @@ void RunDivided(const RunOptions& o) {
   OutputFolder out(o.out);
   const ParallelResult result = SimulateParallel(request);
   WriteParallelFiles(out, result, CommandText());
+  const auto traces = WriteTraces(o, result.cluster, result.graph, result.record, out.staging());
   out.Commit();
-  fmt::print("{}", ParallelText(result, out.path()));
+  fmt::print("{}", ParallelText(result, out.path(), traces));
 }
 
 }  // namespace

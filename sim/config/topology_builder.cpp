@@ -23,6 +23,7 @@ class Builder {
 
   Topology Build() {
     t_.chips = chips_ * f_.nodes;
+    if (f_.nodes > 1) t_.chips_of_node = chips_;
     constexpr std::int64_t kMostChips = 65536, kMostPairs = 1024;
     if (t_.chips > kMostChips) {
       Fail(fmt::format("{} chips in {} nodes: at most {} in all", chips_, f_.nodes, kMostChips));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/contract/cluster_spec.h"
+#include "sim/contract/execution_graph.h"
 #include "sim/contract/link_program.h"
 #include "sim/core/registry.h"
 #include "sim/core/time.h"
@@ -59,11 +60,33 @@ struct ClusterRecord {
   std::uint64_t messages = 0;  ///< bursts that passed a link
 };
 
+struct NodeTimes {
+  Tick begin = 0, end = 0;
+};
+
+/// Where a rank's time goes; the four sum to the whole.
+struct RankUse {
+  Tick compute = 0;
+  Tick overlapped = 0;  ///< computing and exchanging at once
+  Tick exchange = 0;    ///< in a collective or sending only
+  Tick idle = 0;        ///< waiting for what it receives, or done
+};
+
+struct ExecutionRecord {
+  Tick total = 0;
+  std::vector<NodeTimes> nodes;  ///< of each node of the graph
+  std::vector<RankUse> ranks;
+  std::vector<LinkUse> links;
+  std::uint64_t events = 0, messages = 0;
+};
+
 class ClusterModel {
  public:
   virtual ~ClusterModel() = default;
   /// Runs the program to its end. Throws InternalError where lanes wait for each other forever.
   virtual ClusterRecord Run(const LinkProgram& program, bool spans) = 0;
+  /// The same of all nodes of a graph.
+  virtual ExecutionRecord Run(const ExecutionGraph& graph) = 0;
 };
 
 using ClusterModelRegistry = Registry<std::unique_ptr<ClusterModel> (*)(const ClusterSpec& spec)>;

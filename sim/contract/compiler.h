@@ -21,6 +21,14 @@ namespace siliscope {
 /// by.
 using ProgramTrials = std::function<std::vector<double>(const std::vector<Program>&)>;
 
+/// How a network is divided over ranks, and which of its parts is meant.
+struct Division {
+  std::int64_t tensor = 1;   ///< ranks that divide the weights
+  bool sequence = false;     ///< these divide the tokens, too, where each token is on its own
+  std::int64_t experts = 1;  ///< ranks that divide the experts; each has other tokens
+  std::int64_t stage = 0, stages = 1;
+};
+
 /// What the user asked to run. Zero and empty mean "as the network has it".
 struct WorkloadRequest {
   std::string workload;  ///< a name of the zoo, a shipped graph, or an ONNX file
@@ -32,8 +40,8 @@ struct WorkloadRequest {
   std::string kernel;        ///< that products take, as a profiler names it; "" = our own choice
   std::int64_t streams = 1;  ///< of a GPU, that operators which don't wait for each other go to
   bool host_copies = false;  ///< inputs come from the host's memory, outputs go there (GPUs)
-  std::int64_t tensor_parallel = 1;  ///< ranks that divide the weights; the program is one rank's
-  ProgramTrials trials{};            ///< none: kernels are chosen by estimate alone
+  Division division{};       ///< the program is one rank's
+  ProgramTrials trials{};    ///< none: kernels are chosen by estimate alone
 };
 
 /// One operator alone: a row of an operator list.
@@ -57,6 +65,7 @@ struct CollectiveRequest {
   std::int64_t late_rank = -1;    ///< begins so much later than the others; -1 = none
   double late_s = 0;
   bool symmetry = true;  ///< ranks that do the same at the same times may be played once
+  std::vector<std::int32_t> group{};  ///< chips that are the ranks, in order; none = the first
 };
 
 struct NamedText {

@@ -96,10 +96,24 @@ struct NpuProgram {
   std::vector<VectorWork> vector_works;
 };
 
+/// What is kept in a chip's memory.
+struct MemoryUse {
+  std::int64_t weight_bytes = 0;
+  std::int64_t cache_bytes = 0;       ///< keys and values of earlier tokens
+  std::int64_t activation_bytes = 0;  ///< that live at once, at most
+  std::int64_t workspace_bytes = 0;   ///< of kernels
+  std::int64_t output_bytes = 0;      ///< of the last results, part of the above
+
+  std::int64_t total() const {
+    return weight_bytes + cache_bytes + activation_bytes + workspace_bytes;
+  }
+};
+
 struct Program {
   std::string workload;
   std::int64_t batch = 1;
   std::string network_hash;  ///< of the network after the passes, in its text form
+  std::string work_hash;     ///< the same without names: programs alike take the same time
   std::string dtype;         ///< of operands: "int8", or "int8xint16" for weights x activations
   std::vector<std::string> notes;  ///< conversions and assumptions, for the summary
   std::vector<OperatorInfo> operators;
@@ -110,6 +124,7 @@ struct Program {
   std::int64_t weight_bytes = 0;
   std::int64_t compulsory_bytes = 0;  ///< weights once, inputs and outputs of the network
   std::int64_t memory_bytes = 0;      ///< what the program needs of the off-chip memory
+  MemoryUse memory;                   ///< of the network's tensors
 
   double NominalFlops() const {
     double sum = 0;

@@ -34,6 +34,7 @@ struct Topology {
   std::vector<TopologyNode> nodes;
   std::vector<TopologyEdge> edges;
   std::int64_t chips = 0;
+  std::int64_t chips_of_node = 0;   ///< of a system of several nodes; 0 = there is one
   std::vector<std::int64_t> torus;  ///< chips along each dimension of a wrapped torus
   bool chips_forward = false;       ///< packets pass through chips, as in a torus
 };

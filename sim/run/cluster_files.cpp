@@ -12,11 +12,11 @@ std::string Microseconds(Tick t) { return NumberText(ToMicroseconds(t)); }
 
 }  // namespace
 
-std::string ClusterLinksCsv(const ClusterResult& result) {
+std::string LinksCsv(const std::vector<LinkUse>& links, Tick total) {
   std::string text = CsvLine({"link", "peak_gb_per_s", "data_bytes", "wire_bytes", "opposite_bytes",
                               "busy_us", "busy_pct", "data_gb_per_s"});
-  const double seconds = ToSeconds(result.record.total);
-  for (const LinkUse& link : result.record.links) {
+  const double seconds = ToSeconds(total);
+  for (const LinkUse& link : links) {
     if (link.wire_bytes + link.response_bytes == 0) continue;
     text += CsvLine({link.name, NumberText(link.peak_bytes_per_s / 1e9),
                      std::to_string(link.data_bytes), std::to_string(link.wire_bytes),
@@ -83,7 +83,7 @@ nlohmann::ordered_json ClusterSummaryJson(const ClusterResult& result) {
 void WriteClusterFiles(const OutputFolder& out, const ClusterResult& result,
                        const std::string& command) {
   out.Write("summary.json", ClusterSummaryJson(result).dump(2) + "\n");
-  out.Write("links.csv", ClusterLinksCsv(result));
+  out.Write("links.csv", LinksCsv(result.record.links, result.record.total));
   out.Write("lanes.csv", LanesCsv(result));
   out.Write("run.yaml", ClusterRunYaml(result.cluster, result.program.operation, command));
 }

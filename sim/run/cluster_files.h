@@ -11,7 +11,7 @@
 namespace siliscope {
 
 /// Each direction of each link that was used.
-std::string ClusterLinksCsv(const ClusterResult& result);
+std::string LinksCsv(const std::vector<LinkUse>& links, Tick total);
 /// Where the time of each rank's channels went.
 std::string LanesCsv(const ClusterResult& result);
 nlohmann::ordered_json ClusterSummaryJson(const ClusterResult& result);

@@ -4,17 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include "sim/config/host_loader.h"
 #include "sim/core/error.h"
-#include "sim/core/nearest_name.h"
-#include "sim/run/cluster_files.h"
-#include "sim/run/cluster_simulation.h"
-#include "sim/run/csv.h"
+#include "sim/core/quantity.h"
+#include "sim/run/exchange_matching.h"
 #include "sim/run/simulation.h"
 #include "sim/run/worker_pool.h"
 
@@ -22,169 +21,211 @@ namespace siliscope {
 namespace {
 
 bool IsExchange(const OperatorInfo& op) {
-  return op.kind == "all_reduce" || op.kind == "all_gather";
+  return op.kind == "all_reduce" || op.kind == "all_gather" || op.kind == "reduce_scatter" ||
+         op.kind == "all_to_all";
 }
 
-SimulationRequest RankRequest(const ParallelRequest& request, const std::string& chip) {
-  const std::vector<std::string> chips = ListMachines();
-  if (std::find(chips.begin(), chips.end(), chip) == chips.end()) {
-    throw UserError(request.system + ": its chip, " + chip +
-                    ", has links here but no model of its compute; collectives run on it");
-  }
+/// As nccl-tests count them: of the whole, which is what goes in or what comes out.
+std::int64_t ExchangedBytes(const OperatorInfo& op) {
+  return std::max(op.input_bytes, op.output_bytes);
+}
+
+SimulationRequest StageRequest(const ParallelRequest& request, const std::string& chip,
+                               std::int64_t stage) {
+  const ParallelPlan& plan = request.plan;
   SimulationRequest rank;
   rank.system = chip;
   WorkloadRequest workload = request.workload;
-  workload.tensor_parallel = request.plan.tensor;
+  workload.division = {plan.tensor, plan.sequence, plan.experts, stage, plan.stages};
+  const std::int64_t parts = plan.experts * plan.microbatches;
+  if (parts > 1) {
+    if (workload.batch < parts || workload.batch % parts != 0) {
+      throw UserError(fmt::format(
+          "--batch {}: no multiple of {} groups of experts x {} micro-batches; each takes other "
+          "inputs",
+          workload.batch, plan.experts, plan.microbatches));
+    }
+    workload.batch /= parts;
+  }
   rank.work = workload;
   rank.host = request.host;
   return rank;
 }
 
-/// Times of a rank's operators, a line each, after the whole.
-std::string RankTimes(const SimulationRequest& rank) {
+/// Picoseconds of a rank's operators, a line each.
+std::string StageTimes(const SimulationRequest& rank) {
   const SimulationResult result = Simulate(rank);
-  std::string text = std::to_string(result.record.total) + "\n";
+  std::string text;
   for (const OperatorRecord& op : result.record.operators) {
     text += std::to_string(op.exclusive) + "\n";
   }
   return text;
 }
 
-using Exchange = std::pair<std::string, std::int64_t>;  ///< operation, bytes
+std::string Bytes(std::int64_t bytes) { return Engineering(static_cast<double>(bytes), "B"); }
 
-/// What a rank keeps: its part of the weights, and all else.
-void AddMemory(const Program& program, ParallelResult* result) {
-  result->weight_bytes = program.weight_bytes;
-  result->memory_bytes = program.memory_bytes;
+/// A clear answer where a stage needs more than a chip has.
+void CheckMemory(const ParallelResult& r) {
+  for (std::size_t s = 0; s < r.memory.size(); ++s) {
+    const MemoryUse& m = r.memory[s];
+    const std::int64_t needed = m.total();
+    if (r.capacity_bytes == 0 || needed <= r.capacity_bytes) continue;
+    const double times =
+        static_cast<double>(m.weight_bytes + m.cache_bytes) /
+        static_cast<double>(std::max<std::int64_t>(1, r.capacity_bytes - m.activation_bytes));
+    const std::string fits =
+        m.activation_bytes >= r.capacity_bytes
+            ? "a smaller --batch, or more micro-batches"
+            : fmt::format(
+                  "{:.0f} times as many ranks of tp or pp, a narrower --dtype, or chips "
+                  "with more memory",
+                  std::ceil(times));
+    throw DoesNotFit(fmt::format(
+        "{} with {} does not fit {}: a rank of stage {} needs {} of {}, so {} are missing; weights "
+        "{}, caches {}, activations {}; what would fit: {}",
+        r.workload, PlanText(r.plan), r.cluster.name, s, Bytes(needed), Bytes(r.capacity_bytes),
+        Bytes(needed - r.capacity_bytes), Bytes(m.weight_bytes), Bytes(m.cache_bytes),
+        Bytes(m.activation_bytes), fits));
+  }
+}
+
+struct Stages {
+  std::vector<SimulationRequest> requests;
+  std::vector<Program> programs;
+};
+
+Stages CompileStages(const ParallelRequest& request, MachineSpec machine, ParallelResult* result) {
+  result->capacity_bytes = machine.memory.capacity_bytes;
+  machine.memory.capacity_bytes = 0;  // all stages are judged together
+  Stages stages;
+  const ParallelPlan& plan = request.plan;
+  for (std::int64_t s = 0; s < plan.stages; ++s) {
+    stages.requests.push_back(StageRequest(request, result->cluster.chip, s));
+    stages.programs.push_back(CompileRequest(stages.requests.back(), machine));
+    const Program& program = stages.programs.back();
+    MemoryUse memory = program.memory;
+    memory.cache_bytes *= plan.microbatches;
+    memory.workspace_bytes =
+        std::max<std::int64_t>(0, program.memory_bytes - program.memory.total());
+    result->memory.push_back(memory);
+    result->nominal_flops += program.NominalFlops() *
+                             static_cast<double>(plan.tensor * plan.experts * plan.microbatches);
+  }
+  result->workload = stages.programs.front().workload;
+  result->batch = stages.programs.front().batch * plan.experts * plan.microbatches;
+  result->dtype = stages.programs.front().dtype;
+  result->peak_operations_per_s =
+      PeakOperations(machine, result->dtype) * static_cast<double>(plan.ranks());
+  CheckMemory(*result);
+  return stages;
+}
+
+/// What a stage's operators take, alone on their chip.
+std::vector<StageWork> SimulateStages(const Stages& stages) {
+  std::map<std::string, std::size_t> job_of;  // stages alike are simulated once
+  std::vector<std::size_t> distinct;
+  for (std::size_t s = 0; s < stages.programs.size(); ++s) {
+    if (job_of.emplace(stages.programs[s].work_hash, distinct.size()).second) distinct.push_back(s);
+  }
+  const auto jobs = RunJobs(
+      distinct.size(), [&](std::size_t i) { return StageTimes(stages.requests[distinct[i]]); },
+      [](std::size_t) {});
+  for (const JobResult& job : jobs) {
+    if (job.exit_code != 0) throw Error(static_cast<ExitCode>(job.exit_code), job.output);
+  }
+  std::vector<StageWork> works;
+  for (std::size_t s = 0; s < stages.programs.size(); ++s) {
+    std::istringstream times(jobs[job_of.at(stages.programs[s].work_hash)].output);
+    StageWork work;
+    for (const OperatorInfo& op : stages.programs[s].operators) {
+      StageStep step;
+      step.name = op.name;
+      times >> step.duration;
+      if (IsExchange(op)) {
+        step.exchange = op.kind;
+        step.bytes = ExchangedBytes(op);
+      }
+      work.steps.push_back(std::move(step));
+    }
+    work.sent_bytes = stages.programs[s].memory.output_bytes;
+    works.push_back(std::move(work));
+  }
+  return works;
+}
+
+/// Times of each operator: of a computation as simulated alone, of an exchange the mean over the
+/// ranks and micro-batches of its stage.
+void AddOperators(const Stages& stages, const std::vector<StageWork>& works,
+                  ParallelResult* result) {
+  const ParallelPlan& plan = result->plan;
+  std::vector<std::vector<double>> sums;
+  std::vector<std::vector<std::int64_t>> counts;
+  for (const StageWork& work : works) {
+    sums.emplace_back(work.steps.size(), 0);
+    counts.emplace_back(work.steps.size(), 0);
+  }
+  std::vector<std::size_t> at(static_cast<std::size_t>(plan.ranks()), 0);
+  for (std::size_t n = 0; n < result->graph.nodes.size(); ++n) {
+    const ExecutionNode& node = result->graph.nodes[n];
+    if (node.kind == ExecutionKind::kSend || node.kind == ExecutionKind::kReceive) continue;
+    const auto stage = static_cast<std::size_t>(node.rank / (plan.tensor * plan.experts));
+    std::size_t& step = at[static_cast<std::size_t>(node.rank)];
+    const NodeTimes& t = result->record.nodes[n];
+    sums[stage][step] += ToMicroseconds(t.end - t.begin);
+    ++counts[stage][step];
+    step = (step + 1) % works[stage].steps.size();
+  }
+  for (std::size_t s = 0; s < works.size(); ++s) {
+    for (std::size_t i = 0; i < works[s].steps.size(); ++i) {
+      const OperatorInfo& op = stages.programs[s].operators[i];
+      ParallelOperator row;
+      row.stage = static_cast<std::int64_t>(s);
+      row.name = op.name;
+      row.kind = op.kind;
+      row.shape = op.shape;
+      row.mapping = op.mapping;
+      row.time_us = sums[s][i] / static_cast<double>(std::max<std::int64_t>(1, counts[s][i]));
+      if (IsExchange(op)) {
+        row.exchanged_bytes = ExchangedBytes(op);
+        row.mapping = fmt::format("{} ranks", op.kind == "all_to_all" ? plan.experts : plan.tensor);
+      }
+      result->operators.push_back(std::move(row));
+    }
+  }
 }
 
 }  // namespace
-
-ParallelPlan ParseParallelPlan(const std::string& text, std::int64_t chips) {
-  ParallelPlan plan;
-  std::stringstream words(text);
-  for (std::string word; std::getline(words, word, ',');) {
-    const std::size_t equals = word.find('=');
-    const std::string key = word.substr(0, equals);
-    const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
-    if (key != "tp") {
-      throw UserError("--parallel " + word + ": not a way to divide a network" +
-                      Suggestion(key, {"tp"}));
-    }
-    const auto [end, error] =
-        std::from_chars(value.data(), value.data() + value.size(), plan.tensor);
-    if (error != std::errc() || end != value.data() + value.size() || plan.tensor < 1) {
-      throw UserError("--parallel " + word + ": not a whole number from 1 on, such as tp=8");
-    }
-  }
-  if (plan.tensor > chips) {
-    throw UserError(fmt::format("--parallel {}: {} ranks on {} chips", text, plan.tensor, chips));
-  }
-  return plan;
-}
 
 ParallelResult SimulateParallel(const ParallelRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   ParallelResult result;
   result.cluster = LoadCluster(request.system, request.overrides);
   result.plan = request.plan;
-  const SimulationRequest rank = RankRequest(request, result.cluster.chip);
-  const MachineSpec machine = MachineOf(rank);
-  const Program program = CompileRequest(rank, machine);
-  std::map<Exchange, double> exchanges;
-  for (const OperatorInfo& op : program.operators) {
-    if (IsExchange(op)) exchanges[{op.kind, op.output_bytes}] = 0;
+  const std::vector<std::string> chips = ListMachines();
+  if (std::find(chips.begin(), chips.end(), result.cluster.chip) == chips.end()) {
+    throw UserError(request.system + ": its chip, " + result.cluster.chip +
+                    ", has links here but no model of its compute; collectives run on it");
   }
-  std::vector<Exchange> distinct;
-  for (const auto& [exchange, us] : exchanges) distinct.push_back(exchange);
-  const auto jobs = RunJobs(
-      1 + distinct.size(),
-      [&](std::size_t i) {
-        if (i == 0) return RankTimes(rank);
-        ClusterRequest exchange;
-        exchange.system = request.system;
-        exchange.overrides = request.overrides;
-        exchange.collective.op = distinct[i - 1].first;
-        exchange.collective.bytes = distinct[i - 1].second;
-        exchange.collective.ranks = request.plan.tensor;
-        return std::to_string(SimulateCluster(exchange).record.total);
-      },
-      [](std::size_t) {});
-  for (const JobResult& job : jobs) {
-    if (job.exit_code != 0) throw Error(static_cast<ExitCode>(job.exit_code), job.output);
-  }
-  for (std::size_t i = 0; i < distinct.size(); ++i) {
-    exchanges[distinct[i]] = ToMicroseconds(std::stoull(jobs[i + 1].output));
-  }
+  const MachineSpec machine = MachineOf(StageRequest(request, result.cluster.chip, 0));
+  const Stages stages = CompileStages(request, machine, &result);
+  const std::vector<StageWork> works = SimulateStages(stages);
   // A framework's call takes the place of the launch from a stream.
-  double eager_us = 0;
+  double call_s = 0;
   if (!request.host.empty()) {
-    const double call_s = LoadHost(request.host).DispatchSeconds("all_reduce", "all_reduce");
-    eager_us = std::max(0.0, call_s - result.cluster.times.launch_s) * 1e6;
+    const double eager_s = LoadHost(request.host).DispatchSeconds("all_reduce", "all_reduce");
+    call_s = std::max(0.0, eager_s - result.cluster.times.launch_s);
   }
-  std::istringstream times(jobs.front().output);
-  Tick total = 0, exclusive = 0;
-  times >> total;
-  result.compute_us = ToMicroseconds(total);
-  for (const OperatorInfo& op : program.operators) {
-    times >> exclusive;
-    ParallelOperator row{op.name, op.kind, op.shape, op.mapping, ToMicroseconds(exclusive), 0};
-    if (IsExchange(op)) {
-      row.exchanged_bytes = op.output_bytes;
-      row.time_us = exchanges[{op.kind, op.output_bytes}] + eager_us;
-      row.mapping = fmt::format("{} ranks", request.plan.tensor);
-      result.communication_us += row.time_us;
-    }
-    result.operators.push_back(std::move(row));
-  }
-  result.workload = program.workload;
-  result.batch = program.batch;
-  result.dtype = program.dtype;
-  result.time_us = result.compute_us + result.communication_us;
-  result.nominal_flops = program.NominalFlops() * static_cast<double>(request.plan.tensor);
-  result.peak_operations_per_s =
-      PeakOperations(machine, program.dtype) * static_cast<double>(request.plan.tensor);
-  result.capacity_bytes = machine.memory.capacity_bytes;
-  AddMemory(program, &result);
+  result.graph =
+      ScheduleStages(request.plan, works, static_cast<Tick>(std::llround(call_s * 1e12)));
+  result.graph.workload = result.workload;
+  MatchExchanges(result.cluster, request.system, &result.graph);
+  const auto model =
+      ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
+  result.record = model->Run(result.graph);
+  AddOperators(stages, works, &result);
   result.simulate_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
-}
-
-nlohmann::ordered_json ParallelSummaryJson(const ParallelResult& r) {
-  nlohmann::ordered_json json;
-  json["workload"] = r.workload;
-  json["system"] = r.cluster.name;
-  json["kind"] = "cluster";
-  json["chip"] = r.cluster.chip;
-  json["chips"] = r.plan.tensor;
-  json["tensor_parallel"] = r.plan.tensor;
-  json["batch"] = r.batch;
-  json["dtype"] = r.dtype;
-  json["time_us"] = r.time_us;
-  json["compute_us"] = r.compute_us;
-  json["communication_us"] = r.communication_us;
-  json["nominal_flops"] = r.nominal_flops;
-  json["nominal_tops"] = r.nominal_flops / r.time_us / 1e6;
-  json["peak_tops"] = r.peak_operations_per_s / 1e12;
-  json["compute_util_pct"] = 100 * r.nominal_flops / (r.time_us * 1e-6) / r.peak_operations_per_s;
-  json["weight_bytes_per_rank"] = r.weight_bytes;
-  json["other_bytes_per_rank"] = r.memory_bytes - r.weight_bytes;
-  json["memory_bytes_per_rank"] = r.memory_bytes;
-  json["capacity_bytes_per_chip"] = r.capacity_bytes;
-  return json;
-}
-
-void WriteParallelFiles(const OutputFolder& out, const ParallelResult& r,
-                        const std::string& command) {
-  out.Write("summary.json", ParallelSummaryJson(r).dump(2) + "\n");
-  std::string csv = CsvLine({"name", "kind", "shape", "mapping", "time_us", "exchanged_bytes"});
-  for (const ParallelOperator& op : r.operators) {
-    csv += CsvLine({op.name, op.kind, op.shape, op.mapping, NumberText(op.time_us),
-                    std::to_string(op.exchanged_bytes)});
-  }
-  out.Write("operators.csv", csv);
-  out.Write("run.yaml", ClusterRunYaml(r.cluster, r.workload, command));
 }
 
 }  // namespace siliscope

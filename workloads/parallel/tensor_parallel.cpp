@@ -17,19 +17,25 @@ constexpr int kWhole = -1;
 
 class Partition {
  public:
-  Partition(const Graph& graph, std::int64_t ranks)
+  Partition(const Graph& graph, std::int64_t ranks, bool sequence)
       : from_(graph),
         ranks_(ranks),
+        sequence_(sequence),
         id_(graph.tensors.size(), kNoTensor),
         axis_(graph.tensors.size(), kWhole) {
     to_.name = graph.name;
   }
 
   Graph Run() {
-    for (const TensorId input : from_.inputs) to_.inputs.push_back(Place(input, kWhole));
+    for (const TensorId input : from_.inputs) {
+      to_.inputs.push_back(Place(input, sequence_ ? TokensOf(input) : kWhole));
+    }
     DivideCaches();
     for (const Operator& op : from_.operators) Divide(op);
-    for (const TensorId output : from_.outputs) to_.outputs.push_back(Whole(output));
+    for (const TensorId output : from_.outputs) {
+      const bool divided = sequence_ && AxisOf(output) == TokensOf(output);
+      to_.outputs.push_back(divided ? id_[static_cast<std::size_t>(output)] : Whole(output));
+    }
     return std::move(to_);
   }
 
@@ -37,6 +43,13 @@ class Partition {
   const Shape& ShapeOf(TensorId id) const { return from_.tensor(id).shape; }
   int AxisOf(TensorId id) const { return axis_[static_cast<std::size_t>(id)]; }
   bool IsWeight(TensorId id) const { return from_.tensor(id).role == Role::kWeight; }
+  /// The axis along which tokens are divided: of a sequence, else (decode) of the batch.
+  int TokensOf(TensorId id) const {
+    const Tensor& t = from_.tensor(id);
+    if (t.role != Role::kActivation || t.shape.size() != 3) return kWhole;
+    if (t.shape[1] % ranks_ == 0) return 1;
+    return t.shape[0] % ranks_ == 0 ? 0 : kWhole;
+  }
   static int Last(const Shape& shape) { return static_cast<int>(shape.size()) - 1; }
 
   std::int64_t Part(std::int64_t length, const std::string& of) const {
@@ -95,7 +108,9 @@ class Partition {
   }
 
   void Divide(const Operator& op) {
-    if (op.kind == "matmul" && IsWeight(op.inputs[1]) && ShapeOf(op.inputs[1]).size() == 2) {
+    if (op.Int("replicated", 0) != 0) {
+      AddWhole(op);
+    } else if (op.kind == "matmul" && IsWeight(op.inputs[1]) && ShapeOf(op.inputs[1]).size() >= 2) {
       DivideProduct(op);
     } else if (op.kind == "elementwise") {
       DivideElementwise(op);
@@ -104,7 +119,7 @@ class Partition {
     } else if (op.kind == "transpose") {
       DivideTranspose(op);
     } else if (op.kind == "attention" || op.kind == "rotary" || op.kind == "concat" ||
-               op.kind == "softmax") {
+               op.kind == "softmax" || op.kind == "layer_norm" || op.kind == "rms_norm") {
       DivideAlike(op);
     } else {
       AddWhole(op);
@@ -132,7 +147,8 @@ class Partition {
     const bool by_rows = AxisOf(x) == Last(ShapeOf(x)) && op.Int("transpose_a", 0) == 0;
     Operator copy = op;
     copy.inputs[0] = by_rows ? id_[static_cast<std::size_t>(x)] : Whole(x);
-    copy.inputs[1] = Place(w, by_rows == transposed ? 1 : 0);
+    const int columns = Last(ShapeOf(w));
+    copy.inputs[1] = Place(w, by_rows == transposed ? columns : columns - 1);
     const TensorId y = op.outputs.front();
     if (!by_rows) {
       Add(std::move(copy), op, Last(ShapeOf(y)));
@@ -143,11 +159,16 @@ class Partition {
     copy.outputs.front() = to_.AddTensor(std::move(partial));
     const TensorId sums = copy.outputs.front();
     to_.operators.push_back(std::move(copy));
+    const int tokens = sequence_ ? TokensOf(y) : kWhole;
     Operator reduce;
-    reduce.name = op.name + ".all_reduce";
-    reduce.kind = "all_reduce";
+    reduce.kind = tokens == kWhole ? "all_reduce" : "reduce_scatter";
+    reduce.name = op.name + "." + reduce.kind;
+    if (tokens != kWhole) {
+      reduce.attributes["axis"] = std::int64_t{tokens};
+      reduce.attributes["ranks"] = ranks_;
+    }
     reduce.inputs = {sums};
-    reduce.outputs = {Place(y, kWhole)};
+    reduce.outputs = {Place(y, tokens)};
     to_.operators.push_back(std::move(reduce));
   }
 
@@ -231,6 +252,7 @@ class Partition {
 
   const Graph& from_;
   std::int64_t ranks_;
+  bool sequence_;
   std::vector<TensorId> id_;  ///< in the new graph
   std::vector<int> axis_;     ///< along which it is divided
   std::map<TensorId, TensorId> gathered_;
@@ -239,8 +261,8 @@ class Partition {
 
 }  // namespace
 
-Graph TensorParallel(const Graph& graph, std::int64_t ranks) {
-  return ranks <= 1 ? graph : Partition(graph, ranks).Run();
+Graph TensorParallel(const Graph& graph, std::int64_t ranks, bool sequence) {
+  return ranks <= 1 ? graph : Partition(graph, ranks, sequence).Run();
 }
 
 }  // namespace siliscope

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/passes/pass.h"
 
-#include "workloads/parallel/tensor_parallel.h"
+#include "workloads/parallel/division.h"
 
 namespace siliscope {
 
@@ -20,12 +20,13 @@ const std::vector<Pass>& DefaultPasses() {
   return kPasses;
 }
 
-void RunPasses(Graph* graph, std::int64_t tensor_parallel) {
+void RunPasses(Graph* graph, const Division& division) {
   for (const Pass& pass : DefaultPasses()) {
     // Sums are added up over ranks before a bias or residual is.
-    if (pass.run == &FuseEpilogues) *graph = TensorParallel(*graph, tensor_parallel);
+    if (pass.run == &FuseEpilogues) *graph = DivideLayers(*graph, division);
     pass.run(graph);
   }
+  *graph = DivideStages(*graph, division);
 }
 
 }  // namespace siliscope

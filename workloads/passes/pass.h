@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/contract/compiler.h"
 #include "workloads/ir/graph.h"
 
 namespace siliscope {
@@ -24,7 +25,7 @@ void FuseEpilogues(Graph* graph);
 
 /// The passes of every compilation, in order.
 const std::vector<Pass>& DefaultPasses();
-/// `tensor_parallel`: over so many ranks the weights are divided, on the way.
-void RunPasses(Graph* graph, std::int64_t tensor_parallel = 1);
+/// Leaves what one rank runs of it.
+void RunPasses(Graph* graph, const Division& division = {});
 
 }  // namespace siliscope

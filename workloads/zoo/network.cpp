@@ -9,6 +9,12 @@ TensorId NetworkBuilder::Input(const std::string& name, const Shape& shape) {
   return id;
 }
 
+TensorId NetworkBuilder::State(const std::string& name, const Shape& shape) {
+  const TensorId id = Input(name, shape);
+  graph_.tensor(id).role = Role::kState;
+  return id;
+}
+
 TensorId NetworkBuilder::Weight(const std::string& name, const Shape& shape) {
   return graph_.AddTensor({name, shape, DataType::kFp32, Role::kWeight, nullptr});
 }
@@ -21,6 +27,55 @@ TensorId NetworkBuilder::FullyConnected(const std::string& name, TensorId x, std
   op.inputs = {x, Weight(name + ".weight", {ShapeOf(x).back(), out})};
   const TensorId y = graph_.AddOperator(std::move(op), DataType::kFp32);
   return function.empty() ? y : Function(name + "." + function, function, {y});
+}
+
+TensorId NetworkBuilder::Replicated(const std::string& name, TensorId x, std::int64_t out) {
+  const TensorId y = FullyConnected(name, x, out, "");
+  graph_.operators.back().attributes["replicated"] = std::int64_t{1};
+  return y;
+}
+
+TensorId NetworkBuilder::Experts(const std::string& name, TensorId x, std::int64_t out,
+                                 const std::string& function) {
+  Operator op;
+  op.name = name;
+  op.kind = "matmul";
+  op.inputs = {x, Weight(name + ".weight", {ShapeOf(x).front(), ShapeOf(x).back(), out})};
+  const TensorId y = graph_.AddOperator(std::move(op), DataType::kFp32);
+  return function.empty() ? y : Function(name + "." + function, function, {y});
+}
+
+TensorId NetworkBuilder::Gather(const std::string& name, TensorId x, const Shape& indices) {
+  const TensorId rows =
+      graph_.AddTensor({name + ".indices", indices, DataType::kInt32, Role::kState, nullptr});
+  graph_.inputs.push_back(rows);
+  Operator op;
+  op.name = name;
+  op.kind = "gather";
+  op.inputs = {x, rows};
+  op.attributes["axis"] = std::int64_t{0};
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
+TensorId NetworkBuilder::Softmax(const std::string& name, TensorId x) {
+  Operator op;
+  op.name = name;
+  op.kind = "softmax";
+  op.inputs = {x};
+  op.attributes["axis"] = std::int64_t{-1};
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
+}
+
+TensorId NetworkBuilder::Reduce(const std::string& name, const std::string& function, TensorId x,
+                                std::int64_t axis) {
+  Operator op;
+  op.name = name;
+  op.kind = "reduce";
+  op.inputs = {x};
+  op.attributes["function"] = function;
+  op.attributes["axes"] = Shape{axis};
+  op.attributes["keepdims"] = std::int64_t{0};
+  return graph_.AddOperator(std::move(op), DataType::kFp32);
 }
 
 TensorId NetworkBuilder::Conv(const std::string& name, TensorId x, std::int64_t out_channels,

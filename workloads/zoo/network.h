@@ -26,10 +26,22 @@ class NetworkBuilder {
   explicit NetworkBuilder(const std::string& name) { graph_.name = name; }
 
   TensorId Input(const std::string& name, const Shape& shape);
+  /// An input that stays on the chip: keys or values of earlier tokens.
+  TensorId State(const std::string& name, const Shape& shape);
   TensorId Weight(const std::string& name, const Shape& shape);
   /// x [rows, in] times a weight [in, out], then a function ("" = none).
   TensorId FullyConnected(const std::string& name, TensorId x, std::int64_t out,
                           const std::string& function);
+  /// The same, which every rank of a divided network keeps whole.
+  TensorId Replicated(const std::string& name, TensorId x, std::int64_t out);
+  /// A weight for each of the leading dimension: x [experts, rows, in] times [experts, in, out].
+  TensorId Experts(const std::string& name, TensorId x, std::int64_t out,
+                   const std::string& function);
+  /// Rows of x by integer indices, which have a shape of their own.
+  TensorId Gather(const std::string& name, TensorId x, const Shape& indices);
+  TensorId Softmax(const std::string& name, TensorId x);
+  TensorId Reduce(const std::string& name, const std::string& function, TensorId x,
+                  std::int64_t axis);
   TensorId Conv(const std::string& name, TensorId x, std::int64_t out_channels, std::int64_t kernel,
                 std::int64_t stride, const std::string& function);
   TensorId Pool(const std::string& name, TensorId x, std::int64_t kernel, std::int64_t stride);

@@ -8,6 +8,7 @@
 
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
+#include "workloads/lower/memory_use.h"
 #include "workloads/lower/operator_infos.h"
 
 namespace siliscope {
@@ -55,7 +56,7 @@ std::int64_t CpuLowering::AddBuffer(const std::string& name, std::int64_t bytes)
   tensor.bytes = bytes;
   next_address_ = (tensor.address + bytes + kAlignment - 1) / kAlignment * kAlignment;
   program_.cpu.tensors.push_back(tensor);
-  program_.memory_bytes += bytes;
+  workspace_bytes_ += bytes;
   return tensor.address;
 }
 
@@ -75,7 +76,7 @@ std::int64_t CpuLowering::AddressOf(TensorId id) {
     const Tensor& tensor = graph_.tensor(id);
     const std::int64_t bytes = tensor.elements() * element_bytes_;
     at = AddBuffer(tensor.name, bytes);
-    if (tensor.role == Role::kWeight) program_.weight_bytes += bytes;
+    workspace_bytes_ -= bytes;
   }
   return at;
 }
@@ -114,6 +115,10 @@ Program CpuLowering::Run(std::int64_t invocations) {
                                          (m.op == MicroOpClass::kFma && m.flops > kScalarFlops);
                                 });
   }
+  program_.memory = MemoryUseOf(graph_, bytes);
+  program_.weight_bytes = program_.memory.weight_bytes;
+  program_.memory_bytes = workspace_bytes_ + program_.memory.weight_bytes +
+                          program_.memory.cache_bytes + program_.memory.activation_bytes;
   program_.compulsory_bytes = CompulsoryBytesOf(graph_, bytes, invocations);
   const std::int64_t capacity = machine_.memory.capacity_bytes;
   if (capacity > 0 && program_.memory_bytes > capacity) {

@@ -69,6 +69,7 @@ class CpuLowering {
   std::int64_t element_bytes_ = 4, group_ = 1;
   double enter_s_ = 0;
   std::int64_t next_address_ = 1 << 21;
+  std::int64_t workspace_bytes_ = 0;
   std::vector<std::int64_t> address_of_;  ///< by graph tensor; -1 = not yet
   std::map<std::string, std::uint32_t> codes_;
   std::map<std::pair<std::string, std::int64_t>, CpuTensor> thread_buffers_;

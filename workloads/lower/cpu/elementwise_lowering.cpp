@@ -69,7 +69,7 @@ bool RegisterAll() {
   CpuLowerRegistry& registry = CpuLowerRegistry::Instance();
   registry.Add("elementwise", &LowerElementwise);
   registry.Add("reshape", &LowerView);
-  for (const char* kind : {"all_reduce", "all_gather"}) {
+  for (const char* kind : {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"}) {
     registry.Add(kind, &LowerView);  // between chips; nothing is done on this one
   }
   registry.Add("rotary", &LowerRotary);

@@ -8,6 +8,7 @@
 
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
+#include "workloads/lower/memory_use.h"
 #include "workloads/lower/operator_infos.h"
 
 namespace siliscope {
@@ -119,9 +120,10 @@ std::uint32_t GpuLowering::AddTensor(const std::string& name, std::int64_t rows,
   tensor.rows = rows;
   tensor.row_bytes = row_bytes;
   const std::int64_t bytes = rows * row_bytes;
+  workspace_of_operator_ += bytes;
+  workspace_bytes_ = std::max(workspace_bytes_, workspace_of_operator_);
   next_address_ += (bytes + 64 * kColour + kAlignment - 1) / kAlignment * kAlignment;
   program_.gpu.tensors.push_back(tensor);
-  program_.memory_bytes += bytes;
   return static_cast<std::uint32_t>(program_.gpu.tensors.size() - 1);
 }
 
@@ -130,10 +132,12 @@ std::uint32_t GpuLowering::TensorOf(TensorId id) {
   if (at < 0) {
     const Layout_& layout = layouts_[static_cast<std::size_t>(id)];
     const Tensor& tensor = graph_.tensor(id);
+    const std::int64_t workspace = workspace_bytes_;
     at = AddTensor(tensor.name, layout.rows, layout.row_bytes);
+    workspace_of_operator_ -= layout.rows * layout.row_bytes;
+    workspace_bytes_ = workspace;
     const bool weight = tensor.role == Role::kWeight;
     program_.gpu.tensors.back().weight = weight;
-    if (weight) program_.weight_bytes += TensorBytes(id);
   }
   return static_cast<std::uint32_t>(at);
 }
@@ -176,10 +180,15 @@ Program GpuLowering::Run(std::int64_t invocations, bool host_copies, std::int64_
   }
   ChooseLayouts();
   for (std::uint32_t i = 0; i < graph_.operators.size(); ++i) {
+    workspace_of_operator_ = 0;
     GpuLowerRegistry::Instance().Get("operator for a GPU", graph_.operators[i].kind)(*this, i);
   }
   if (streams > 1) AssignStreams(streams);
   if (host_copies) CopyInputsAndOutputs();
+  program_.memory = MemoryUseOf(graph_, bytes);
+  program_.weight_bytes = program_.memory.weight_bytes;
+  program_.memory_bytes = workspace_bytes_ + program_.memory.weight_bytes +
+                          program_.memory.cache_bytes + program_.memory.activation_bytes;
   program_.compulsory_bytes = CompulsoryBytesOf(graph_, bytes, invocations);
   const std::int64_t capacity = machine_.memory.capacity_bytes;
   if (capacity > 0 && program_.memory_bytes > capacity) {

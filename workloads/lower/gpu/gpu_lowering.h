@@ -68,6 +68,8 @@ class GpuLowering {
   Program program_;
   double weight_bytes_ = 2, activation_bytes_ = 2;
   std::int64_t next_address_ = 0;
+  std::int64_t workspace_bytes_ = 0;  ///< of the operator that needs most
+  std::int64_t workspace_of_operator_ = 0;
   std::vector<std::int64_t> tensor_of_;  ///< by graph tensor; -1 = not yet
   struct Layout_ {
     std::int64_t rows = 0, row_bytes = 0;

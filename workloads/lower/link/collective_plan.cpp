@@ -16,9 +16,9 @@
 namespace siliscope {
 namespace {
 
-constexpr std::array<const char*, 9> kOperations = {"all_reduce",   "all_gather", "reduce_scatter",
-                                                    "all_to_all",   "broadcast",  "reduce",
-                                                    "send_receive", "barrier",    "copy"};
+constexpr std::array<const char*, 10> kOperations = {
+    "all_reduce", "all_gather",   "reduce_scatter", "all_to_all", "broadcast",
+    "reduce",     "send_receive", "send",           "barrier",    "copy"};
 constexpr std::array<const char*, 5> kAlgorithms = {"ring", "tree", "torus", "nvls", "direct"};
 constexpr std::array<const char*, 3> kProtocols = {"ll", "ll128", "simple"};
 
@@ -111,7 +111,8 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
 
 std::int64_t RanksOf(const CollectiveRequest& request, const ClusterSpec& cluster) {
   const std::int64_t chips = cluster.topology.chips;
-  const std::int64_t ranks = request.ranks == 0 ? chips : request.ranks;
+  std::int64_t ranks = request.ranks == 0 ? chips : request.ranks;
+  if (!request.group.empty()) ranks = static_cast<std::int64_t>(request.group.size());
   if (ranks < 2 || ranks > chips) {
     throw UserError(
         fmt::format("ranks: {} of {}: from 2 to its {} chips", ranks, cluster.name, chips));
@@ -179,7 +180,8 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
     plan.bytes = kElement;
   }
   if (plan.operation == CollectiveOperation::kAllToAll ||
-      plan.operation == CollectiveOperation::kSendReceive) {
+      plan.operation == CollectiveOperation::kSendReceive ||
+      plan.operation == CollectiveOperation::kSend) {
     plan.algorithm = CollectiveAlgorithm::kDirect;
     return plan;  // its parts are what channels are to the others
   }

@@ -17,6 +17,7 @@ enum class CollectiveOperation : std::uint8_t {
   kBroadcast,
   kReduce,
   kSendReceive,
+  kSend,
   kBarrier,
   kCopy,
 };

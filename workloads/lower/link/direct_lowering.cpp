@@ -29,7 +29,8 @@ Parts PartsOf(const CollectiveLibrarySpec& library, std::int64_t ranks, std::int
   return parts;
 }
 
-/// Of all-to-all, all others; a send and receive is to the next rank and from the one before.
+/// Of all-to-all, all others; a send and receive is to the next rank and from the one before. A
+/// send is of rank 0, to rank 1.
 std::int64_t PeersOf(const CollectivePlan& plan) {
   return plan.operation == CollectiveOperation::kAllToAll ? plan.ranks - 1 : 1;
 }
@@ -69,7 +70,8 @@ class DirectWriter {
 
   void Write() {
     const std::int64_t ranks = writer_.plan().ranks;
-    for (std::int64_t rank = 0; rank < ranks; ++rank) {
+    const bool one_way = writer_.plan().operation == CollectiveOperation::kSend;
+    for (std::int64_t rank = 0; rank < (one_way ? 1 : ranks); ++rank) {
       for (std::int64_t away = 1; away <= peers_; ++away) {
         for (std::int64_t part = 0; part < parts_.count; ++part) {
           Send(rank, (rank + away) % ranks, (away - 1) * parts_.count + part);
@@ -145,7 +147,7 @@ void WriteDirect(CollectiveWriter& writer) {
   const CollectivePlan& plan = writer.plan();
   if (plan.operation == CollectiveOperation::kCopy) return WriteCopy(writer);
   const std::int64_t peers = PeersOf(plan);
-  const bool to_next = plan.operation == CollectiveOperation::kSendReceive;
+  const bool to_next = plan.operation != CollectiveOperation::kAllToAll;
   const std::int64_t peer_bytes = to_next ? plan.bytes : CeilDivide(plan.bytes, plan.ranks);
   const Parts parts = PartsOf(writer.cluster().library, plan.ranks, peer_bytes);
   LinkProgram& program = writer.program();

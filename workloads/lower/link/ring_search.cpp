@@ -143,12 +143,7 @@ Ring Snake(const Topology& t, std::int64_t ranks) {
 }  // namespace
 
 std::int64_t ChipsOfNode(const Topology& t) {
-  std::int64_t nodes = 1;
-  for (const TopologyNode& n : t.nodes) {
-    if (n.kind != NodeKind::kNetworkCard) continue;
-    nodes = std::max(nodes, static_cast<std::int64_t>(std::stoll(n.name.substr(4))) + 1);
-  }
-  return t.chips / nodes;
+  return t.chips_of_node > 0 ? t.chips_of_node : t.chips;
 }
 
 std::vector<std::vector<std::int32_t>> FindRings(const Topology& topology, std::int64_t ranks) {

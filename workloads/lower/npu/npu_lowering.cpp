@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sim/core/error.h"
+#include "workloads/lower/memory_use.h"
 #include "workloads/lower/operator_infos.h"
 
 namespace siliscope {
@@ -83,6 +84,7 @@ Program NpuLowering::Run(std::int64_t invocations) {
     RunOnce();
     recording_ = false;
   }
+  program_.memory = MemoryUseOf(graph_, [this](TensorId t) { return TensorBytes(t); });
   program_.compulsory_bytes = CompulsoryBytesOf(
       graph_, [this](TensorId t) { return TensorBytes(t); }, invocations);
   for (OperatorInfo& op : program_.operators) {
