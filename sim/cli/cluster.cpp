@@ -21,6 +21,7 @@
 #include "sim/run/csv.h"
 #include "sim/run/execution_files.h"
 #include "sim/run/parallel_simulation.h"
+#include "sim/run/trace_simulation.h"
 #include "sim/run/worker_pool.h"
 
 namespace siliscope {
@@ -178,6 +179,22 @@ std::vector<std::string> WriteTraces(const RunOptions& o, const ClusterSpec& clu
       cluster, graph, record, TraceOptionsOf(o), folder);
 }
 
+void RunTrace(const RunOptions& o) {
+  if (!o.parallel.empty()) throw UserError("--parallel: a trace says what each rank does");
+  OutputFolder out(o.out);
+  const TraceResult r = SimulateTrace(o.system, ParseOverrides(o.set), o.workload.request.workload);
+  WriteTraceFiles(out, r, CommandText());
+  const auto traces = WriteTraces(o, r.cluster, r.graph, r.record, out.staging());
+  out.Commit();
+  fmt::print(
+      "{}, {} nodes of {} ranks on {} ({} chips)   simulated in {}\n  time         {:<12} {}\n"
+      "  written      {}/ summary.json nodes.csv ranks.csv links.csv run.yaml{}\n",
+      r.graph.workload, r.graph.nodes.size(), r.graph.ranks, r.cluster.name,
+      r.cluster.topology.chips, Engineering(r.simulate_seconds, "s"),
+      Engineering(ToSeconds(r.record.total), "s"), RankTimesText(r.record), out.path(),
+      FilesText(traces));
+}
+
 void RunDivided(const RunOptions& o) {
   ParallelRequest request;
   request.system = o.system;
@@ -197,7 +214,11 @@ void RunDivided(const RunOptions& o) {
 }  // namespace
 
 void RunOnCluster(const RunOptions& o) {
+  if (IsExecutionTrace(o.workload.request.workload)) return RunTrace(o);
   if (o.workload.request.workload.find(':') == std::string::npos) return RunDivided(o);
+  if (o.trace == "chakra") {
+    throw UserError("--trace chakra: of a network (--parallel) or of an execution trace");
+  }
   ClusterRequest request = RequestOf(o);
   OutputFolder out(o.out);
   const ClusterResult result = SimulateCluster(request);

@@ -84,7 +84,7 @@ void AddRunCommand(CLI::App& app) {
   run->add_option("--ideal", o->ideal, "take a resource's cost away (dram, launch, vector, ...)");
   run->add_option("--out", o->out, "folder for the results");
   run->add_option("--trace", o->trace, "trace format")
-      ->check(CLI::IsMember(Words{"chrome", "none"}));
+      ->check(CLI::IsMember(Words{"chrome", "chakra", "none"}));
   run->add_option("--trace-time", o->trace_time, "unit of the trace's timestamps")
       ->check(CLI::IsMember(Words{"ns", "cycles"}));
   run->add_option("--trace-window", o->trace_window, "only this time, such as 10us:20us");

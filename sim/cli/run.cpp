@@ -63,6 +63,9 @@ void WriteTrace(const OutputFolder& out, const RunOptions& o, const SimulationRe
 
 void RunNetwork(const RunOptions& o) {
   if (IsCluster(o.system)) return RunOnCluster(o);
+  if (o.trace == "chakra") {
+    throw UserError("--trace chakra: what ranks of a system do; " + o.system + " is one chip");
+  }
   SimulationRequest request;
   request.system = o.system;
   request.overrides = ParseOverrides(o.set);

@@ -77,6 +77,8 @@ struct ClusterSpec {
   std::string description;
   std::string chip;          ///< of configs/chips, or only a name where it is not modelled
   double chip_clock_hz = 0;  ///< of the SMs that run channels
+  /// Of a chip that is no file of configs/chips, for traces that give operations and bytes only.
+  double roofline_operations_per_s = 0, roofline_bytes_per_s = 0;
   bool reads_peers = false;  ///< data is read by its receiver, not written by its sender
   Topology topology;
   CollectiveLibrarySpec library;

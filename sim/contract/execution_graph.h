@@ -32,7 +32,9 @@ struct ExecutionNode {
   std::vector<Pace> beside{};  ///< the same beside collectives, by growing units_taken
   Tick delay = 0;              ///< of an exchange: a host's call, before it begins
   std::string op;              ///< of a collective: all_reduce, ...
-  std::int64_t bytes = 0;      ///< of an exchange; of a collective as nccl-tests counts them
+  std::int64_t bytes = 0;      ///< of an exchange (of a collective as nccl-tests counts them), or
+                               ///< that a computation reads and writes
+  double operations = 0;       ///< of a computation
   std::int32_t group = -1;     ///< of a collective: index into ExecutionGraph::groups
   std::int32_t peer = -1;      ///< of a send or receive: the other rank
   std::int32_t tag = 0;

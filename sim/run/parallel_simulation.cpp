@@ -141,6 +141,8 @@ std::vector<StageWork> SimulateStages(const Stages& stages) {
       StageStep step;
       step.name = op.name;
       times >> step.duration;
+      step.operations = op.nominal_flops;
+      step.bytes = op.weight_bytes + op.input_bytes + op.output_bytes;
       if (IsExchange(op)) {
         step.exchange = op.kind;
         step.bytes = ExchangedBytes(op);

@@ -59,6 +59,8 @@ class Schedule {
       node.name = step.name + suffix;
       if (step.exchange.empty()) {
         node.duration = step.duration;
+        node.bytes = step.bytes;
+        node.operations = step.operations;
       } else {
         node.kind = ExecutionKind::kCollective;
         node.op = step.exchange;

@@ -34,7 +34,8 @@ struct StageStep {
   std::string name;
   std::string exchange;    ///< all_reduce, all_gather, reduce_scatter, all_to_all; "" = computes
   Tick duration = 0;       ///< of a computation
-  std::int64_t bytes = 0;  ///< that are exchanged
+  std::int64_t bytes = 0;  ///< that are exchanged, or read and written
+  double operations = 0;
 };
 struct StageWork {
   std::vector<StageStep> steps;
