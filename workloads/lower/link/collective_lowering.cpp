@@ -109,6 +109,10 @@ LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec&
     case CollectiveAlgorithm::kTorus:
       WriteTorus(writer);
       break;
+    case CollectiveAlgorithm::kHalvingDoubling:
+    case CollectiveAlgorithm::kPat:
+      WriteDoubling(writer);
+      break;
     case CollectiveAlgorithm::kDirect:
       WriteDirect(writer);
       break;

@@ -46,6 +46,7 @@ void WriteRing(CollectiveWriter& writer);
 void WriteDirect(CollectiveWriter& writer);
 void WriteTree(CollectiveWriter& writer);
 void WriteTorus(CollectiveWriter& writer);
+void WriteDoubling(CollectiveWriter& writer);
 void WriteNvls(CollectiveWriter& writer);
 
 LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec& cluster);

@@ -19,7 +19,8 @@ namespace {
 constexpr std::array<const char*, 10> kOperations = {
     "all_reduce", "all_gather",   "reduce_scatter", "all_to_all", "broadcast",
     "reduce",     "send_receive", "send",           "barrier",    "copy"};
-constexpr std::array<const char*, 5> kAlgorithms = {"ring", "tree", "torus", "nvls", "direct"};
+constexpr std::array<const char*, 7> kAlgorithms = {
+    "ring", "tree", "torus", "nvls", "direct", "halving_doubling", "pat"};
 constexpr std::array<const char*, 3> kProtocols = {"ll", "ll128", "simple"};
 
 template <std::size_t N>
@@ -34,6 +35,11 @@ std::size_t IndexOf(const std::array<const char*, N>& names, const std::string& 
 
 std::int64_t NodesOf(const CollectivePlan& plan, const ClusterSpec& cluster) {
   return std::max<std::int64_t>(1, plan.ranks / ChipsOfNode(cluster.topology));
+}
+
+bool InDoublingSteps(const CollectivePlan& plan) {
+  return plan.algorithm == CollectiveAlgorithm::kHalvingDoubling ||
+         plan.algorithm == CollectiveAlgorithm::kPat;
 }
 
 /// What the tuner expects: a latency and a bandwidth (tuning.cc, ncclTopoTuneModel).
@@ -60,12 +66,16 @@ double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
     return p.tuner_tree_base_s +
            2 * (chain * p.tuner_tree_hop_s + height * p.tuner_tree_net_hop_s) + 2 * bytes / bus;
   }
-  const auto steps = static_cast<double>(RingSteps(plan));
+  auto steps = static_cast<double>(RingSteps(plan));
+  const double bytes_of_rank = bytes * steps / static_cast<double>(plan.ranks);
+  if (InDoublingSteps(plan)) {
+    steps *= std::log2(static_cast<double>(plan.ranks)) / static_cast<double>(plan.ranks - 1);
+  }
   const double rounds = plan.operation == CollectiveOperation::kAllReduce ? 2 : 1;
   const double between = nodes > 1 ? rounds * static_cast<double>(nodes) : 0;
   const double hop = tuner.pcie ? p.tuner_pcie_hop_s : p.tuner_hop_s;
   return p.tuner_base_s + (steps - between) * hop + between * p.tuner_net_hop_s +
-         bytes * steps / static_cast<double>(plan.ranks) / bus;
+         bytes_of_rank / bus;
 }
 
 /// Fewer channels, then fewer threads, while a thread would have too few bytes.
@@ -101,6 +111,16 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
     return plan.operation == CollectiveOperation::kAllReduce && whole_nodes && known &&
            (asked || plan.ranks > of_node);
   }
+  const bool gathers = plan.operation == CollectiveOperation::kAllGather ||
+                       plan.operation == CollectiveOperation::kReduceScatter;
+  if (plan.algorithm == CollectiveAlgorithm::kHalvingDoubling) {
+    const bool power_of_two = (plan.ranks & (plan.ranks - 1)) == 0;
+    return asked && power_of_two &&
+           (gathers || plan.operation == CollectiveOperation::kAllReduce);
+  }
+  // The library takes it where every node has one rank.
+  if (plan.algorithm == CollectiveAlgorithm::kPat) return asked && gathers;
+  if (plan.algorithm == CollectiveAlgorithm::kDirect) return asked && gathers;
   if (plan.algorithm == CollectiveAlgorithm::kTorus) {
     return !cluster.topology.torus.empty() && plan.ranks == cluster.topology.chips &&
            plan.operation == CollectiveOperation::kAllReduce &&
@@ -187,7 +207,9 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
   }
   double least = 1e300;
   for (const auto algorithm : {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kTree,
-                               CollectiveAlgorithm::kTorus, CollectiveAlgorithm::kNvls}) {
+                               CollectiveAlgorithm::kTorus, CollectiveAlgorithm::kNvls,
+                               CollectiveAlgorithm::kDirect, CollectiveAlgorithm::kHalvingDoubling,
+                               CollectiveAlgorithm::kPat}) {
     if (!request.algorithm.empty() &&
         IndexOf(kAlgorithms, request.algorithm, "algo") != static_cast<std::size_t>(algorithm)) {
       continue;

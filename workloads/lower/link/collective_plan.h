@@ -22,7 +22,15 @@ enum class CollectiveOperation : std::uint8_t {
   kCopy,
 };
 
-enum class CollectiveAlgorithm : std::uint8_t { kRing, kTree, kTorus, kNvls, kDirect };
+enum class CollectiveAlgorithm : std::uint8_t {
+  kRing,
+  kTree,
+  kTorus,
+  kNvls,
+  kDirect,
+  kHalvingDoubling,
+  kPat,
+};
 enum class CollectiveProtocol : std::uint8_t { kLl, kLl128, kSimple };
 
 struct CollectivePlan {

@@ -29,10 +29,15 @@ Parts PartsOf(const CollectiveLibrarySpec& library, std::int64_t ranks, std::int
   return parts;
 }
 
-/// Of all-to-all, all others; a send and receive is to the next rank and from the one before. A
+bool ToOne(const CollectivePlan& plan) {
+  return plan.operation == CollectiveOperation::kSendReceive ||
+         plan.operation == CollectiveOperation::kSend;
+}
+
+/// Of all-to-all (or what sends every part where it belongs), all others; a send and receive is to the next rank and from the one before. A
 /// send is of rank 0, to rank 1.
 std::int64_t PeersOf(const CollectivePlan& plan) {
-  return plan.operation == CollectiveOperation::kAllToAll ? plan.ranks - 1 : 1;
+  return ToOne(plan) ? 1 : plan.ranks - 1;
 }
 
 class DirectWriter {
@@ -147,8 +152,7 @@ void WriteDirect(CollectiveWriter& writer) {
   const CollectivePlan& plan = writer.plan();
   if (plan.operation == CollectiveOperation::kCopy) return WriteCopy(writer);
   const std::int64_t peers = PeersOf(plan);
-  const bool to_next = plan.operation != CollectiveOperation::kAllToAll;
-  const std::int64_t peer_bytes = to_next ? plan.bytes : CeilDivide(plan.bytes, plan.ranks);
+  const std::int64_t peer_bytes = ToOne(plan) ? plan.bytes : CeilDivide(plan.bytes, plan.ranks);
   const Parts parts = PartsOf(writer.cluster().library, plan.ranks, peer_bytes);
   LinkProgram& program = writer.program();
   program.channels = parts.count * peers;
