@@ -87,7 +87,7 @@ std::string SummaryText(const ClusterResult& r, const std::string& folder, bool 
     std::replace(words.begin(), words.end(), '_', ' ');
     list += fmt::format("{}{} {:.0f}%", list.empty() ? "" : ", ", words, -share);
   }
-  text += "  channels     " + list + "\n";
+  if (!list.empty()) text += "  channels     " + list + "\n";
   const LinkUse* busiest = nullptr;
   for (const LinkUse& link : r.record.links) {
     if (link.wire_bytes > 0 && (busiest == nullptr || link.busy > busiest->busy)) busiest = &link;

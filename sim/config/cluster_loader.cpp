@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "sim/config/astra_network.h"
 #include "sim/config/config_folder.h"
 #include "sim/config/topology_fields.h"
 #include "sim/config/yaml_reader.h"
@@ -202,12 +203,25 @@ void VisitCollectiveLibrary(FieldVisitor& v, CollectiveLibrarySpec& s) {
          "synchronisation of a stage");
 }
 
+namespace {
+
+/// "network.yml,system.json": both of ASTRA-sim's files.
+std::string FirstFile(const std::string& files) { return files.substr(0, files.find(',')); }
+std::string SecondFile(const std::string& files) {
+  const std::size_t comma = files.find(',');
+  return comma == std::string::npos ? "" : files.substr(comma + 1);
+}
+
+}  // namespace
+
 bool IsCluster(const std::string& name_or_file) {
-  if (!LooksLikeFile(name_or_file)) return IsIn(ListClusters(), name_or_file);
+  const std::string file = FirstFile(name_or_file);
+  if (!LooksLikeFile(file)) return IsIn(ListClusters(), name_or_file);
   std::error_code ignored;
-  if (!std::filesystem::exists(name_or_file, ignored)) return false;
-  const YamlDocument document = YamlDocument::FromFile(name_or_file);
+  if (!std::filesystem::exists(file, ignored)) return false;
+  const YamlDocument document = YamlDocument::FromFile(file);
   if (!document.root().IsMap()) return false;
+  if (IsAstraNetwork(document)) return true;
   const YAML::Node kind = document.root()["kind"];
   return kind.IsDefined() && kind.IsScalar() && kind.Scalar() == "cluster";
 }
@@ -228,8 +242,14 @@ LinkSpec LoadLinkKind(const std::string& name, const std::string& place) {
 }
 
 ClusterSpec LoadCluster(const std::string& name_or_file, const std::vector<Override>& overrides) {
-  if (LooksLikeFile(name_or_file)) {
-    return ParseCluster(YamlDocument::FromFile(name_or_file), overrides);
+  const std::string file = FirstFile(name_or_file);
+  if (LooksLikeFile(file)) {
+    YamlDocument document = YamlDocument::FromFile(file);
+    if (IsAstraNetwork(document)) {
+      for (const Override& change : overrides) document.Set(change);
+      return LoadAstraNetwork(document, SecondFile(name_or_file));
+    }
+    return ParseCluster(std::move(document), overrides);
   }
   const std::vector<std::string> names = ListClusters();
   if (!IsIn(names, name_or_file)) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "sim/contract/topology.h"
 
@@ -72,6 +73,14 @@ struct TunerSpec {
   bool pcie = false;  ///< hops cost what they cost over PCIe; LL128 is off
 };
 
+/// Hierarchical collectives: along which dimensions they go, one after another.
+struct CollectivePhases {
+  std::vector<std::int64_t> dimensions;  ///< ranks along each; the first are neighbours
+  /// By operation, of each dimension; none = as the library chooses.
+  std::map<std::string, std::vector<std::string>> algorithms;
+  std::int64_t parts = 4;  ///< of the data, that follow each other through the phases
+};
+
 struct ClusterSpec {
   std::string name;
   std::string description;
@@ -83,6 +92,7 @@ struct ClusterSpec {
   Topology topology;
   CollectiveLibrarySpec library;
   ClusterTimesSpec times;
+  CollectivePhases phases;  ///< of every collective of all ranks; without dimensions: none
   TunerSpec tuner;
   std::map<std::string, std::string> sources;
   /// The resolved configuration as YAML, for run.yaml.

@@ -32,6 +32,7 @@ struct ExecutionNode {
   std::vector<Pace> beside{};  ///< the same beside collectives, by growing units_taken
   Tick delay = 0;              ///< of an exchange: a host's call, before it begins
   std::string op;              ///< of a collective: all_reduce, ...
+  std::string algorithm;       ///< of a collective; "" = as the library chooses
   std::int64_t bytes = 0;      ///< of an exchange (of a collective as nccl-tests counts them), or
                                ///< that a computation reads and writes
   double operations = 0;       ///< of a computation

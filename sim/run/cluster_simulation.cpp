@@ -8,6 +8,8 @@
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
 #include "sim/core/quantity.h"
+#include "sim/run/collective_phases.h"
+#include "sim/run/exchange_matching.h"
 
 namespace siliscope {
 namespace {
@@ -100,6 +102,73 @@ void AddBeside(const LinkProgram& other, LinkProgram* program) {
 
 }  // namespace
 
+namespace {
+
+/// The chips of a node and then the nodes, or the dimensions of a torus.
+std::vector<std::int64_t> DimensionsOf(const ClusterSpec& cluster, std::int64_t ranks) {
+  const Topology& t = cluster.topology;
+  if (!t.torus.empty() && ranks == t.chips) return t.torus;
+  const std::int64_t of_node = std::min(ranks, t.chips_of_node > 0 ? t.chips_of_node : t.chips);
+  if (ranks % of_node != 0) {
+    throw UserError(cluster.name + ": algo=hierarchical: " + std::to_string(ranks) +
+                    " ranks are no whole nodes of " + std::to_string(of_node));
+  }
+  return {of_node, ranks / of_node};
+}
+
+void SimulateHierarchical(const ClusterRequest& request, ClusterResult* result) {
+  const CollectiveRequest& c = request.collective;
+  if (!request.beside.empty() || c.late_rank >= 0 || !c.protocol.empty()) {
+    throw UserError("algo=hierarchical: alone, without protocol or late_rank");
+  }
+  ExecutionGraph graph;
+  const std::int64_t chips = result->cluster.topology.chips;
+  const std::int64_t ranks = c.ranks == 0 ? chips : c.ranks;
+  if (ranks < 2 || ranks > chips) {
+    throw UserError("ranks: " + std::to_string(ranks) + " of " + result->cluster.name +
+                    ": from 2 to its " + std::to_string(chips) + " chips");
+  }
+  graph.ranks = static_cast<std::int32_t>(ranks);
+  graph.groups.emplace_back();
+  for (std::int32_t rank = 0; rank < graph.ranks; ++rank) graph.groups.front().push_back(rank);
+  for (std::int32_t rank = 0; rank < graph.ranks; ++rank) {
+    ExecutionNode node;
+    node.name = node.op = c.op;
+    node.kind = ExecutionKind::kCollective;
+    node.rank = rank;
+    node.bytes = c.bytes;
+    node.group = 0;
+    graph.nodes.push_back(std::move(node));
+  }
+  CollectivePhases phases = result->cluster.phases;
+  if (phases.dimensions.empty()) phases.dimensions = DimensionsOf(result->cluster, ranks);
+  DivideIntoPhases(phases, c.op, &graph);
+  MatchExchanges(result->cluster, c.op, &graph);
+  const auto model =
+      ClusterModelRegistry::Instance().Get("model of links", "network")(result->cluster);
+  ExecutionRecord record = model->Run(graph);
+  LinkProgram& program = result->program;
+  program.operation = c.op;
+  program.algorithm = "hierarchical";
+  program.protocol_name = "of each phase";
+  program.bytes = c.bytes;
+  program.ranks = program.ranks_played = ranks;
+  program.first_lanes = {0};
+  for (const ExecutionNode& node : graph.nodes) {
+    if (node.rank != 0 || node.exchange < 0) continue;
+    const auto& exchange = graph.exchanges[static_cast<std::size_t>(node.exchange)];
+    const LinkProgram& phase = graph.programs[static_cast<std::size_t>(exchange.program)];
+    program.channels = std::max(program.channels, phase.channels);
+    program.wire_bytes_per_rank += phase.wire_bytes_per_rank;
+  }
+  result->record.total = record.total;
+  result->record.links = std::move(record.links);
+  result->record.messages = record.messages;
+  result->record.events = record.events;
+}
+
+}  // namespace
+
 std::vector<double> EndsMicroseconds(const ClusterResult& result) {
   std::vector<double> ends;
   const std::vector<std::int32_t>& first = result.program.first_lanes;
@@ -119,6 +188,14 @@ ClusterResult SimulateCluster(const ClusterRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   ClusterResult result;
   result.cluster = LoadCluster(request.system, request.overrides);
+  const bool phases =
+      request.collective.algorithm.empty() && !result.cluster.phases.dimensions.empty();
+  if (phases || request.collective.algorithm == "hierarchical") {
+    SimulateHierarchical(request, &result);
+    result.simulate_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return result;
+  }
   const Compiler& compiler = *CompilerRegistry::Instance().Get("compiler", "network")();
   // Symmetric ranks fold links, which each collective would do in its own way.
   CollectiveRequest first = request.collective;

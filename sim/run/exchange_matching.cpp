@@ -115,7 +115,7 @@ class Matching {
     Exchange& exchange = graph_.exchanges[static_cast<std::size_t>(known->second)];
     if (first) {
       exchange.nodes.assign(group.size(), kNobody);
-      exchange.program = ProgramOf(node.op, node.bytes, group);
+      exchange.program = ProgramOf(node.op, node.algorithm, node.bytes, group);
       first_node_.push_back(n);
     }
     const ExecutionNode& other = graph_.nodes[first_node_[static_cast<std::size_t>(known->second)]];
@@ -138,7 +138,7 @@ class Matching {
       graph_.exchanges.emplace_back();
       Exchange& exchange = graph_.exchanges.back();
       exchange.nodes.assign(2, kNobody);
-      exchange.program = ProgramOf("send", node.bytes, {from, to});
+      exchange.program = ProgramOf("send", "", node.bytes, {from, to});
       first_node_.push_back(n);
     }
     node.exchange = ends.exchanges[static_cast<std::size_t>(at)];
@@ -150,13 +150,15 @@ class Matching {
     graph_.exchanges[static_cast<std::size_t>(node.exchange)].nodes[send ? 0 : 1] = n;
   }
 
-  std::int32_t ProgramOf(const std::string& op, std::int64_t bytes,
+  std::int32_t ProgramOf(const std::string& op, const std::string& algorithm, std::int64_t bytes,
                          const std::vector<std::int32_t>& group) {
-    const auto [known, first] = programs_.emplace(
-        std::make_tuple(op, bytes, group), static_cast<std::int32_t>(graph_.programs.size()));
+    const auto [known, first] =
+        programs_.emplace(std::make_tuple(op, algorithm, bytes, group),
+                          static_cast<std::int32_t>(graph_.programs.size()));
     if (first) {
       CollectiveRequest request;
       request.op = op;
+      request.algorithm = algorithm;
       request.bytes = bytes;
       request.group = group;
       request.symmetry = false;
@@ -195,7 +197,8 @@ class Matching {
   std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t> count_;       ///< by group, rank
   std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t> collective_;  ///< group, number
   std::map<std::tuple<std::int32_t, std::int32_t, std::int32_t>, Ends> messages_;
-  std::map<std::tuple<std::string, std::int64_t, std::vector<std::int32_t>>, std::int32_t>
+  std::map<std::tuple<std::string, std::string, std::int64_t, std::vector<std::int32_t>>,
+           std::int32_t>
       programs_;
   std::vector<std::uint32_t> first_node_;  ///< of each exchange
 };

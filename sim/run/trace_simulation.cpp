@@ -7,6 +7,7 @@
 #include "sim/contract/execution_trace.h"
 #include "sim/core/error.h"
 #include "sim/run/cluster_files.h"
+#include "sim/run/collective_phases.h"
 #include "sim/run/csv.h"
 #include "sim/run/exchange_matching.h"
 #include "sim/run/execution_files.h"
@@ -61,6 +62,9 @@ TraceResult SimulateTrace(const std::string& system, const std::vector<Override>
   if (reader == nullptr)
     throw UserError(path + ": no execution trace; there is no " + path + ".0.et");
   result.graph = reader->Read(path, RooflineOf(result.cluster));
+  if (!result.cluster.phases.dimensions.empty()) {
+    DivideIntoPhases(result.cluster.phases, path, &result.graph);
+  }
   MatchExchanges(result.cluster, path, &result.graph);
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);

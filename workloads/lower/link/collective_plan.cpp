@@ -115,8 +115,7 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
                        plan.operation == CollectiveOperation::kReduceScatter;
   if (plan.algorithm == CollectiveAlgorithm::kHalvingDoubling) {
     const bool power_of_two = (plan.ranks & (plan.ranks - 1)) == 0;
-    return asked && power_of_two &&
-           (gathers || plan.operation == CollectiveOperation::kAllReduce);
+    return asked && power_of_two && (gathers || plan.operation == CollectiveOperation::kAllReduce);
   }
   // The library takes it where every node has one rank.
   if (plan.algorithm == CollectiveAlgorithm::kPat) return asked && gathers;
@@ -206,10 +205,10 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
     return plan;  // its parts are what channels are to the others
   }
   double least = 1e300;
-  for (const auto algorithm : {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kTree,
-                               CollectiveAlgorithm::kTorus, CollectiveAlgorithm::kNvls,
-                               CollectiveAlgorithm::kDirect, CollectiveAlgorithm::kHalvingDoubling,
-                               CollectiveAlgorithm::kPat}) {
+  for (const auto algorithm :
+       {CollectiveAlgorithm::kRing, CollectiveAlgorithm::kTree, CollectiveAlgorithm::kTorus,
+        CollectiveAlgorithm::kNvls, CollectiveAlgorithm::kDirect,
+        CollectiveAlgorithm::kHalvingDoubling, CollectiveAlgorithm::kPat}) {
     if (!request.algorithm.empty() &&
         IndexOf(kAlgorithms, request.algorithm, "algo") != static_cast<std::size_t>(algorithm)) {
       continue;

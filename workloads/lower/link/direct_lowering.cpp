@@ -34,11 +34,9 @@ bool ToOne(const CollectivePlan& plan) {
          plan.operation == CollectiveOperation::kSend;
 }
 
-/// Of all-to-all (or what sends every part where it belongs), all others; a send and receive is to the next rank and from the one before. A
-/// send is of rank 0, to rank 1.
-std::int64_t PeersOf(const CollectivePlan& plan) {
-  return ToOne(plan) ? 1 : plan.ranks - 1;
-}
+/// Of all-to-all (or what sends every part where it belongs), all others; a send and receive is to
+/// the next rank and from the one before. A send is of rank 0, to rank 1.
+std::int64_t PeersOf(const CollectivePlan& plan) { return ToOne(plan) ? 1 : plan.ranks - 1; }
 
 class DirectWriter {
  public:

@@ -46,7 +46,8 @@ std::vector<Step> GatherSteps(const CollectivePlan& plan) {
 std::vector<Step> StepsOf(const CollectivePlan& plan) {
   const std::vector<Step> gather = GatherSteps(plan);
   std::vector<Step> steps;
-  if (plan.operation != CollectiveOperation::kAllGather) steps.assign(gather.rbegin(), gather.rend());
+  if (plan.operation != CollectiveOperation::kAllGather)
+    steps.assign(gather.rbegin(), gather.rend());
   if (plan.operation != CollectiveOperation::kReduceScatter) {
     steps.insert(steps.end(), gather.begin(), gather.end());
   }
