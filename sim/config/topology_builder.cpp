@@ -228,35 +228,96 @@ class Builder {
     }
   }
 
-  /// A rail connects the cards of equal place of all nodes: leaf switches, and a spine above them.
   void BuildScaleOut() {
     const ScaleOutFields& s = f_.scale_out;
     if (s.link.empty()) Fail("topology.scale_out: this key is missing; there are several nodes");
     if (chips_ % s.cards != 0) Fail("topology.scale_out.cards: must divide the chips of a node");
     const std::int32_t wire = Kind(s.link, "topology.scale_out.link");
     const std::int32_t to_card = Kind(s.card_link, "topology.scale_out.card_link");
+    if (s.kind == ScaleOutKind::kFatTree) {
+      BuildFatTree(wire, to_card);
+    } else {
+      BuildDragonfly(wire, to_card);
+    }
+  }
+
+  std::int32_t AddSwitch(const std::string& name) {
+    t_.nodes.push_back({name, NodeKind::kSwitch, f_.scale_out.switch_latency_s, 0, false, 0});
+    return static_cast<std::int32_t>(t_.nodes.size()) - 1;
+  }
+
+  /// The card of one rail of the node, its chips, and the leaf switch above it.
+  void AddCard(std::int64_t rail, std::int32_t leaf, std::int32_t wire, std::int32_t to_card) {
+    const std::int32_t card = AddNode(fmt::format("nic{}", rail), NodeKind::kNetworkCard, 0);
+    const std::int64_t share = chips_ / f_.scale_out.cards;
+    for (std::int64_t c = 0; c < share; ++c) Connect(Chip(rail * share + c), card, to_card, 1);
+    Connect(card, leaf, wire, 1);
+  }
+
+  /// A rail connects the cards of equal place of all nodes: leaf switches, and spines above them.
+  void BuildFatTree(std::int32_t wire, std::int32_t to_card) {
+    const ScaleOutFields& s = f_.scale_out;
     const std::int64_t leaves = CeilDivide(f_.nodes, s.nodes_per_leaf);
     std::vector<std::int32_t> all;
     for (std::int64_t rail = 0; rail < s.cards; ++rail) {
       std::vector<std::int32_t> leaf;
       for (std::int64_t i = 0; i < leaves; ++i) {
-        t_.nodes.push_back({fmt::format("leaf{}.{}", rail, i), NodeKind::kSwitch,
-                            s.switch_latency_s, 0, false, 0});
-        leaf.push_back(static_cast<std::int32_t>(t_.nodes.size()) - 1);
+        leaf.push_back(AddSwitch(fmt::format("leaf{}.{}", rail, i)));
       }
       for (node_ = 0; node_ < f_.nodes; ++node_) {
-        const std::int32_t card = AddNode(fmt::format("nic{}", rail), NodeKind::kNetworkCard, 0);
-        const std::int64_t share = chips_ / s.cards;
-        for (std::int64_t c = 0; c < share; ++c) Connect(Chip(rail * share + c), card, to_card, 1);
-        Connect(card, leaf[static_cast<std::size_t>(node_ / s.nodes_per_leaf)], wire, 1);
+        AddCard(rail, leaf[static_cast<std::size_t>(node_ / s.nodes_per_leaf)], wire, to_card);
       }
       all.insert(all.end(), leaf.begin(), leaf.end());
     }
-    t_.nodes.push_back({"spine", NodeKind::kSwitch, s.switch_latency_s, 0, false, 0});
-    const auto spine = static_cast<std::int32_t>(t_.nodes.size()) - 1;
     const auto up = std::max<std::int64_t>(
         1, std::llround(static_cast<double>(s.nodes_per_leaf) / s.oversubscription));
-    for (const std::int32_t l : all) Connect(l, spine, wire, up);
+    if (s.spines > up) {
+      Fail(fmt::format("topology.scale_out.spines: {}, but a leaf has {} links up", s.spines, up));
+    }
+    for (std::int64_t i = 0; i < s.spines; ++i) {
+      const std::int32_t spine = AddSwitch(s.spines > 1 ? fmt::format("spine{}", i) : "spine");
+      for (const std::int32_t l : all) Connect(l, spine, wire, up / s.spines);
+    }
+  }
+
+  /// All cards of a node meet in one leaf switch; those of a group are joined pair by pair, and the
+  /// groups are, each by another of its switches (Kim et al., "Technology-driven, highly-scalable
+  /// dragonfly topology", ISCA 2008).
+  void BuildDragonfly(std::int32_t wire, std::int32_t to_card) {
+    const ScaleOutFields& s = f_.scale_out;
+    const std::int64_t leaves = CeilDivide(f_.nodes, s.nodes_per_leaf);
+    std::vector<std::int32_t> leaf;
+    for (std::int64_t i = 0; i < leaves; ++i) {
+      leaf.push_back(
+          AddSwitch(fmt::format("group{}.leaf{}", i / s.leaves_per_group, i % s.leaves_per_group)));
+    }
+    for (node_ = 0; node_ < f_.nodes; ++node_) {
+      for (std::int64_t rail = 0; rail < s.cards; ++rail) {
+        AddCard(rail, leaf[static_cast<std::size_t>(node_ / s.nodes_per_leaf)], wire, to_card);
+      }
+    }
+    const auto group_end = [&](std::int64_t group) {
+      return std::min(leaves, (group + 1) * s.leaves_per_group);
+    };
+    const std::int64_t groups = CeilDivide(leaves, s.leaves_per_group);
+    for (std::int64_t g = 0; g < groups; ++g) {
+      for (std::int64_t a = g * s.leaves_per_group; a < group_end(g); ++a) {
+        for (std::int64_t b = a + 1; b < group_end(g); ++b) {
+          Connect(leaf[static_cast<std::size_t>(a)], leaf[static_cast<std::size_t>(b)], wire,
+                  s.local_links);
+        }
+      }
+    }
+    const auto gate = [&](std::int64_t from, std::int64_t to) {
+      const std::int64_t first = from * s.leaves_per_group;
+      return leaf[static_cast<std::size_t>(first + (to + groups - from - 1) % groups %
+                                                       (group_end(from) - first))];
+    };
+    for (std::int64_t a = 0; a < groups; ++a) {
+      for (std::int64_t b = a + 1; b < groups; ++b) {
+        Connect(gate(a, b), gate(b, a), wire, s.global_links);
+      }
+    }
   }
 
   const TopologyFields& f_;

@@ -37,11 +37,23 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
          Need::kOptional, "PCIe: of all that passes through a host bridge, each direction");
   v.Integer("nodes", s.nodes, {1, 65536}, Need::kOptional, "nodes alike, each with its chips");
   if (v.BeginSection("scale_out", Need::kOptional, "the network between nodes")) {
+    int network = static_cast<int>(s.scale_out.kind);
+    v.Choice("network", network, {"fat_tree", "dragonfly"}, Need::kOptional,
+             "leaf switches a rail with spines above, or groups of switches joined to each other");
+    s.scale_out.kind = static_cast<ScaleOutKind>(network);
     v.Text("link", s.scale_out.link, Need::kRequired, "between cards and switches");
     v.Text("card_link", s.scale_out.card_link, Need::kRequired, "between a chip and its card");
     v.Integer("cards", s.scale_out.cards, {1, 4096}, Need::kOptional, "of a node: one a rail");
     v.Integer("nodes_per_leaf", s.scale_out.nodes_per_leaf, {1, 65536}, Need::kOptional,
               "whose cards of a rail meet in one leaf switch");
+    v.Integer("spines", s.scale_out.spines, {1, 4096}, Need::kOptional,
+              "fat tree: spine switches, to each of which a leaf has a part of its links up");
+    v.Integer("leaves_per_group", s.scale_out.leaves_per_group, {1, 4096}, Need::kOptional,
+              "dragonfly: leaf switches of a group, any two of which are joined");
+    v.Integer("local_links", s.scale_out.local_links, {1, 4096}, Need::kOptional,
+              "dragonfly: between two leaf switches of a group");
+    v.Integer("global_links", s.scale_out.global_links, {1, 4096}, Need::kOptional,
+              "dragonfly: between two groups");
     v.Real("oversubscription", s.scale_out.oversubscription, Dimension::kPlain, {0.01, 1e3},
            Need::kOptional, "links down of a leaf switch / links up");
     v.Real("switch_latency", s.scale_out.switch_latency_s, Dimension::kTime, {0, 1},

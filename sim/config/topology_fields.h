@@ -13,11 +13,17 @@ namespace siliscope {
 
 enum class TopologyKind : std::uint8_t { kSwitched, kMesh, kFullyConnected, kTorus, kPcieTree };
 
+enum class ScaleOutKind : std::uint8_t { kFatTree, kDragonfly };
+
 /// Network cards of a node and the switches between nodes.
 struct ScaleOutFields {
+  ScaleOutKind kind = ScaleOutKind::kFatTree;
   std::string link, card_link;
-  std::int64_t cards = 8;            ///< of a node
-  std::int64_t nodes_per_leaf = 32;  ///< whose cards of a rail meet in one switch
+  std::int64_t cards = 8;             ///< of a node
+  std::int64_t nodes_per_leaf = 32;   ///< whose cards of a rail meet in one switch
+  std::int64_t spines = 1;            ///< each leaf has links to all
+  std::int64_t leaves_per_group = 4;  ///< of a dragonfly, each with links to all others
+  std::int64_t local_links = 1, global_links = 1;  ///< between two of a group, two groups
   double oversubscription = 1;
   double switch_latency_s = 0;
 };

@@ -15,10 +15,20 @@ Routes::Routes(const Topology& topology) : topology_(topology), leaving_(topolog
   }
 }
 
-Route Routes::Between(std::int32_t from, std::int32_t to) const {
+/// Neighbours in number, and the chips of equal place of neighbouring nodes, go different ways.
+std::size_t Routes::SpreadBy(std::int32_t to) const {
+  const std::int64_t of_node = std::max<std::int64_t>(1, topology_.chips_of_node);
+  return static_cast<std::size_t>(to / of_node + to % of_node);
+}
+
+/// Shortest ways from a node to all others.
+void Routes::Search(std::int32_t from) {
   constexpr std::int32_t kFar = std::numeric_limits<std::int32_t>::max();
-  std::vector<std::int32_t> hops(leaving_.size(), kFar), by(leaving_.size(), -1);
+  std::vector<std::int32_t> hops(leaving_.size(), kFar);
   std::vector<double> width(leaving_.size(), 0);
+  from_ = from;
+  by_.assign(leaving_.size(), -1);
+  others_.clear();
   std::deque<std::int32_t> front = {from};
   hops[static_cast<std::size_t>(from)] = 0;
   width[static_cast<std::size_t>(from)] = std::numeric_limits<double>::infinity();
@@ -26,7 +36,6 @@ Route Routes::Between(std::int32_t from, std::int32_t to) const {
     const std::int32_t at = front.front();
     front.pop_front();
     const auto here = static_cast<std::size_t>(at);
-    if (at == to) break;
     const bool passes =
         at == from || topology_.chips_forward || topology_.nodes[here].kind != NodeKind::kChip;
     if (!passes) continue;
@@ -35,16 +44,28 @@ Route Routes::Between(std::int32_t from, std::int32_t to) const {
       const double narrow = std::min(width[here], BytesPerSecond(topology_, link));
       const bool nearer = hops[next] == kFar;
       if (nearer) front.push_back(static_cast<std::int32_t>(next));
+      const bool alike = !nearer && hops[next] == hops[here] + 1 && narrow == width[next];
+      if (alike && topology_.nodes[here].kind == NodeKind::kSwitch) others_[next].push_back(link);
       if (!nearer && (hops[next] != hops[here] + 1 || narrow <= width[next])) continue;
       hops[next] = hops[here] + 1;
+      others_.erase(next);
       width[next] = narrow;
-      by[next] = link;
+      by_[next] = link;
     }
   }
+}
+
+Route Routes::Between(std::int32_t from, std::int32_t to) {
+  if (from != from_) Search(from);
   Route route;
   for (std::int32_t at = to; at != from;) {
-    const std::int32_t link = by[static_cast<std::size_t>(at)];
+    std::int32_t link = by_[static_cast<std::size_t>(at)];
     if (link < 0) return {};
+    const auto as_good = others_.find(static_cast<std::size_t>(at));
+    if (as_good != others_.end()) {
+      const std::size_t which = SpreadBy(to) % (as_good->second.size() + 1);
+      if (which > 0) link = as_good->second[which - 1];
+    }
     route.push_back(link);
     at = BeginOf(topology_, link);
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,17 +44,24 @@ struct Topology {
 /// limit what passes through them, 2 x edges + node.
 using Route = std::vector<std::int32_t>;
 
-/// Shortest ways between nodes: fewest links, then the widest, then the first of the topology. Only
-/// network nodes are passed, and chips where these forward.
+/// Shortest ways between nodes: fewest links, then the widest, then the first of the topology; of
+/// ways as good through other switches one by the number of the destination, as fat trees route
+/// (d-mod-k). Only network nodes are passed, and chips where these forward.
 class Routes {
  public:
   explicit Routes(const Topology& topology);
   /// Empty where there is none.
-  Route Between(std::int32_t from, std::int32_t to) const;
+  Route Between(std::int32_t from, std::int32_t to);
 
  private:
+  void Search(std::int32_t from);
+  std::size_t SpreadBy(std::int32_t to) const;
+
   const Topology& topology_;
   std::vector<std::vector<std::int32_t>> leaving_;  ///< directed links, by node
+  std::int32_t from_ = -1;                          ///< of the last search
+  std::vector<std::int32_t> by_;                    ///< the link by which each node is reached
+  std::map<std::size_t, std::vector<std::int32_t>> others_;  ///< ways in as good, from switches
 };
 
 inline std::int32_t EndOf(const Topology& topology, std::int32_t link) {

@@ -49,7 +49,7 @@ TEST(Topology, BisectionOfATorus) {
 TEST(Topology, EverySystemIsConnectedAndEveryPairHasAWay) {
   for (const std::string& name : ListClusters()) {
     const Topology t = LoadCluster(name, {}).topology;
-    const Routes routes(t);
+    Routes routes(t);
     const auto last = static_cast<int>(t.chips) - 1;
     for (const int to : {1, last / 2 + 1, last}) {
       const Route route = routes.Between(0, to);
@@ -63,7 +63,7 @@ TEST(Topology, EverySystemIsConnectedAndEveryPairHasAWay) {
 // DGX-1 whitepaper: no NVLink between GPU 0 and GPU 5, so the way is over PCIe and the sockets.
 TEST(Topology, CubeMeshHasPairsWithoutANeighbour) {
   const Topology t = LoadCluster("dgx-1-v100", {}).topology;
-  const Routes routes(t);
+  Routes routes(t);
   EXPECT_EQ(routes.Between(0, 4).size(), 1U);
   const Route far = routes.Between(0, 5);
   EXPECT_GT(far.size(), 3U);
