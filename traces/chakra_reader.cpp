@@ -40,7 +40,8 @@ class Attributes {
   bool Has(const std::string& name) const { return by_name_.count(name) > 0; }
   std::int64_t Number(const std::string& name) const {
     const auto at = by_name_.find(name);
-    if (at == by_name_.end()) throw UserError(place_ + ": attribute " + name + " is missing");
+    if (at == by_name_.end())
+      throw UserError(fmt::format("{}: attribute {} is missing", place_, name));
     return ValueOf(*at->second, name);
   }
   std::int64_t Number(const std::string& name, std::int64_t otherwise) const {
@@ -76,13 +77,13 @@ class Attributes {
       case chakra::AttributeProto::kFloatVal:
         return Whole(static_cast<double>(a.float_val()), name);
       default:
-        throw UserError(place_ + ": attribute " + name + " is no number");
+        throw UserError(fmt::format("{}: attribute {} is no number", place_, name));
     }
   }
   std::int64_t Whole(double value, const std::string& name) const {
     constexpr double kMost = 9e18;
     if (!(std::abs(value) < kMost)) {
-      throw UserError(place_ + ": attribute " + name + " is no whole number");
+      throw UserError(fmt::format("{}: attribute {} is no whole number", place_, name));
     }
     return std::llround(value);
   }
@@ -119,11 +120,13 @@ class Reader {
       std::vector<std::int32_t> members;
       for (const auto& rank : ranks) {
         if (!rank.is_number_unsigned() || rank.get<std::uint64_t>() >= kMostRanks) {
-          throw UserError(path + ": group " + name + ": ranks are whole numbers");
+          throw UserError(fmt::format("{}: group {}: ranks are whole numbers", path, name));
         }
         members.push_back(rank.get<std::int32_t>());
       }
-      if (members.empty()) throw UserError(path + ": group " + name + " has no ranks");
+      if (members.empty()) {
+        throw UserError(fmt::format("{}: group {} has no ranks", path, name));
+      }
       group_of_[name] = static_cast<std::int32_t>(graph_.groups.size());
       graph_.groups.push_back(std::move(members));
     }

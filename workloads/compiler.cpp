@@ -89,6 +89,8 @@ class NetworkCompiler : public Compiler {
     return list;
   }
 
+  std::vector<std::string> ListCollectives() const override { return CollectiveNames(); }
+
   std::vector<NamedText> ListPasses() const override {
     std::vector<NamedText> list;
     for (const Pass& pass : DefaultPasses()) list.push_back({pass.name, pass.meaning});

@@ -20,6 +20,7 @@
 #include "sim/run/cluster_simulation.h"
 #include "sim/run/csv.h"
 #include "sim/run/execution_files.h"
+#include "sim/run/overlap_simulation.h"
 #include "sim/run/parallel_simulation.h"
 #include "sim/run/trace_simulation.h"
 #include "sim/run/worker_pool.h"
@@ -38,19 +39,26 @@ CollectiveRequest CollectiveOf(const std::string& text, bool symmetry) {
   return collective;
 }
 
+/// Words of a workload a:...+b:...
+std::vector<std::string> WordsOf(const std::string& workload) {
+  std::vector<std::string> words;
+  std::stringstream stream(workload);
+  for (std::string word; std::getline(stream, word, '+');) words.push_back(word);
+  return words;
+}
+
 /// One collective, or several beside each other: a:...+b:...
 ClusterRequest RequestOf(const RunOptions& o) {
   ClusterRequest request;
   request.system = o.system;
   request.overrides = ParseOverrides(o.set);
-  std::stringstream words(o.workload.request.workload);
-  std::string word;
-  std::getline(words, word, '+');
-  request.collective = CollectiveOf(word, !o.no_symmetry);
-  while (std::getline(words, word, '+')) {
-    request.beside.push_back(CollectiveOf(word, !o.no_symmetry));
+  const std::vector<std::string> words = WordsOf(o.workload.request.workload);
+  request.collective = CollectiveOf(words.front(), !o.no_symmetry);
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    request.beside.push_back(CollectiveOf(words[i], !o.no_symmetry));
   }
   request.spans = o.trace != "none";
+  request.ideal = o.ideal;
   return request;
 }
 
@@ -179,6 +187,52 @@ std::vector<std::string> WriteTraces(const RunOptions& o, const ClusterSpec& clu
       cluster, graph, record, TraceOptionsOf(o), folder);
 }
 
+bool HasOperators(const std::string& workload) {
+  const std::vector<std::string> words = WordsOf(workload);
+  return words.size() > 1 && std::any_of(words.begin(), words.end(), [](const std::string& word) {
+           return !IsCollective(word.substr(0, word.find(':')));
+         });
+}
+
+void RunOverlap(const RunOptions& o) {
+  OverlapRequest request;
+  request.system = o.system;
+  request.overrides = ParseOverrides(o.set);
+  for (const std::string& word : WordsOf(o.workload.request.workload)) {
+    const std::string name = word.substr(0, word.find(':'));
+    if (IsCollective(name)) {
+      request.collectives.push_back(CollectiveOf(word, true));
+      continue;
+    }
+    OperatorRequest op;
+    op.op = name;
+    const std::size_t colon = word.find(':');
+    if (colon != std::string::npos) op.shape = ParseKeyValueList(word.substr(colon + 1));
+    op.dtype = o.workload.request.dtype;
+    request.operators.push_back(std::move(op));
+  }
+  if (request.collectives.empty()) {
+    throw UserError("--workload " + o.workload.request.workload + ": no collective among them");
+  }
+  OutputFolder out(o.out);
+  const OverlapResult r = SimulateOverlap(request);
+  WriteOverlapFiles(out, r, CommandText());
+  const auto traces = WriteTraces(o, r.cluster, r.graph, r.record, out.staging());
+  out.Commit();
+  fmt::print("operators beside collectives, {} ranks of {} ({}, {} SMs each)   simulated in {}\n",
+             r.graph.ranks, r.cluster.name, r.cluster.chip, r.units,
+             Engineering(r.simulate_seconds, "s"));
+  fmt::print("  time         {:<12} {}\n", Engineering(ToSeconds(r.record.total), "s"),
+             RankTimesText(r.record));
+  for (const OverlapPart& part : r.parts) {
+    fmt::print("  {:<12} {}, alone {}{}\n", part.name, Engineering(part.beside_us * 1e-6, "s"),
+               Engineering(part.alone_us * 1e-6, "s"),
+               part.channels > 0 ? fmt::format(", holds {} SMs", part.channels) : "");
+  }
+  fmt::print("  written      {}/ summary.json ranks.csv links.csv run.yaml{}\n", out.path(),
+             FilesText(traces));
+}
+
 void RunTrace(const RunOptions& o) {
   if (!o.parallel.empty()) throw UserError("--parallel: a trace says what each rank does");
   OutputFolder out(o.out);
@@ -214,8 +268,13 @@ void RunDivided(const RunOptions& o) {
 }  // namespace
 
 void RunOnCluster(const RunOptions& o) {
+  const bool one = o.workload.request.workload.find(':') != std::string::npos;
+  if (!o.ideal.empty() && (!one || HasOperators(o.workload.request.workload))) {
+    throw UserError("--ideal on " + o.system + ": of a collective, such as all_reduce:bytes=64MiB");
+  }
   if (IsExecutionTrace(o.workload.request.workload)) return RunTrace(o);
   if (o.workload.request.workload.find(':') == std::string::npos) return RunDivided(o);
+  if (HasOperators(o.workload.request.workload)) return RunOverlap(o);
   if (o.trace == "chakra") {
     throw UserError("--trace chakra: of a network (--parallel) or of an execution trace");
   }

@@ -165,7 +165,7 @@ void ReadSystem(const std::string& path, ClusterSpec* spec) {
     std::string key = std::string(op) + "-implementation";
     std::replace(key.begin(), key.end(), '_', '-');
     if (!json.contains(key)) continue;
-    const std::string place = path + ": " + key;
+    const std::string place = fmt::format("{}: {}", path, key);
     std::vector<std::string> algorithms;
     for (const auto& name : json[key]) {
       if (!name.is_string()) throw UserError(place + ": a list of names, one a dimension");

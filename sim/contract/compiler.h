@@ -86,6 +86,7 @@ class Compiler {
   virtual std::vector<NamedText> ListWorkloads() const = 0;
   virtual std::vector<NamedText> ListOperators() const = 0;
   virtual std::vector<NamedText> ListPasses() const = 0;
+  virtual std::vector<std::string> ListCollectives() const = 0;
   /// The workload's graph in readable text.
   virtual std::string Print(const WorkloadRequest& request) const = 0;
   /// Reads a network without running it; returns one line about it, or throws UserError.

@@ -10,6 +10,7 @@
 #include "sim/core/quantity.h"
 #include "sim/run/collective_phases.h"
 #include "sim/run/exchange_matching.h"
+#include "sim/run/ideal_cluster.h"
 
 namespace siliscope {
 namespace {
@@ -188,6 +189,7 @@ ClusterResult SimulateCluster(const ClusterRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   ClusterResult result;
   result.cluster = LoadCluster(request.system, request.overrides);
+  MakeIdeal(request.ideal, &result.cluster);
   const bool phases =
       request.collective.algorithm.empty() && !result.cluster.phases.dimensions.empty();
   if (phases || request.collective.algorithm == "hierarchical") {

@@ -18,6 +18,7 @@ struct ClusterRequest {
   CollectiveRequest collective;
   std::vector<CollectiveRequest> beside{};  ///< others that begin at the same time
   bool spans = false;
+  std::vector<std::string> ideal{};  ///< resources that cost nothing (sim/run/ideal_cluster.h)
 };
 
 struct ClusterResult {

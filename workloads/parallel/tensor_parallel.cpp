@@ -108,9 +108,8 @@ class Partition {
   }
 
   void Divide(const Operator& op) {
-    if (op.Int("replicated", 0) != 0) {
-      AddWhole(op);
-    } else if (op.kind == "matmul" && IsWeight(op.inputs[1]) && ShapeOf(op.inputs[1]).size() >= 2) {
+    if (op.Int("replicated", 0) != 0) return AddWhole(op);
+    if (op.kind == "matmul" && IsWeight(op.inputs[1]) && ShapeOf(op.inputs[1]).size() >= 2) {
       DivideProduct(op);
     } else if (op.kind == "elementwise") {
       DivideElementwise(op);

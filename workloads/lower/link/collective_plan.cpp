@@ -156,6 +156,8 @@ CollectivePlan PlanCopy(const CollectiveRequest& request, const ClusterSpec& clu
 
 }  // namespace
 
+std::vector<std::string> CollectiveNames() { return {kOperations.begin(), kOperations.end()}; }
+
 const char* OperationName(CollectiveOperation operation) {
   return kOperations[static_cast<std::size_t>(operation)];
 }

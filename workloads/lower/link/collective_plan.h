@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sim/contract/compiler.h"
 
@@ -44,6 +45,7 @@ struct CollectivePlan {
   bool symmetry = true;           ///< ranks alike may be played once
 };
 
+std::vector<std::string> CollectiveNames();
 const char* OperationName(CollectiveOperation operation);
 const char* AlgorithmName(CollectiveAlgorithm algorithm);
 const char* ProtocolName(CollectiveProtocol protocol);
