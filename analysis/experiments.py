@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.figures import (attribution, energy, gantt, issue_slots, links, memory_levels, pipeline, roofline,
-                              timeline, wavefront)
+from analysis.figures import (attribution, energy, gantt, issue_slots, links, memory_levels, pipeline, ranks,
+                              roofline, timeline, wavefront)
 from analysis.style import CAUSES, FigureError, duration, fault, finish, legend_below, plt, settings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -301,6 +301,8 @@ def draw_one(name, path, out):
         return wavefront.draw(experiment, out, name)
     if experiment["kind"] in links.KINDS:
         return links.draw(experiment, out, name)
+    if experiment["kind"] in ranks.KINDS:
+        return ranks.draw(experiment, out, name)
     folder = tempfile.mkdtemp(prefix="siliscope-")
     try:
         runs = expand(experiment)

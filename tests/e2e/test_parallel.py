@@ -5,7 +5,8 @@ import os
 import struct
 
 import pytest
-from test_cli import rows, run
+import yaml
+from test_cli import ROOT, rows, run
 
 LLAMA = ["--workload", "llama2_7b_layer", "--dtype", "fp16", "--seq", 512]
 
@@ -32,6 +33,10 @@ def test_the_times_of_each_rank_sum_to_the_whole(tmp_path):
         parts = sum(float(r[k]) for k in ("compute_us", "overlapped_us", "communication_us", "waiting_us"))
         assert parts == pytest.approx(s["time_us"], rel=1e-7)
         assert int(r["weight_bytes"]) == s["weight_bytes_per_rank"]
+    with open(os.path.join(ROOT, "configs", "schema", "columns.yaml"), encoding="utf-8") as file:
+        documented = yaml.safe_load(file)
+    for name in ("links.csv", "ranks.csv", "operators.csv"):
+        assert list(rows(tmp_path / "r" / name)[0]) == list(documented[f"cluster/{name}"]), name
     for link in rows(tmp_path / "r" / "links.csv"):
         assert float(link["busy_pct"]) <= 100.001
 
@@ -105,6 +110,8 @@ def test_a_chakra_trace_is_written_and_run_again(tmp_path):
     assert summary_of(tmp_path / "again")["time_us"] == s["time_us"]
     nodes = rows(tmp_path / "again" / "nodes.csv")
     assert {n["kind"] for n in nodes} == {"compute", "all_reduce"}
+    with open(os.path.join(ROOT, "configs", "schema", "columns.yaml"), encoding="utf-8") as file:
+        assert list(nodes[0]) == list(yaml.safe_load(file)["cluster/nodes.csv"])
 
 
 def varint(value):

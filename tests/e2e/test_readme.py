@@ -35,6 +35,10 @@ def test_command(line, tmp_path):
     if any(w.startswith("measured/") for w in words):
         subprocess.run([os.path.join(ROOT, "siliscope"), "measure-cpu", "--out", "measured"], check=True,
                        cwd=tmp_path, capture_output=True)
+    for folder in {w.split("/")[0] for w in words if w.startswith("out-") and "/" in w}:  # of an earlier command
+        before = next(c for c in commands() if f"--out {folder}" in c)
+        subprocess.run([os.path.join(ROOT, "siliscope"), *shlex.split(before)[1:]], check=True, cwd=tmp_path,
+                       capture_output=True)
     words = [os.path.join(ROOT, w) if w.startswith(("configs/", "workloads/")) else w for w in words]
     done = subprocess.run([os.path.join(ROOT, "siliscope"), *words], capture_output=True, text=True,
                           cwd=tmp_path, check=False)
