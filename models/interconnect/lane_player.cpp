@@ -17,7 +17,9 @@ Tick Span(std::int64_t bytes, double bytes_per_s) {
   return static_cast<Tick>(static_cast<double>(bytes) / bytes_per_s * 1e12 + 0.5);
 }
 
-constexpr std::int64_t kLeastBurst = 8192, kMostBurst = 65536, kBurstsOfPiece = 8;
+/// Packets of lanes that share a link take turns; bursts do so in their place. Small pieces are
+/// cut, too, or the first lane's piece would pass before all others' first packets.
+constexpr std::int64_t kLeastBurst = 2048, kMostBurst = 65536, kBurstsOfPiece = 8;
 
 }  // namespace
 

@@ -14,9 +14,10 @@ LinkCycle::LinkCycle(const LinkSpec& spec, std::uint64_t seed)
   for (End& end : ends_) end.credits.fill(spec.credits);
 }
 
-void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes) {
+void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int64_t reply_flits) {
   LinkPacket p;
   p.kind = kind;
+  p.reply_flits = reply_flits;
   p.bytes = bytes;
   switch (kind) {
     case PacketKind::kWrite:
@@ -24,7 +25,7 @@ void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes) {
       p.flits = spec_.header_flits + spec_.FlitsOf(bytes);
       break;
     case PacketKind::kResponse:
-      p.flits = spec_.response_flits;
+      p.flits = reply_flits;
       break;
     case PacketKind::kReadRequest:
       p.flits = spec_.request_flits;
@@ -34,9 +35,14 @@ void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes) {
 }
 
 void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes) {
+  Write(from, bytes, packet_bytes, spec_.response_flits);
+}
+
+void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes,
+                      std::int64_t reply_flits) {
   for (std::int64_t at = 0; at < bytes; at += packet_bytes) {
     Enqueue(ends_[static_cast<std::size_t>(from)], PacketKind::kWrite,
-            std::min(packet_bytes, bytes - at));
+            std::min(packet_bytes, bytes - at), reply_flits);
   }
 }
 
@@ -63,7 +69,7 @@ void LinkCycle::Deliver(End& end, const LinkPacket& p) {
   if (p.kind == PacketKind::kWrite || p.kind == PacketKind::kReadData) {
     sender.counters.data_bytes += p.bytes;
   }
-  if (p.kind == PacketKind::kWrite) Enqueue(end, PacketKind::kResponse, 0);
+  if (p.kind == PacketKind::kWrite) Enqueue(end, PacketKind::kResponse, 0, p.reply_flits);
   if (p.kind == PacketKind::kReadRequest) Enqueue(end, PacketKind::kReadData, p.bytes);
   // Its place in the buffer is free; the sender hears of it with a header of the other direction.
   sender.returns.push_back({cycle_ + latency_cycles_, ChannelOf(p.kind), p.flits});
@@ -202,6 +208,14 @@ void LinkCycle::Step() {
   Send(ends_[0], ends_[1]);
   Send(ends_[1], ends_[0]);
   ++cycle_;
+}
+
+void LinkCycle::SkipTo(std::uint64_t cycle) {
+  for (End& end : ends_) {
+    end.counters.idle_cycles += static_cast<std::int64_t>(cycle - cycle_);
+    end.sending = 0;
+  }
+  cycle_ = cycle;
 }
 
 bool LinkCycle::Done() const {

@@ -20,6 +20,7 @@ struct LinkPacket {
   PacketKind kind = PacketKind::kWrite;
   std::int64_t bytes = 0;  ///< of data: its own, or what a read asks for
   std::int64_t flits = 0;
+  std::int64_t reply_flits = 0;  ///< of what a write is answered with
   std::uint64_t sequence = 0;
 };
 
@@ -39,12 +40,16 @@ class LinkCycle {
   /// Data that direction `from` (0 or 1) writes, or that it reads from the other end, in packets of
   /// so many bytes.
   void Write(int from, std::int64_t bytes, std::int64_t packet_bytes);
+  /// The same, answered with so many flits: as many as the requests of data that is read.
+  void Write(int from, std::int64_t bytes, std::int64_t packet_bytes, std::int64_t reply_flits);
   void Read(int from, std::int64_t bytes, std::int64_t packet_bytes);
 
   /// One flit time of both directions.
   void Step();
   /// All that was asked for is delivered and answered.
   bool Done() const;
+  /// Where all is done: to a later cycle.
+  void SkipTo(std::uint64_t cycle);
   std::uint64_t cycle() const { return cycle_; }
   const LinkCycleCounters& counters(int direction) const {
     return ends_[static_cast<std::size_t>(direction)].counters;
@@ -99,7 +104,7 @@ class LinkCycle {
   bool BeginPacket(End& end);
   void FinishPacket(End& end, End& other);
   void SendAcknowledgement(End& end, End& other);
-  void Enqueue(End& end, PacketKind kind, std::int64_t bytes);
+  void Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int64_t reply_flits = 0);
   bool Damaged(std::int64_t flits);
 
   LinkSpec spec_;

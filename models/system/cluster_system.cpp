@@ -11,8 +11,8 @@ namespace {
 class LaneNetwork : public Network {
  public:
   LaneNetwork(const sc_core::sc_module_name& name, const Topology& topology,
-              const LinkProgram& program, bool spans)
-      : Network(name, topology, {&program}), program_(program), spans_(spans) {}
+              const LinkProgram& program, const ClusterOptions& options)
+      : Network(name, topology, {&program}, options), program_(program), spans_(options.spans) {}
 
   void start_of_simulation() override {
     player_ = std::make_unique<LanePlayer>(program_, queue(), ports(), spans_);
@@ -40,8 +40,8 @@ std::vector<const LinkProgram*> ProgramsOf(const ExecutionGraph& graph) {
 class ExecutionNetwork : public Network {
  public:
   ExecutionNetwork(const sc_core::sc_module_name& name, const Topology& topology,
-                   const ExecutionGraph& graph)
-      : Network(name, topology, ProgramsOf(graph)), graph_(graph) {}
+                   const ExecutionGraph& graph, const ClusterOptions& options)
+      : Network(name, topology, ProgramsOf(graph), options), graph_(graph) {}
 
   void start_of_simulation() override {
     player_ = std::make_unique<ExecutionPlayer>(graph_, queue(), ports());
@@ -63,13 +63,13 @@ class NetworkModel : public ClusterModel {
  public:
   explicit NetworkModel(const ClusterSpec& spec) : spec_(spec) {}
 
-  ClusterRecord Run(const LinkProgram& program, bool spans) override {
-    LaneNetwork network("network", spec_.topology, program, spans);
+  ClusterRecord Run(const LinkProgram& program, const ClusterOptions& options) override {
+    LaneNetwork network("network", spec_.topology, program, options);
     sc_core::sc_start();
     return network.Finish();
   }
-  ExecutionRecord Run(const ExecutionGraph& graph) override {
-    ExecutionNetwork network("network", spec_.topology, graph);
+  ExecutionRecord Run(const ExecutionGraph& graph, const ClusterOptions& options) override {
+    ExecutionNetwork network("network", spec_.topology, graph, options);
     sc_core::sc_start();
     return network.Finish();
   }

@@ -7,14 +7,17 @@
 
 #include <algorithm>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "sim/cli/option_text.h"
 #include "sim/cli/progress.h"
 #include "sim/contract/cluster_trace_writer.h"
 #include "sim/contract/execution_trace.h"
+#include "sim/contract/waveform.h"
 #include "sim/core/error.h"
 #include "sim/core/key_value_list.h"
+#include "sim/core/nearest_name.h"
 #include "sim/core/quantity.h"
 #include "sim/run/cluster_files.h"
 #include "sim/run/cluster_simulation.h"
@@ -57,12 +60,14 @@ ClusterRequest RequestOf(const RunOptions& o) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     request.beside.push_back(CollectiveOf(words[i], !o.no_symmetry));
   }
-  request.spans = o.trace != "none";
+  request.options.spans = o.trace != "none";
+  request.options.zoom = SplitList(o.zoom);
   request.ideal = o.ideal;
   return request;
 }
 
-std::string SummaryText(const ClusterResult& r, const std::string& folder, bool traced) {
+std::string SummaryText(const ClusterResult& r, const std::string& folder,
+                        const std::string& more) {
   const nlohmann::ordered_json json = ClusterSummaryJson(r);
   const LinkProgram& p = r.program;
   const double seconds = std::max(r.simulate_seconds, 1e-9);
@@ -106,7 +111,7 @@ std::string SummaryText(const ClusterResult& r, const std::string& folder, bool 
                         Engineering(busiest->peak_bytes_per_s, "B/s"));
   }
   return text + fmt::format("  written      {}/ summary.json links.csv lanes.csv run.yaml{}\n",
-                            folder, traced ? " trace.json" : "");
+                            folder, more);
 }
 
 std::string Share(Tick part, Tick whole) {
@@ -267,10 +272,33 @@ void RunDivided(const RunOptions& o) {
 
 }  // namespace
 
+namespace {
+
+/// Names of nodes, or links.
+void CheckZoom(const RunOptions& o) {
+  if (o.vcd && o.zoom.empty()) {
+    throw UserError("--vcd: no link is zoomed; --zoom links, or --zoom chip0");
+  }
+  if (o.zoom.empty()) return;
+  const Topology topology = LoadCluster(o.system, ParseOverrides(o.set)).topology;
+  std::vector<std::string> names = {"links"};
+  for (const TopologyNode& node : topology.nodes) names.push_back(node.name);
+  for (const std::string& name : SplitList(o.zoom)) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      throw UserError("--zoom " + name + ": no node of " + o.system + Suggestion(name, names));
+    }
+  }
+}
+
+}  // namespace
+
 void RunOnCluster(const RunOptions& o) {
   const bool one = o.workload.request.workload.find(':') != std::string::npos;
   if (!o.ideal.empty() && (!one || HasOperators(o.workload.request.workload))) {
     throw UserError("--ideal on " + o.system + ": of a collective, such as all_reduce:bytes=64MiB");
+  }
+  if ((!o.zoom.empty() || o.vcd) && (!one || HasOperators(o.workload.request.workload))) {
+    throw UserError("--zoom on " + o.system + ": of a collective, such as all_reduce:bytes=1MiB");
   }
   if (IsExecutionTrace(o.workload.request.workload)) return RunTrace(o);
   if (o.workload.request.workload.find(':') == std::string::npos) return RunDivided(o);
@@ -279,10 +307,22 @@ void RunOnCluster(const RunOptions& o) {
     throw UserError("--trace chakra: of a network (--parallel) or of an execution trace");
   }
   ClusterRequest request = RequestOf(o);
+  CheckZoom(o);
   OutputFolder out(o.out);
+  std::ofstream waveform_file;
+  std::unique_ptr<Waveform> waveform;
+  if (o.vcd) {
+    waveform_file.open(out.staging() + "/waveform.vcd", std::ios::binary);
+    waveform = WaveformRegistry::Instance().Get("waveform", "vcd")(waveform_file);
+    request.options.waveform = waveform.get();
+  }
   const ClusterResult result = SimulateCluster(request);
+  waveform.reset();
+  if (o.vcd && !waveform_file.flush()) {
+    throw WriteError(out.path() + "/waveform.vcd: can't be written");
+  }
   WriteClusterFiles(out, result, CommandText());
-  if (request.spans) {
+  if (request.options.spans) {
     const ClusterTraceWriter& writer =
         *ClusterTraceWriterRegistry::Instance().Get("trace format", o.trace)();
     std::ofstream file(out.staging() + "/trace.json", std::ios::binary);
@@ -290,7 +330,9 @@ void RunOnCluster(const RunOptions& o) {
     if (!file.flush()) throw WriteError(out.path() + "/trace.json: can't be written");
   }
   out.Commit();
-  fmt::print("{}", SummaryText(result, out.path(), request.spans));
+  fmt::print("{}", SummaryText(result, out.path(),
+                               std::string(request.options.spans ? " trace.json" : "") +
+                                   (o.vcd ? " waveform.vcd" : "")));
 }
 
 void Collectives(const CollectivesOptions& o) {

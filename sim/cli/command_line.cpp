@@ -74,14 +74,20 @@ void AddWorkloadOptions(CLI::App& command, WorkloadOptions* options) {
 void AddRunCommand(CLI::App& app) {
   auto o = std::make_shared<RunOptions>();
   CLI::App* run = app.add_subcommand("run", "run a network on a system");
-  run->add_option("--system", o->system, "a chip of `siliscope list systems`, or a YAML file")
+  run->add_option("--system", o->system,
+                  "a system of `siliscope list systems`, or a YAML file (ASTRA-sim's: "
+                  "network.yml,system.json)")
       ->required();
-  run->add_option("--workload", o->workload.request.workload,
-                  "a network of `siliscope list workloads`, or an ONNX file")
+  run->add_option(
+         "--workload", o->workload.request.workload,
+         "a network of `siliscope list workloads`, an ONNX file or an operator, "
+         "gemm:m=64;n=64;k=64; "
+         "on several chips a collective, all_reduce:bytes=64MiB, or a Chakra trace, PREFIX.0.et")
       ->required();
   AddWorkloadOptions(*run, &o->workload);
   run->add_option("--set", o->set, "change a value of the system, key=value");
-  run->add_option("--ideal", o->ideal, "take a resource's cost away (dram, launch, vector, ...)");
+  run->add_option("--ideal", o->ideal,
+                  "take a resource's cost away (dram, launch, vector, links, ...)");
   run->add_option("--out", o->out, "folder for the results");
   run->add_option("--trace", o->trace, "trace format")
       ->check(CLI::IsMember(Words{"chrome", "chakra", "none"}));
@@ -89,7 +95,8 @@ void AddRunCommand(CLI::App& app) {
       ->check(CLI::IsMember(Words{"ns", "cycles"}));
   run->add_option("--trace-window", o->trace_window, "only this time, such as 10us:20us");
   run->add_option("--trace-units", o->trace_units, "only units whose names begin so, a,b,c");
-  run->add_option("--zoom", o->zoom, "units at cycle zoom: core0.array0, dram, ... (a,b,c)");
+  run->add_option("--zoom", o->zoom,
+                  "units at cycle zoom: core0.array0, dram, sms, links, ... (a,b,c)");
   run->add_option("--zoom-op", o->zoom_operators,
                   "operators whose tiles the arrays run at cycle zoom, a,b,c");
   run->add_option("--host", o->host,
@@ -112,7 +119,8 @@ void AddRunCommand(CLI::App& app) {
   run->add_flag("--cold", o->cold, "CPU: nothing is in the caches when the run begins");
   run->add_flag("--vcd", o->vcd, "write the signals of the zoomed units to waveform.vcd");
   run->add_option("--parallel", o->parallel,
-                  "several chips: how a network is divided, tp=8 (weights over 8 chips)");
+                  "several chips: how a network is divided: tp=4,sp=on,ep=2,pp=2,microbatches=8 "
+                  "(`siliscope explain tp` and so on)");
   run->add_flag("--no-symmetry", o->no_symmetry,
                 "several chips: play each rank, also those that do the same at the same times");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");

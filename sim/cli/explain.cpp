@@ -67,6 +67,19 @@ const std::vector<NamedText>& Terms() {
       {"Simple", "NCCL's protocol of slices whose arrival is told by a flag after a fence"},
       {"channel", "a CTA on each rank of a collective, with its own ring and buffer"},
       {"flit", "what a link sends at a time: 16 bytes of NVLink"},
+      {"tp", "tensor parallelism: ranks divide the weights of each product, by columns or by rows"},
+      {"sp",
+       "sequence parallelism: ranks of tp divide the tokens, too, where each token is on its own"},
+      {"ep", "expert parallelism: ranks divide the experts, and each has other tokens"},
+      {"pp", "pipeline parallelism: the layers in stages, each on other ranks"},
+      {"microbatches", "parts of the batch that follow each other through the stages of pp"},
+      {"hierarchical",
+       "a collective along one dimension of the ranks after another: in nodes, then between them"},
+      {"halving_doubling",
+       "a collective of log2 n steps: with the rank at distance 1, 2, 4, ..., half as much in "
+       "each"},
+      {"pat", "parallel aggregated trees: log2 n steps, far ranks first with little data"},
+      {"Chakra", "execution traces of many ranks (MLCommons), which ASTRA-sim reads"},
       {"geometric mean", "the n-th root of a product of n values: it treats ratios alike"}};
   return kTerms;
 }

@@ -11,6 +11,7 @@
 #include "sim/contract/cluster_spec.h"
 #include "sim/contract/execution_graph.h"
 #include "sim/contract/link_program.h"
+#include "sim/contract/waveform.h"
 #include "sim/core/registry.h"
 #include "sim/core/time.h"
 
@@ -24,6 +25,15 @@ struct LinkUse {
   std::int64_t wire_bytes = 0;      ///< with headers
   std::int64_t response_bytes = 0;  ///< of the opposite direction's data
   Tick busy = 0;
+  /// At cycle zoom only.
+  std::int64_t acknowledge_bytes = 0, replayed_bytes = 0;
+  Tick credit_wait = 0;
+};
+
+struct ClusterOptions {
+  bool spans = false;
+  std::vector<std::string> zoom{};  ///< names of nodes whose links run at cycle zoom; "links": all
+  Waveform* waveform = nullptr;     ///< where zoomed links write what they send, or null
 };
 
 /// What a lane does; its times sum to the whole.
@@ -84,9 +94,9 @@ class ClusterModel {
  public:
   virtual ~ClusterModel() = default;
   /// Runs the program to its end. Throws InternalError where lanes wait for each other forever.
-  virtual ClusterRecord Run(const LinkProgram& program, bool spans) = 0;
+  virtual ClusterRecord Run(const LinkProgram& program, const ClusterOptions& options) = 0;
   /// The same of all nodes of a graph.
-  virtual ExecutionRecord Run(const ExecutionGraph& graph) = 0;
+  virtual ExecutionRecord Run(const ExecutionGraph& graph, const ClusterOptions& options) = 0;
 };
 
 using ClusterModelRegistry = Registry<std::unique_ptr<ClusterModel> (*)(const ClusterSpec& spec)>;

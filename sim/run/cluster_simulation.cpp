@@ -147,7 +147,7 @@ void SimulateHierarchical(const ClusterRequest& request, ClusterResult* result) 
   MatchExchanges(result->cluster, c.op, &graph);
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result->cluster);
-  ExecutionRecord record = model->Run(graph);
+  ExecutionRecord record = model->Run(graph, request.options);
   LinkProgram& program = result->program;
   program.operation = c.op;
   program.algorithm = "hierarchical";
@@ -210,7 +210,7 @@ ClusterResult SimulateCluster(const ClusterRequest& request) {
   }
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
-  result.record = model->Run(result.program, request.spans);
+  result.record = model->Run(result.program, request.options);
   result.simulate_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

@@ -17,7 +17,7 @@ struct ClusterRequest {
   std::vector<Override> overrides;
   CollectiveRequest collective;
   std::vector<CollectiveRequest> beside{};  ///< others that begin at the same time
-  bool spans = false;
+  ClusterOptions options{};
   std::vector<std::string> ideal{};  ///< resources that cost nothing (sim/run/ideal_cluster.h)
 };
 

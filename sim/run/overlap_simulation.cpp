@@ -172,7 +172,7 @@ OverlapResult SimulateOverlap(const OverlapRequest& request) {
   }
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
-  result.record = model->Run(result.graph);
+  result.record = model->Run(result.graph, {});
   std::size_t op = 0, collective = 0;
   for (std::size_t n = 0; n < result.graph.nodes.size(); ++n) {
     const ExecutionNode& node = result.graph.nodes[n];

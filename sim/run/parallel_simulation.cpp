@@ -223,7 +223,7 @@ ParallelResult SimulateParallel(const ParallelRequest& request) {
   MatchExchanges(result.cluster, request.system, &result.graph);
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
-  result.record = model->Run(result.graph);
+  result.record = model->Run(result.graph, {});
   AddOperators(stages, works, &result);
   result.simulate_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -68,7 +68,7 @@ TraceResult SimulateTrace(const std::string& system, const std::vector<Override>
   MatchExchanges(result.cluster, path, &result.graph);
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
-  result.record = model->Run(result.graph);
+  result.record = model->Run(result.graph, {});
   result.simulate_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

@@ -316,3 +316,27 @@ def test_ideal_resources_take_away_what_they_were_charged(tmp_path):
     assert none["time_us"] < 0.1
     assert "synchronisation" in fails(2, "run", "--system", "dgx-a100", "--workload", what, "--ideal", "synchronization",
                                       "--out", tmp_path / "x")
+
+
+@pytest.mark.parametrize("system, what, within", [
+    ("dgx-1-p100", "copy:bytes=4MiB;from=0;to=1", 0.01), ("dgx-1-v100", "all_reduce:bytes=1MiB", 0.01),
+    ("hgx-a100-4", "all_to_all:bytes=1MiB", 0.03), ("dgx-a100", "all_reduce:bytes=1MiB;ranks=8", 0.03),
+    ("dgx-h100", "all_reduce:bytes=4MiB;algo=ring", 0.03)])
+def test_links_at_cycle_zoom_take_the_same_time(tmp_path, system, what, within):
+    tile = collective(tmp_path, system, what)
+    cycle = collective(tmp_path, system, what, "--zoom", "links")
+    assert cycle["time_us"] == pytest.approx(tile["time_us"], rel=within)
+    for r in rows(tmp_path / "c" / "links.csv"):
+        assert float(r["busy_pct"]) <= 100 and int(r["replayed_bytes"]) == 0
+
+
+def test_one_chip_s_links_in_a_waveform(tmp_path):
+    what = "all_reduce:bytes=64KiB;algo=ring"
+    text = run("run", "--system", "dgx-a100", "--workload", what, "--zoom", "chip0", "--vcd", "--out", tmp_path / "v")
+    assert "waveform.vcd" in text
+    wave = (tmp_path / "v" / "waveform.vcd").read_text()
+    assert "$scope module chip0_nvswitch0_to_nvswitch5" in wave and "forward" in wave
+    times = [int(line[1:]) for line in wave.splitlines() if line.startswith("#")]
+    assert times == sorted(times) and times[-1] / 1e6 < 1.2 * summary_of(tmp_path / "v")["time_us"]
+    for words, says in ((["--zoom", "chip9"], "no node of dgx-a100"), (["--vcd"], "no link is zoomed")):
+        assert says in fails(2, "run", "--system", "dgx-a100", "--workload", what, *words, "--out", tmp_path / "x")

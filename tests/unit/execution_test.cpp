@@ -38,7 +38,8 @@ ExecutionNode AllReduce(std::int32_t rank, std::int64_t bytes, std::int32_t stre
 ExecutionRecord Play(ExecutionGraph* graph) {
   const ClusterSpec cluster = LoadCluster("dgx-a100", {});
   MatchExchanges(cluster, "test", graph);
-  return ClusterModelRegistry::Instance().Get("model of links", "network")(cluster)->Run(*graph);
+  return ClusterModelRegistry::Instance().Get("model of links", "network")(cluster)->Run(*graph,
+                                                                                         {});
 }
 
 ExecutionGraph OfRanks(std::int32_t ranks) {
