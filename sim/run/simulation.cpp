@@ -133,6 +133,15 @@ void DispatchFrom(const HostSpec& host, Program* program) {
   }
 }
 
+/// Operators keep their numbers; those that are left out launch nothing.
+void LeaveOut(const std::pair<std::size_t, std::size_t>& range, Program* program) {
+  std::vector<GpuLaunch>& launches = program->gpu.launches;
+  const auto out = [&](const GpuLaunch& launch) {
+    return launch.op >= range.first && launch.op < range.second;
+  };
+  launches.erase(std::remove_if(launches.begin(), launches.end(), out), launches.end());
+}
+
 }  // namespace
 
 SimulationResult Simulate(const SimulationRequest& request) {
@@ -140,6 +149,7 @@ SimulationResult Simulate(const SimulationRequest& request) {
   SimulationResult result;
   result.machine = MachineOf(request);
   result.program = CompileRequest(request, result.machine);
+  LeaveOut(request.left_out, &result.program);
   if (!request.host.empty()) DispatchFrom(LoadHost(request.host), &result.program);
   const std::vector<std::string> paid = KindOf(result.machine).paid_resources(result.machine);
   for (const std::string& resource : request.ideal) {

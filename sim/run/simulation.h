@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,8 +19,10 @@ struct SimulationRequest {
   std::vector<std::string> ideal;
   std::variant<WorkloadRequest, OperatorRequest> work;
   SimulationOptions options;
-  bool autotune = false;                    ///< simulate the best few kernels of each product
-  bool cold = false;                        ///< a CPU's caches are empty when it begins
+  bool autotune = false;  ///< simulate the best few kernels of each product
+  bool cold = false;      ///< a CPU's caches are empty when it begins
+  /// Of a GPU's program, operators from the first to before the second are left out.
+  std::pair<std::size_t, std::size_t> left_out{0, 0};
   std::string host;                         ///< "" = none: launches from a captured graph
   std::vector<std::string> zoom_operators;  ///< names; `options.zoom.operators` comes from them
 };

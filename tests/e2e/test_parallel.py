@@ -340,3 +340,10 @@ def test_one_chip_s_links_in_a_waveform(tmp_path):
     assert times == sorted(times) and times[-1] / 1e6 < 1.2 * summary_of(tmp_path / "v")["time_us"]
     for words, says in ((["--zoom", "chip9"], "no node of dgx-a100"), (["--vcd"], "no link is zoomed")):
         assert says in fails(2, "run", "--system", "dgx-a100", "--workload", what, *words, "--out", tmp_path / "x")
+
+
+def test_layers_alike_are_simulated_once_and_take_as_long(tmp_path):
+    s = divided(tmp_path, "r", "--parallel", "tp=1", "--dim", "layers=5")
+    run("run", "--system", "a100-sxm-80gb", *LLAMA, "--dim", "layers=5", "--no-advice", "--trace", "none", "--out",
+        tmp_path / "chip")
+    assert s["compute_us"] == pytest.approx(summary_of(tmp_path / "chip")["time_us"], rel=0.015)
