@@ -15,6 +15,9 @@ inline constexpr std::array<const char*, 10> kChakraCollectives = {
 /// Exact durations beside the format's whole microseconds.
 inline constexpr const char* kChakraPicoseconds = "duration_ps";
 
+/// A host's call before an exchange begins.
+inline constexpr const char* kChakraDelay = "delay_ps";
+
 /// Ranks of each process group, by its name: {"1": [0, 1]}; beside the traces.
 inline std::string ChakraGroupsFile(const std::string& prefix) { return prefix + ".groups.json"; }
 

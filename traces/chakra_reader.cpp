@@ -5,11 +5,13 @@
 // an order in which they can run.
 #include <fmt/format.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/delimited_message_util.h>
 
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <queue>
@@ -30,6 +32,16 @@ std::string PrefixOf(const std::string& path) {
   return file ? path.substr(0, path.size() - end.size()) : path;
 }
 
+/// Names are anything; the files of a run are text.
+std::string Readable(std::string name) {
+  constexpr std::size_t kMost = 200;
+  if (name.size() > kMost) name.resize(kMost);
+  for (char& c : name) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return name;
+}
+
 /// Attributes of a node by name.
 class Attributes {
  public:
@@ -47,6 +59,19 @@ class Attributes {
   std::int64_t Number(const std::string& name, std::int64_t otherwise) const {
     return Has(name) ? Number(name) : otherwise;
   }
+  /// Errors: UserError where it is not from `least` to `most`.
+  std::int64_t Within(const std::string& name, std::int64_t least, std::int64_t most) const {
+    const std::int64_t value = Number(name);
+    if (value < least || value > most) {
+      throw UserError(fmt::format("{}: {} {}: from {} to {}", place_, name, value, least, most));
+    }
+    return value;
+  }
+  std::int64_t Within(const std::string& name, std::int64_t least, std::int64_t most,
+                      std::int64_t otherwise) const {
+    return Has(name) ? Within(name, least, most) : otherwise;
+  }
+  const std::string& place() const { return place_; }
   std::string Text(const std::string& name) const {
     const auto at = by_name_.find(name);
     if (at == by_name_.end()) return "";
@@ -119,10 +144,15 @@ class Reader {
     for (const auto& [name, ranks] : json.items()) {
       std::vector<std::int32_t> members;
       for (const auto& rank : ranks) {
-        if (!rank.is_number_unsigned() || rank.get<std::uint64_t>() >= kMostRanks) {
+        if (!rank.is_number_unsigned() ||
+            rank.get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostRanks)) {
           throw UserError(fmt::format("{}: group {}: ranks are whole numbers", path, name));
         }
         members.push_back(rank.get<std::int32_t>());
+        if (std::count(members.begin(), members.end(), members.back()) > 1) {
+          throw UserError(
+              fmt::format("{}: group {}: rank {} is in it twice", path, name, members.back()));
+        }
       }
       if (members.empty()) {
         throw UserError(fmt::format("{}: group {} has no ranks", path, name));
@@ -136,6 +166,7 @@ class Reader {
     std::ifstream file(path, std::ios::binary);
     if (!file) throw UserError(path + ": can't be read");
     google::protobuf::io::IstreamInputStream stream(&file);
+    const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path));
     bool at_end = false;
     const auto fail = [&](std::size_t messages) {
       throw UserError(fmt::format(
@@ -147,13 +178,15 @@ class Reader {
       fail(0);
     }
     std::vector<chakra::Node> nodes;
+    std::int64_t whole = stream.ByteCount();  // up to the end of the last message
     for (;;) {
       chakra::Node node;
       if (google::protobuf::util::ParseDelimitedFromZeroCopyStream(&node, &stream, &at_end)) {
         nodes.push_back(std::move(node));
+        whole = stream.ByteCount();
         continue;
       }
-      if (!at_end) fail(nodes.size() + 1);
+      if (!at_end || whole != size) fail(nodes.size() + 1);
       return nodes;
     }
   }
@@ -170,7 +203,7 @@ class Reader {
           const auto before = by_id.find(id);
           if (before == by_id.end()) {
             throw UserError(fmt::format("{}: node {} ({}) waits for node {}, which is not there",
-                                        path, nodes[n].id(), nodes[n].name(), id));
+                                        path, nodes[n].id(), Readable(nodes[n].name()), id));
           }
           next[before->second].push_back(n);
           ++waits[n];
@@ -194,7 +227,7 @@ class Reader {
     const auto stuck = std::find_if(waits.begin(), waits.end(), [](auto w) { return w > 0; });
     const chakra::Node& node = nodes[static_cast<std::size_t>(stuck - waits.begin())];
     throw UserError(fmt::format("{}: nodes wait for each other in a circle, node {} ({}) too", path,
-                                node.id(), node.name()));
+                                node.id(), Readable(node.name())));
   }
 
   void ReadRank(std::int32_t rank) {
@@ -218,10 +251,10 @@ class Reader {
   }
 
   ExecutionNode NodeOf(const chakra::Node& from, std::int32_t rank, const std::string& path) {
-    const Attributes attributes(from,
-                                fmt::format("{}: node {} ({})", path, from.id(), from.name()));
+    const Attributes attributes(
+        from, fmt::format("{}: node {} ({})", path, from.id(), Readable(from.name())));
     ExecutionNode node;
-    node.name = from.name();
+    node.name = Readable(from.name());
     node.rank = rank;
     switch (from.type()) {
       case chakra::COMM_COLL_NODE:
@@ -231,9 +264,13 @@ class Reader {
       case chakra::COMM_RECV_NODE: {
         const bool send = from.type() == chakra::COMM_SEND_NODE;
         node.kind = send ? ExecutionKind::kSend : ExecutionKind::kReceive;
-        node.peer = static_cast<std::int32_t>(attributes.Number(send ? "comm_dst" : "comm_src"));
-        node.tag = static_cast<std::int32_t>(attributes.Number("comm_tag", 0));
-        node.bytes = attributes.Number("comm_size");
+        node.peer = static_cast<std::int32_t>(
+            attributes.Within(send ? "comm_dst" : "comm_src", 0, kMostRanks - 1));
+        node.tag = static_cast<std::int32_t>(
+            attributes.Within("comm_tag", 0, std::numeric_limits<std::int32_t>::max(), 0));
+        node.bytes = attributes.Within("comm_size", 1, kMostBytes);
+        node.delay = static_cast<Tick>(
+            attributes.Within(kChakraDelay, 0, static_cast<std::int64_t>(kMostPicoseconds), 0));
         node.stream = StreamOf({send ? "send" : "receive", node.peer});
         break;
       }
@@ -255,36 +292,45 @@ class Reader {
     node->op = type >= 0 && type < types ? kChakraCollectives[static_cast<std::size_t>(type)] : "";
     if (node->op.empty()) {
       throw UserError(
-          fmt::format("{}: comm_type {}: gather, scatter and unknown collectives are "
-                      "not run",
-                      node->name, type));
+          fmt::format("{}: comm_type {}: gather, scatter and unknown collectives are not run",
+                      attributes.place(), type));
     }
-    node->group = GroupOf(attributes.Text("pg_name"), node->name);
-    node->bytes = node->op == "barrier" ? 1 : attributes.Number("comm_size");
-    if (node->op == "all_gather") {
-      node->bytes *=
-          static_cast<std::int64_t>(graph_.groups[static_cast<std::size_t>(node->group)].size());
-    }
+    node->group = GroupOf(attributes.Text("pg_name"), attributes.place());
+    const auto ranks =
+        static_cast<std::int64_t>(graph_.groups[static_cast<std::size_t>(node->group)].size());
+    const std::int64_t times = node->op == "all_gather" ? ranks : 1;
+    node->bytes =
+        node->op == "barrier" ? 1 : times * attributes.Within("comm_size", 1, kMostBytes / times);
+    node->delay = static_cast<Tick>(
+        attributes.Within(kChakraDelay, 0, static_cast<std::int64_t>(kMostPicoseconds), 0));
     node->stream = StreamOf({"collective", node->group});
   }
 
   void ReadComputation(const chakra::Node& from, const Attributes& attributes,
                        ExecutionNode* node) {
     node->stream = StreamOf({"compute", attributes.Number("is_cpu_op", 0)});
-    node->operations = static_cast<double>(attributes.Number("num_ops", 0));
-    node->bytes = attributes.Number("tensor_size", 0);
-    constexpr std::uint64_t kPicosecondsOfMicro = 1'000'000, kMostMicros = 1'000'000'000'000;
-    node->duration = std::min(from.duration_micros(), kMostMicros) * kPicosecondsOfMicro;
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    node->operations = static_cast<double>(attributes.Within("num_ops", 0, kMost, 0));
+    node->bytes = attributes.Within("tensor_size", 0, kMost, 0);
+    constexpr std::uint64_t kPicosecondsOfMicro = 1'000'000;
+    if (from.duration_micros() > kMostPicoseconds / kPicosecondsOfMicro) {
+      throw UserError(fmt::format("{}: duration_micros {}: at most {}", attributes.place(),
+                                  from.duration_micros(), kMostPicoseconds / kPicosecondsOfMicro));
+    }
+    node->duration = from.duration_micros() * kPicosecondsOfMicro;
     if (attributes.Has(kChakraPicoseconds)) {
-      node->duration =
-          static_cast<Tick>(std::max<std::int64_t>(0, attributes.Number(kChakraPicoseconds)));
+      node->duration = static_cast<Tick>(
+          attributes.Within(kChakraPicoseconds, 0, static_cast<std::int64_t>(kMostPicoseconds)));
       return;
     }
-    if (node->duration > 0 || node->bytes <= 0) return;
+    if (node->duration > 0) return;
     double seconds = 0;
     if (roofline_.operations_per_s > 0) seconds = node->operations / roofline_.operations_per_s;
     if (roofline_.bytes_per_s > 0) {
       seconds = std::max(seconds, static_cast<double>(node->bytes) / roofline_.bytes_per_s);
+    }
+    if (seconds * 1e12 > static_cast<double>(kMostPicoseconds)) {
+      throw UserError(attributes.place() + ": takes more than a day");
     }
     node->duration = static_cast<Tick>(std::llround(seconds * 1e12));
   }
@@ -308,7 +354,9 @@ class Reader {
     return streams_.emplace(what, static_cast<std::int32_t>(streams_.size())).first->second;
   }
 
-  static constexpr std::uint64_t kMostRanks = 65536;
+  static constexpr std::int64_t kMostRanks = 65536;
+  static constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;
+  static constexpr std::uint64_t kMostPicoseconds = 86'400'000'000'000'000;  // a day
 
   std::string prefix_;
   Roofline roofline_;
@@ -323,6 +371,7 @@ class ChakraReader : public ExecutionTraceReader {
     return std::filesystem::exists(PrefixOf(path) + ".0.et");
   }
   ExecutionGraph Read(const std::string& path, const Roofline& roofline) const override {
+    google::protobuf::SetLogHandler(nullptr);  // mistakes are told once, by us
     return Reader(PrefixOf(path), roofline).Read();
   }
 };

@@ -49,6 +49,7 @@ class RankTrace {
     const auto micros = [](Tick time) { return (time + 500'000) / 1'000'000; };
     node.set_start_time_micros(micros(t.begin));
     AddAttribute(&node, "is_cpu_op")->set_bool_val(false);
+    if (n.delay > 0) AddNumber(&node, kChakraDelay, static_cast<std::int64_t>(n.delay));
     switch (n.kind) {
       case ExecutionKind::kCompute:
         node.set_type(chakra::COMP_NODE);

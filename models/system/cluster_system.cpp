@@ -22,6 +22,9 @@ class LaneNetwork : public Network {
     ClusterRecord record;
     player_->Finish(&record);
     record.links = LinkUses();
+    for (const auto& [link, alike] : program_.links_alike) {
+      record.links[static_cast<std::size_t>(link)].alike = alike;
+    }
     return record;
   }
 

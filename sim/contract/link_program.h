@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,8 @@ struct LinkProgram {
   std::vector<Lane> lanes;
   std::vector<std::int32_t> first_lanes;  ///< of each collective, where several run side by side
   std::int64_t ranks_played = 0;          ///< the others do the same at the same times
+  /// Of these ranks' links, how many links do the same, each itself included; none = one.
+  std::map<std::int32_t, std::int64_t> links_alike;
 };
 
 }  // namespace siliscope

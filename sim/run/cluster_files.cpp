@@ -14,7 +14,7 @@ std::string Microseconds(Tick t) { return NumberText(ToMicroseconds(t)); }
 
 std::string LinksCsv(const std::vector<LinkUse>& links, Tick total) {
   std::string text = CsvLine({"link", "peak_gb_per_s", "data_bytes", "wire_bytes", "opposite_bytes",
-                              "busy_us", "busy_pct", "data_gb_per_s", "acknowledge_bytes",
+                              "busy_us", "busy_pct", "data_gb_per_s", "alike", "acknowledge_bytes",
                               "replayed_bytes", "credit_wait_us"});
   const double seconds = ToSeconds(total);
   for (const LinkUse& link : links) {
@@ -24,7 +24,7 @@ std::string LinksCsv(const std::vector<LinkUse>& links, Tick total) {
                      std::to_string(link.response_bytes), Microseconds(link.busy),
                      NumberText(100 * ToSeconds(link.busy) / seconds),
                      NumberText(static_cast<double>(link.data_bytes) / seconds / 1e9),
-                     std::to_string(link.acknowledge_bytes), std::to_string(link.replayed_bytes),
+                     std::to_string(link.alike), std::to_string(link.acknowledge_bytes), std::to_string(link.replayed_bytes),
                      Microseconds(link.credit_wait)});
   }
   return text;

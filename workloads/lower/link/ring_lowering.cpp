@@ -2,7 +2,9 @@
 // Rings (NCCL, src/device/all_reduce.h, all_gather.h, reduce_scatter.h): a channel's CTA runs its
 // steps one after another, the last of which only copies within its chip.
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "sim/core/ceil_divide.h"
@@ -65,10 +67,42 @@ const Route& StepOf(CollectiveWriter& writer, const Ring& ring, std::int64_t pla
   return writer.program().routes[static_cast<std::size_t>(route)];
 }
 
+/// Whether each link carries as many steps of all ranks as its representative does of those that
+/// are played: else links that are shared would be shared by too few.
+bool LoadsAgree(CollectiveWriter& writer, const std::vector<Ring>& rings, std::int64_t period,
+                const LinkShift& shift, std::map<std::int32_t, std::int64_t>* alike) {
+  std::map<std::int32_t, std::int64_t> all, played;
+  for (std::size_t r = 0; r < rings.size(); ++r) {
+    // Channels take the rings in turn.
+    const auto channels = static_cast<std::size_t>(writer.plan().channels);
+    const auto weight = static_cast<std::int64_t>((channels + rings.size() - 1 - r) / rings.size());
+    const auto ranks = static_cast<std::int64_t>(rings[r].size());
+    for (std::int64_t i = 0; i < ranks; ++i) {
+      for (const std::int32_t link : StepOf(writer, rings[r], i)) {
+        all[link] += weight;
+        if (i < period) played[shift.Representative(link)] += weight;
+      }
+    }
+  }
+  const auto edges = static_cast<std::int32_t>(2 * writer.cluster().topology.edges.size());
+  std::set<std::int32_t> used;
+  for (const auto& [link, load] : all) {
+    if (load != played[shift.Representative(link)]) return false;
+    used.insert(link);
+    if (link >= edges) continue;
+    used.insert(link ^ 1);
+    // Responses meet the data of the other direction: both must be played as such.
+    if (shift.Representative(link ^ 1) != (shift.Representative(link) ^ 1)) return false;
+  }
+  for (const std::int32_t link : used) ++(*alike)[shift.Representative(link)];
+  return true;
+}
+
 /// After how many places all rings repeat themselves over links alike: ranks from there on do what
 /// the first do, at the same times, and so do their links.
 std::int64_t PeriodOf(CollectiveWriter& writer, const std::vector<Ring>& rings,
                       std::optional<LinkShift>* shift) {
+  std::map<std::int32_t, std::int64_t>& alike = writer.program().links_alike;
   const auto ranks = static_cast<std::int64_t>(rings.front().size());
   for (std::int64_t period = 1; period < ranks; ++period) {
     if (ranks % period != 0) continue;
@@ -80,7 +114,8 @@ std::int64_t PeriodOf(CollectiveWriter& writer, const std::vector<Ring>& rings,
         same = (*shift)->Add(from, StepOf(writer, ring, i + period));
       }
     }
-    if (same) return period;
+    if (same && LoadsAgree(writer, rings, period, **shift, &alike)) return period;
+    alike.clear();
   }
   shift->reset();
   return ranks;

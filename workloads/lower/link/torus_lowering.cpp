@@ -113,6 +113,9 @@ class TorusWriter {
             .routes[static_cast<std::size_t>(writer_.RouteBetween(0, Neighbour(0, dimension, 0)))]
             .front();
     writer_.program().routes.push_back({direction == 0 ? forward : forward ^ 1});
+    for (const std::int32_t link : {forward, forward ^ 1}) {
+      writer_.program().links_alike[link] = writer_.plan().ranks;
+    }
     return static_cast<std::int32_t>(writer_.program().routes.size()) - 1;
   }
 
