@@ -47,6 +47,18 @@ class NetworkCompiler : public Compiler {
     program.network_hash = ContentHash(PrintGraph(graph));
     program.work_hash = ContentHash(PrintGraph(WithoutNames(graph)));
     program.batch = BatchOf(graph) * invocations;
+    program.undivided_flops = program.NominalFlops();
+    const Division& d = request.division;
+    if (d.tensor > 1 || d.experts > 1 || d.stages > 1) {
+      WorkloadRequest whole_network = part;
+      whole_network.division = {};
+      const Graph undivided = Load(whole_network);
+      program.undivided_flops = 0;
+      for (const Operator& op : undivided.operators) {
+        program.undivided_flops += OperatorFlops(undivided, op);
+      }
+      program.batch = BatchOf(undivided) * invocations;
+    }
     if (whole) {
       program.notes.push_back(fmt::format(
           "batch {} runs at once: it is no multiple of {} images at a time", request.batch, most));

@@ -36,6 +36,12 @@ CollectiveRequest CollectiveOf(const std::string& text, bool symmetry) {
   if (colon == std::string::npos) {
     throw UserError("--workload " + text + ": not a collective such as all_reduce:bytes=64MiB");
   }
+  if (!IsCollective(text.substr(0, colon))) {
+    const auto names = CompilerRegistry::Instance().Get("compiler", "network")()->ListCollectives();
+    throw UserError("collective: \"" + text.substr(0, colon) + "\" is none" +
+                    Suggestion(text.substr(0, colon), names) +
+                    "; an operator runs on one chip, or beside a collective (a:...+b:...)");
+  }
   CollectiveRequest collective =
       ParseCollective(text.substr(0, colon), ParseKeyValueList(text.substr(colon + 1)));
   collective.symmetry = symmetry;
@@ -260,6 +266,8 @@ void RunDivided(const RunOptions& o) {
   request.overrides = ParseOverrides(o.set);
   request.workload = ResolveWorkload(o.workload);
   request.host = o.host;
+  request.lock_clock = o.lock_clock;
+  request.autotune = o.autotune;
   const std::int64_t chips = LoadCluster(o.system, request.overrides).topology.chips;
   request.plan = ParseParallelPlan(o.parallel.empty() ? "tp=1" : o.parallel, chips);
   OutputFolder out(o.out);
@@ -292,8 +300,35 @@ void CheckZoom(const RunOptions& o) {
 
 }  // namespace
 
+namespace {
+
+/// Options that a run on a system would leave without effect.
+void RefuseIdleOptions(const RunOptions& o, bool network) {
+  const WorkloadRequest& w = o.workload.request;
+  std::vector<std::pair<bool, const char*>> other = {{!o.zoom_operators.empty(), "--zoom-op"},
+                                                     {o.cold, "--cold"}};
+  if (!network) {
+    other.insert(other.end(), {{!o.parallel.empty(), "--parallel"},
+                               {!o.host.empty(), "--host"},
+                               {!o.lock_clock.empty(), "--lock-clock"},
+                               {o.autotune, "--autotune"},
+                               {w.batch > 0, "--batch"},
+                               {w.sequence > 0, "--seq"},
+                               {!w.dimensions.empty(), "--dim"}});
+  }
+  for (const auto& [given, name] : other) {
+    if (given) {
+      throw UserError(fmt::format("{}: does nothing on {} with --workload {}", name, o.system,
+                                  w.workload.substr(0, 80)));
+    }
+  }
+}
+
+}  // namespace
+
 void RunOnCluster(const RunOptions& o) {
   const bool one = o.workload.request.workload.find(':') != std::string::npos;
+  RefuseIdleOptions(o, !one && !IsExecutionTrace(o.workload.request.workload));
   if (!o.ideal.empty() && (!one || HasOperators(o.workload.request.workload))) {
     throw UserError("--ideal on " + o.system + ": of a collective, such as all_reduce:bytes=64MiB");
   }

@@ -63,6 +63,9 @@ void WriteTrace(const OutputFolder& out, const RunOptions& o, const SimulationRe
 
 void RunNetwork(const RunOptions& o) {
   if (IsCluster(o.system)) return RunOnCluster(o);
+  if (!o.parallel.empty()) {
+    throw UserError("--parallel: " + o.system + " is one chip; `siliscope list systems` has more");
+  }
   if (o.trace == "chakra") {
     throw UserError("--trace chakra: what ranks of a system do; " + o.system + " is one chip");
   }

@@ -51,7 +51,7 @@ std::vector<NetworkDimension> DimensionsOf(const YamlDocument& network) {
   const auto latencies = ListOf<double>(network, "latency", topology.size());
   const std::vector<std::string> known = {"Ring", "FullyConnected", "Switch"};
   std::vector<NetworkDimension> dimensions;
-  constexpr std::int64_t kMostChips = 65536, kMostPairs = 1024;
+  constexpr std::int64_t kMostChips = 4096, kMostPairs = 1024;
   std::int64_t chips = 1;
   for (std::size_t d = 0; d < topology.size(); ++d) {
     const auto fail = [&](const char* key, const std::string& what) {
@@ -66,8 +66,8 @@ std::vector<NetworkDimension> DimensionsOf(const YamlDocument& network) {
     }
     chips *= lengths[d];
     if (chips > kMostChips) fail("npus_count", fmt::format("at most {} in all", kMostChips));
-    if (!(bandwidths[d] > 0 && bandwidths[d] < 1e9)) fail("bandwidth", "GB/s, above 0");
-    if (!(latencies[d] >= 0 && latencies[d] < 1e12)) fail("latency", "ns, from 0 on");
+    if (!(bandwidths[d] >= 1e-3 && bandwidths[d] <= 1e6)) fail("bandwidth", "0.001 to 1e6 GB/s");
+    if (!(latencies[d] >= 0 && latencies[d] <= 1e9)) fail("latency", "0 to 1e9 ns");
     NetworkDimension dimension;
     dimension.topology = topology[d];
     dimension.length = lengths[d];
@@ -150,8 +150,9 @@ std::string AlgorithmOf(const std::string& name, const std::string& place) {
 double NumberOf(const nlohmann::json& json, const std::string& file, const char* key,
                 double otherwise) {
   if (!json.contains(key)) return otherwise;
-  if (!json[key].is_number() || json[key].get<double>() < 0) {
-    throw UserError(file + ": " + key + ": a number from 0 on");
+  constexpr double kMost = 1e9;
+  if (!json[key].is_number() || json[key].get<double>() < 0 || json[key].get<double>() > kMost) {
+    throw UserError(fmt::format("{}: {}: a number from 0 to 1e9", file, key));
   }
   return json[key].get<double>();
 }
@@ -161,6 +162,36 @@ void ReadSystem(const std::string& path, ClusterSpec* spec) {
   if (!file) throw UserError(path + ": can't be read");
   const nlohmann::json json = nlohmann::json::parse(file, nullptr, false, true);
   if (!json.is_object()) throw UserError(path + ": not ASTRA-sim's JSON of a system");
+  const std::vector<std::string> known = {"scheduling-policy",
+                                          "endpoint-delay",
+                                          "active-chunks-per-dimension",
+                                          "preferred-dataset-splits",
+                                          "all-reduce-implementation",
+                                          "all-gather-implementation",
+                                          "reduce-scatter-implementation",
+                                          "all-to-all-implementation",
+                                          "collective-optimization",
+                                          "local-mem-bw",
+                                          "boost-mode",
+                                          "roofline-enabled",
+                                          "peak-perf",
+                                          "trace-enabled",
+                                          "replay-only",
+                                          "track-local-mem",
+                                          "local-mem-trace-filename",
+                                          "intra-dimension-scheduling",
+                                          "inter-dimension-scheduling",
+                                          "shared-bus",
+                                          "L",
+                                          "o",
+                                          "g",
+                                          "G",
+                                          "model-shared-bus"};
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      throw UserError(fmt::format("{}: {}: unknown key{}", path, key, Suggestion(key, known)));
+    }
+  }
   for (const char* op : {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"}) {
     std::string key = std::string(op) + "-implementation";
     std::replace(key.begin(), key.end(), '_', '-');
@@ -184,6 +215,7 @@ void ReadSystem(const std::string& path, ClusterSpec* spec) {
   if (splits < 1 || splits > kMostSplits) {
     throw UserError(path + ": preferred-dataset-splits: from 1 to 1024");
   }
+  spec->phases.least_part_bytes = 1;
   spec->phases.parts = static_cast<std::int64_t>(splits);
   spec->times.sync_hop_s = NumberOf(json, path, "endpoint-delay", 0) * 1e-9;
   if (NumberOf(json, path, "roofline-enabled", 0) > 0) {

@@ -235,8 +235,14 @@ class Builder {
     const std::int32_t wire = Kind(s.link, "topology.scale_out.link");
     const std::int32_t to_card = Kind(s.card_link, "topology.scale_out.card_link");
     if (s.kind == ScaleOutKind::kFatTree) {
+      if (s.local_links > 1 || s.global_links > 1) {
+        Fail("topology.scale_out: local_links and global_links are of a dragonfly");
+      }
       BuildFatTree(wire, to_card);
     } else {
+      if (s.spines > 1 || s.oversubscription != 1) {
+        Fail("topology.scale_out: spines and oversubscription are of a fat tree");
+      }
       BuildDragonfly(wire, to_card);
     }
   }
@@ -271,8 +277,9 @@ class Builder {
     }
     const auto up = std::max<std::int64_t>(
         1, std::llround(static_cast<double>(s.nodes_per_leaf) / s.oversubscription));
-    if (s.spines > up) {
-      Fail(fmt::format("topology.scale_out.spines: {}, but a leaf has {} links up", s.spines, up));
+    if (up % s.spines != 0) {
+      Fail(fmt::format("topology.scale_out.spines: {} do not divide the {} links up of a leaf",
+                       s.spines, up));
     }
     for (std::int64_t i = 0; i < s.spines; ++i) {
       const std::int32_t spine = AddSwitch(s.spines > 1 ? fmt::format("spine{}", i) : "spine");

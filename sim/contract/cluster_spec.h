@@ -78,6 +78,7 @@ struct CollectivePhases {
   std::vector<std::int64_t> dimensions;  ///< ranks along each; the first are neighbours
   /// By operation, of each dimension; none = as the library chooses.
   std::map<std::string, std::vector<std::string>> algorithms;
+  std::int64_t least_part_bytes = 1 << 20;  ///< small ones gain nothing from following each other
   std::int64_t parts = 4;  ///< of the data, that follow each other through the phases
 };
 

@@ -125,6 +125,8 @@ struct Program {
   std::int64_t compulsory_bytes = 0;  ///< weights once, inputs and outputs of the network
   std::int64_t memory_bytes = 0;      ///< what the program needs of the off-chip memory
   MemoryUse memory;                   ///< of the network's tensors
+  /// Of all ranks that share this rank's inputs, work that several repeat counted once.
+  double undivided_flops = 0;
 
   double NominalFlops() const {
     double sum = 0;

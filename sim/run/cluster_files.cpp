@@ -24,8 +24,8 @@ std::string LinksCsv(const std::vector<LinkUse>& links, Tick total) {
                      std::to_string(link.response_bytes), Microseconds(link.busy),
                      NumberText(100 * ToSeconds(link.busy) / seconds),
                      NumberText(static_cast<double>(link.data_bytes) / seconds / 1e9),
-                     std::to_string(link.alike), std::to_string(link.acknowledge_bytes), std::to_string(link.replayed_bytes),
-                     Microseconds(link.credit_wait)});
+                     std::to_string(link.alike), std::to_string(link.acknowledge_bytes),
+                     std::to_string(link.replayed_bytes), Microseconds(link.credit_wait)});
   }
   return text;
 }

@@ -120,7 +120,9 @@ std::vector<std::int64_t> DimensionsOf(const ClusterSpec& cluster, std::int64_t 
 void SimulateHierarchical(const ClusterRequest& request, ClusterResult* result) {
   const CollectiveRequest& c = request.collective;
   if (!request.beside.empty() || c.late_rank >= 0 || !c.protocol.empty()) {
-    throw UserError("algo=hierarchical: alone, without protocol or late_rank");
+    throw UserError(result->cluster.name + ": " + c.op +
+                    " goes dimension by dimension (algo=hierarchical): it runs alone, without "
+                    "protocol or late_rank");
   }
   ExecutionGraph graph;
   const std::int64_t chips = result->cluster.topology.chips;
@@ -142,7 +144,11 @@ void SimulateHierarchical(const ClusterRequest& request, ClusterResult* result) 
     graph.nodes.push_back(std::move(node));
   }
   CollectivePhases phases = result->cluster.phases;
-  if (phases.dimensions.empty()) phases.dimensions = DimensionsOf(result->cluster, ranks);
+  if (phases.dimensions.empty()) {
+    phases.dimensions = DimensionsOf(result->cluster, ranks);
+    const bool one = std::count(phases.dimensions.begin(), phases.dimensions.end(), ranks) > 0;
+    if (one) phases.parts = 1;  // there is nothing that they could overlap with
+  }
   DivideIntoPhases(phases, c.op, &graph);
   MatchExchanges(result->cluster, c.op, &graph);
   const auto model =

@@ -58,7 +58,7 @@ class Divider {
       for (Phase& phase : down) phase = {"all_to_all", phase.dimension, bytes};
       return down;
     }
-    if (op == "barrier" || op == "all_reduce") {
+    if (op == "all_reduce") {
       const std::size_t last = along.empty() ? 0 : along.back();
       if (!down.empty() &&
           AlgorithmOf(op, last) != "direct") {  // of which only the halves are known
@@ -67,6 +67,10 @@ class Divider {
       }
       down.insert(down.end(), up.begin(), up.end());
       return down;
+    }
+    if (op == "barrier") {
+      constexpr std::int64_t kElement = 4;
+      return PhasesOf("all_reduce", kElement);
     }
     throw UserError(place_ + ": " + op +
                     " has no phases; all_reduce, all_gather, reduce_scatter, "
@@ -112,7 +116,8 @@ class Divider {
       graph_.nodes.push_back(std::move(node));
       return;
     }
-    const std::int64_t parts = std::clamp<std::int64_t>(node.bytes, 1, phases_.parts);
+    const std::int64_t most = std::max<std::int64_t>(1, node.bytes / phases_.least_part_bytes);
+    const std::int64_t parts = std::min(phases_.parts, most);
     const std::vector<Phase> phases = PhasesOf(node.op, CeilDivide(node.bytes, parts));
     for (std::int64_t part = 0; part < parts; ++part) {
       for (std::size_t p = 0; p < phases.size(); ++p) {

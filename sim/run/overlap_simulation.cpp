@@ -36,9 +36,10 @@ ExecutionGraph GraphOf(const OverlapRequest& request, const ClusterSpec& cluster
       throw UserError(fmt::format("ranks: {} of {}: from 2 to its {} chips", ranks, cluster.name,
                                   cluster.topology.chips));
     }
-    if (c.late_rank >= 0 || !c.protocol.empty() || c.op == "copy") {
+    if (c.late_rank >= 0 || !c.protocol.empty() || c.op == "copy" ||
+        c.algorithm == "hierarchical") {
       throw UserError("an operator beside " + c.op +
-                      ": collectives with bytes, ranks and algo only");
+                      ": collectives with bytes, ranks and algo only, not hierarchical ones");
     }
     graph.ranks = std::max(graph.ranks, static_cast<std::int32_t>(ranks));
     graph.groups.emplace_back();

@@ -49,6 +49,8 @@ SimulationRequest StageRequest(const ParallelRequest& request, const std::string
   }
   rank.work = workload;
   rank.host = request.host;
+  rank.autotune = request.autotune;
+  if (!request.lock_clock.empty()) rank.overrides.emplace_back("lock_clock", request.lock_clock);
   return rank;
 }
 
@@ -113,22 +115,22 @@ void CheckMemory(const ParallelResult& r) {
     const MemoryUse& m = r.memory[s];
     const std::int64_t needed = m.total();
     if (r.capacity_bytes == 0 || needed <= r.capacity_bytes) continue;
-    const double times =
-        static_cast<double>(m.weight_bytes + m.cache_bytes) /
-        static_cast<double>(std::max<std::int64_t>(1, r.capacity_bytes - m.activation_bytes));
+    const double times = static_cast<double>(m.weight_bytes + m.cache_bytes) /
+                         static_cast<double>(std::max<std::int64_t>(
+                             1, r.capacity_bytes - m.activation_bytes - m.workspace_bytes));
     const std::string fits =
-        m.activation_bytes >= r.capacity_bytes
-            ? "a smaller --batch, or more micro-batches"
+        m.activation_bytes + m.workspace_bytes >= r.capacity_bytes
+            ? "a smaller --batch or --seq, or more micro-batches"
             : fmt::format(
                   "{:.0f} times as many ranks of tp or pp, a narrower --dtype, or chips "
                   "with more memory",
                   std::ceil(times));
     throw DoesNotFit(fmt::format(
         "{} with {} does not fit {}: a rank of stage {} needs {} of {}, so {} are missing; weights "
-        "{}, caches {}, activations {}; what would fit: {}",
+        "{}, caches {}, activations {}, workspace {}; what would fit: {}",
         r.workload, PlanText(r.plan), r.cluster.name, s, Bytes(needed), Bytes(r.capacity_bytes),
         Bytes(needed - r.capacity_bytes), Bytes(m.weight_bytes), Bytes(m.cache_bytes),
-        Bytes(m.activation_bytes), fits));
+        Bytes(m.activation_bytes), Bytes(m.workspace_bytes), fits));
   }
 }
 
@@ -151,8 +153,8 @@ Stages CompileStages(const ParallelRequest& request, MachineSpec machine, Parall
     memory.workspace_bytes =
         std::max<std::int64_t>(0, program.memory_bytes - program.memory.total());
     result->memory.push_back(memory);
-    result->nominal_flops += program.NominalFlops() *
-                             static_cast<double>(plan.tensor * plan.experts * plan.microbatches);
+    result->nominal_flops =
+        program.undivided_flops * static_cast<double>(plan.experts * plan.microbatches);
   }
   result->workload = stages.programs.front().workload;
   result->batch = stages.programs.front().batch * plan.experts * plan.microbatches;
@@ -253,6 +255,9 @@ ParallelResult SimulateParallel(const ParallelRequest& request) {
   if (std::find(chips.begin(), chips.end(), result.cluster.chip) == chips.end()) {
     throw UserError(request.system + ": its chip, " + result.cluster.chip +
                     ", has links here but no model of its compute; collectives run on it");
+  }
+  if (request.workload.host_copies && request.plan.stages > 1) {
+    throw UserError("--host-copies: not with pp; only the first and the last stage meet the host");
   }
   const MachineSpec machine = MachineOf(StageRequest(request, result.cluster.chip, 0));
   const Stages stages = CompileStages(request, machine, &result);

@@ -20,6 +20,8 @@ struct ParallelRequest {
   WorkloadRequest workload;
   ParallelPlan plan;
   std::string host;
+  std::string lock_clock;
+  bool autotune = false;
 };
 
 /// One operator of a stage, as its ranks run it.

@@ -89,7 +89,7 @@ def test_experts_divided_over_ranks(tmp_path):
 def test_what_does_not_fit_is_said(tmp_path):
     text = fails(4, "run", "--system", "hgx-a100-4", "--workload", "gpt3_layer", "--dim", "layers=96", "--seq", 16,
                  "--dtype", "fp16", "--parallel", "tp=4", "--out", tmp_path / "x")
-    assert "does not fit" in text and "weights 87" in text and "2 times as many ranks" in text
+    assert "does not fit" in text and "workspace" in text and "weights 87" in text and "2 times as many ranks" in text
 
 
 @pytest.mark.parametrize("plan, says", [("tp=3", "no multiple of it"), ("pp=200", "200 ranks on 4 chips"),
@@ -137,7 +137,7 @@ def node(identity, kind, after=(), duration=0, **attributes):
         if isinstance(value, float):
             text += field(10, field(1, name) + varint(3 << 3 | 1) + struct.pack("<d", value))
         else:
-            text += field(10, field(1, name) + field(7 if isinstance(value, int) else 29, value))
+            text += field(10, field(1, name) + field(9 if isinstance(value, int) else 29, value))
     return text
 
 
@@ -178,6 +178,9 @@ def test_a_trace_from_elsewhere_runs(tmp_path):
     ([[node(1, COLLECTIVE, comm_type=0, comm_size=8)], [node(1, COLLECTIVE, comm_type=0, comm_size=9)]], "8 B there"),
     ([[node(1, COLLECTIVE, comm_type=3, comm_size=8)]], "comm_type 3"),
     ([[node(1, COLLECTIVE, comm_type=0)]], "comm_size is missing"),
+    ([[node(1, COLLECTIVE, comm_type=0, comm_size=1 << 62)]], "comm_size 4611686018427387904: from 1 to 1099511627776"),
+    ([[node(1, SEND, comm_src=0, comm_dst=1 << 32, comm_size=8)], []], "comm_dst 4294967296: from 0 to 65535"),
+    ([[node(1, COMPUTE, duration=1 << 50)]], "duration_micros 1125899906842624"),
     ([[node(1, COLLECTIVE, comm_type=0, comm_size=8, pg_name="5")]], "process group 5"),
     ([[node(1, SEND, comm_src=0, comm_dst=0, comm_size=8)]], "another rank"),
     ([[node(1, COMPUTE)]] * 9, "9 ranks on the 4 chips"),
@@ -196,8 +199,8 @@ def test_traces_that_can_not_be_run(tmp_path, ranks, says):
 def test_a_trace_cut_off(tmp_path):
     path = write_trace(tmp_path / "t", [[node(1, COMPUTE, duration=5), node(2, COMPUTE, [1], duration=5)]])
     whole = (tmp_path / "t" / "t.0.et").read_bytes()
-    for length in (0, 1, 4, len(whole) - 1):
-        (tmp_path / "t" / "t.0.et").write_bytes(whole[:length])
+    for length, more in ((0, b""), (1, b""), (4, b""), (len(whole) - 1, b""), (len(whole), b"\xff" * 30)):
+        (tmp_path / "t" / "t.0.et").write_bytes(whole[:length] + more)
         text = fails(2, "run", "--system", "hgx-a100-4", "--workload", path, "--out", tmp_path / "o")
         assert "cut off or damaged" in text and text.count("\n") == 1, length
 
@@ -235,7 +238,9 @@ def test_networks_of_astra_sim(tmp_path):
     (NETWORK.format("Rong", 8, 50, 500), {}, "n.yml:1:13: topology: Rong: not a topology; did you mean \"Ring\""),
     (NETWORK.format("Ring", 0, 50, 500), {}, "from 1 to"),
     (NETWORK.format("Ring, Ring", 8, 50, 500), {}, "a list with a value for each dimension"),
-    (NETWORK.format("Ring", 8, -1, 500), {}, "GB/s, above 0"),
+    (NETWORK.format("Ring", 8, 1e-300, 500), {}, "0.001 to 1e6 GB/s"),
+    (NETWORK.format("Ring", 65536, 50, 500), {}, "from 1 to 4096"),
+    (NETWORK.format("Ring", 8, 50, 500), {"all-reduce-implementatoin": ["ring"]}, "did you mean \"all-reduce-impl"),
     (NETWORK.format("Ring", 8, 50, 500), {"all-reduce-implementation": ["rings"]}, "not an algorithm"),
     (NETWORK.format("Ring", 8, 50, 500), {"all-reduce-implementation": []}, "0 names for 1 dimensions"),
     (NETWORK.format("Ring", 8, 50, 500), {"preferred-dataset-splits": 0}, "from 1 to 1024"),
@@ -347,3 +352,39 @@ def test_layers_alike_are_simulated_once_and_take_as_long(tmp_path):
     run("run", "--system", "a100-sxm-80gb", *LLAMA, "--dim", "layers=5", "--no-advice", "--trace", "none", "--out",
         tmp_path / "chip")
     assert s["compute_us"] == pytest.approx(summary_of(tmp_path / "chip")["time_us"], rel=0.015)
+
+
+@pytest.mark.parametrize("system, what", [
+    ("ascend-910-8p", "all_reduce:bytes=1000003;ranks=8"), ("pcie-8xl40s", "all_reduce:bytes=1000003;ranks=8"),
+    ("dgx-1-v100", "all_reduce:bytes=1MiB"), ("superpod-h100", "all_gather:bytes=1MiB;ranks=64"),
+    ("tpu-v2-pod", "all_reduce:bytes=1MiB"), ("dgx-h100", "all_gather:bytes=1MiB")])
+def test_ranks_that_are_played_once_take_the_same_time(tmp_path, system, what):
+    """To the picosecond; and what a link did, times the links that did the same, is what all links did."""
+    once = collective(tmp_path, system, what)
+    moved = [sum(int(r["data_bytes"]) * int(r["alike"]) for r in rows(tmp_path / "c" / "links.csv"))]
+    every = collective(tmp_path, system, what, "--no-symmetry")
+    moved.append(sum(int(r["data_bytes"]) for r in rows(tmp_path / "c" / "links.csv")))
+    assert once["time_us"] == every["time_us"] and moved[0] == moved[1]
+
+
+def test_stages_take_about_as_long(tmp_path):
+    """GPipe's balance: stages of 8 layers are alike, those of a network without equal layers nearly."""
+    divided(tmp_path, "l", "--parallel", "pp=4", "--dim", "layers=8")
+    assert len({r["compute_us"] for r in rows(tmp_path / "l" / "ranks.csv")}) == 1
+    run("run", "--system", "hgx-a100-4", "--workload", "resnet50", "--batch", 8, "--parallel", "pp=4", "--trace", "none",
+        "--out", tmp_path / "n")
+    times = [float(r["compute_us"]) for r in rows(tmp_path / "n" / "ranks.csv")]
+    assert max(times) < 1.6 * min(times)
+
+
+@pytest.mark.parametrize("words, says", [
+    (["--workload", "cnn0", "--batch", 4, "--parallel", "tp=4"], "no products of activations and weights"),
+    ([*LLAMA, "--parallel", "tp=2", "--cold"], "--cold: does nothing"),
+    ([*LLAMA, "--parallel", "pp=2", "--host-copies"], "not with pp"),
+    (["--workload", "all_reduce:bytes=1MiB", "--batch", 4], "--batch: does nothing"),
+    (["--workload", "all_to_all:bytes=1MiB;algo=ring"], "every part goes where it belongs"),
+    (["--workload", "gemm:m=64;n=64;k=64"], "an operator runs on one chip"),
+    (["--workload", "all_reduce:bytes=1MiB;algo=foo"], "hierarchical")])
+def test_what_has_no_effect_is_refused(tmp_path, words, says):
+    text = fails(2, "run", "--system", "hgx-a100-4", *words, "--out", tmp_path / "x")
+    assert says in text

@@ -69,7 +69,14 @@ class ExpertPartition {
     if (away_.count(id) > 0) return Place(id);
     const auto known = sent_.find(id);
     if (known != sent_.end()) return known->second;
+    CheckRows(id);
     return sent_[id] = Exchange(Place(id), ".dispatch", 0, 1);
+  }
+  void CheckRows(TensorId id) const {
+    const std::int64_t experts = from_.tensor(id).shape.front();
+    if (experts % ranks_ == 0) return;
+    throw UserError(fmt::format("--parallel ep={}: rows of {} go to {} experts, no multiple of it",
+                                ranks_, from_.name, experts));
   }
   TensorId OwnExperts(TensorId weight) {
     TensorId& placed = id_[static_cast<std::size_t>(weight)];

@@ -59,57 +59,27 @@ class Cuts {
   std::vector<std::int64_t> last_use_;
 };
 
-/// First operators of the stages: at places that few tensors cross, so that the longest stage is
-/// as short as it can be (by bisection of its length).
-std::vector<std::size_t> FindStages(const Graph& graph, std::int64_t stages) {
-  const std::vector<std::int64_t> crossing = Cuts(graph).Counts();
-  const std::size_t operators = graph.operators.size();
-  std::vector<double> before(operators + 1, 0);
-  for (std::size_t i = 0; i < operators; ++i) {
-    before[i + 1] = before[i] + OperatorFlops(graph, graph.operators[i]);
-  }
-  for (std::int64_t most = 1;; ++most) {  // tensors that may cross
-    std::vector<std::size_t> places;
-    for (std::size_t i = 1; i < operators; ++i) {
-      if (crossing[i] <= most && before[i] > before[places.empty() ? 0 : places.back()]) {
-        places.push_back(i);
-      }
-    }
-    const auto all = static_cast<std::int64_t>(places.size()) + 1;
-    const bool last = most >= static_cast<std::int64_t>(operators);
-    if (all < stages && !last) continue;
-    if (all < stages) {
-      throw UserError(fmt::format("--parallel pp={}: {} can be cut into {} stages at most", stages,
-                                  graph.name, all));
-    }
-    places.push_back(operators);
-    const auto divide = [&](double longest) {
-      std::vector<std::size_t> first = {0};
-      for (std::size_t p = 0; p + 1 < places.size(); ++p) {
-        const std::size_t left = places.size() - 1 - p;  // places from here on
-        const auto needed = static_cast<std::size_t>(stages) - first.size();
-        const bool full = before[places[p + 1]] - before[first.back()] > longest * (1 + 1e-9);
-        if (first.size() < static_cast<std::size_t>(stages) && (full || left <= needed)) {
-          first.push_back(places[p]);
-        }
-      }
-      return first;
-    };
-    const auto longest_of = [&](const std::vector<std::size_t>& first) {
-      double longest = 0;
-      for (std::size_t s = 0; s < first.size(); ++s) {
-        const std::size_t end = s + 1 < first.size() ? first[s + 1] : operators;
-        longest = std::max(longest, before[end] - before[first[s]]);
-      }
-      return longest;
-    };
-    double low = 0, high = before[operators];
-    std::vector<std::size_t> best = divide(high);
+/// Operators in stretches: the first of each, and the floating-point operations of the longest.
+struct Stretches {
+  std::vector<std::size_t> first;
+  double longest = 0;
+};
+
+/// At some places, so that the longest stretch is as short as it can be (by bisection).
+class Divider {
+ public:
+  /// `before`: operations before each operator. `places`: where stretches may begin.
+  Divider(const std::vector<double>& before, std::vector<std::size_t> places, std::size_t stages)
+      : before_(before), places_(std::move(places)), stages_(stages) {}
+
+  Stretches Divide() const {
+    double low = 0, high = before_.back();
+    Stretches best = Fill(high);
     constexpr int kSteps = 60;
     for (int step = 0; step < kSteps; ++step) {
       const double middle = (low + high) / 2;
-      std::vector<std::size_t> tried = divide(middle);
-      if (longest_of(tried) <= middle * (1 + 1e-9)) {
+      Stretches tried = Fill(middle);
+      if (tried.longest <= middle * (1 + 1e-9)) {
         high = middle;
         best = std::move(tried);
       } else {
@@ -118,6 +88,60 @@ std::vector<std::size_t> FindStages(const Graph& graph, std::int64_t stages) {
     }
     return best;
   }
+
+ private:
+  /// Each stretch as long as it may be, as long as there are places for those that are left.
+  Stretches Fill(double most) const {
+    Stretches s{{0}, 0};
+    for (std::size_t p = 0; p < places_.size() && s.first.size() < stages_; ++p) {
+      const std::size_t next = p + 1 < places_.size() ? places_[p + 1] : before_.size() - 1;
+      const bool full = before_[next] - before_[s.first.back()] > most * (1 + 1e-9);
+      if (full || places_.size() - p <= stages_ - s.first.size()) s.first.push_back(places_[p]);
+    }
+    for (std::size_t i = 0; i < s.first.size(); ++i) {
+      const std::size_t end = i + 1 < s.first.size() ? s.first[i + 1] : before_.size() - 1;
+      s.longest = std::max(s.longest, before_[end] - before_[s.first[i]]);
+    }
+    return s;
+  }
+
+  const std::vector<double>& before_;
+  std::vector<std::size_t> places_;
+  std::size_t stages_;
+};
+
+/// First operators of the stages: where the fewest tensors cross that leave the longest stage about
+/// as short as cuts anywhere would.
+std::vector<std::size_t> FindStages(const Graph& graph, std::int64_t stages) {
+  const std::vector<std::int64_t> crossing = Cuts(graph).Counts();
+  const std::size_t operators = graph.operators.size();
+  std::vector<double> before(operators + 1, 0);
+  for (std::size_t i = 0; i < operators; ++i) {
+    before[i + 1] = before[i] + OperatorFlops(graph, graph.operators[i]);
+  }
+  const auto places_of = [&](std::int64_t most) {
+    std::vector<std::size_t> places;
+    for (std::size_t i = 1; i < operators; ++i) {
+      const double last = before[places.empty() ? 0 : places.back()];
+      if (crossing[i] <= most && before[i] > last) places.push_back(i);
+    }
+    return places;
+  };
+  const auto wanted = static_cast<std::size_t>(stages);
+  const std::vector<std::size_t> anywhere = places_of(static_cast<std::int64_t>(operators));
+  if (anywhere.size() + 1 < wanted) {
+    throw UserError(fmt::format("--parallel pp={}: {} can be cut into {} stages at most", stages,
+                                graph.name, anywhere.size() + 1));
+  }
+  const Stretches shortest = Divider(before, anywhere, wanted).Divide();
+  constexpr double kAsShort = 1.1;
+  for (std::int64_t most = 1; most < static_cast<std::int64_t>(operators); ++most) {
+    std::vector<std::size_t> places = places_of(most);
+    if (places.size() + 1 < wanted) continue;
+    const Stretches found = Divider(before, std::move(places), wanted).Divide();
+    if (found.longest <= kAsShort * shortest.longest) return found.first;
+  }
+  return shortest.first;
 }
 
 class StageWriter {

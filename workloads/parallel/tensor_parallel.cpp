@@ -36,6 +36,11 @@ class Partition {
       const bool divided = sequence_ && AxisOf(output) == TokensOf(output);
       to_.outputs.push_back(divided ? id_[static_cast<std::size_t>(output)] : Whole(output));
     }
+    if (!divided_) {
+      throw UserError(fmt::format(
+          "--parallel tp={}: {} has no products of activations and weights that could be divided",
+          ranks_, from_.name));
+    }
     return std::move(to_);
   }
 
@@ -141,6 +146,7 @@ class Partition {
   }
 
   void DivideProduct(const Operator& op) {
+    divided_ = true;
     const TensorId x = op.inputs[0], w = op.inputs[1];
     const bool transposed = op.Int("transpose_b", 0) != 0;
     const bool by_rows = AxisOf(x) == Last(ShapeOf(x)) && op.Int("transpose_a", 0) == 0;
@@ -252,6 +258,7 @@ class Partition {
   const Graph& from_;
   std::int64_t ranks_;
   bool sequence_;
+  bool divided_ = false;      ///< some product is
   std::vector<TensorId> id_;  ///< in the new graph
   std::vector<int> axis_;     ///< along which it is divided
   std::map<TensorId, TensorId> gathered_;

@@ -29,8 +29,9 @@ std::size_t IndexOf(const std::array<const char*, N>& names, const std::string& 
   for (std::size_t i = 0; i < N; ++i) {
     if (name == names[i]) return i;
   }
-  throw UserError(fmt::format("{}: \"{}\" is none{}", what, name,
-                              Suggestion(name, {names.begin(), names.end()})));
+  std::vector<std::string> known(names.begin(), names.end());
+  if (std::string(what) == "algo") known.emplace_back("hierarchical");
+  throw UserError(fmt::format("{}: \"{}\" is none{}", what, name, Suggestion(name, known)));
 }
 
 std::int64_t NodesOf(const CollectivePlan& plan, const ClusterSpec& cluster) {
@@ -204,6 +205,10 @@ CollectivePlan PlanCollective(const CollectiveRequest& request, const ClusterSpe
       plan.operation == CollectiveOperation::kSendReceive ||
       plan.operation == CollectiveOperation::kSend) {
     plan.algorithm = CollectiveAlgorithm::kDirect;
+    if (!request.algorithm.empty() && request.algorithm != "direct") {
+      throw UserError(fmt::format("{}: algo={}: every part goes where it belongs, algo=direct",
+                                  request.op, request.algorithm));
+    }
     return plan;  // its parts are what channels are to the others
   }
   double least = 1e300;
