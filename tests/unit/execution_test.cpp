@@ -128,6 +128,7 @@ TEST(Execution, PhasesOfACollectiveSumToTheWhole) {
   CollectivePhases phases;
   phases.dimensions = {2, 4};
   phases.parts = 2;
+  phases.least_part_bytes = 1;
   DivideIntoPhases(phases, "test", &graph);
   // Two parts of: scatter over 2, sum over 4, gather over 2.
   ASSERT_EQ(graph.nodes.size(), 8U * 2 * 3);
