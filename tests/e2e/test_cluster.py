@@ -152,3 +152,17 @@ def test_mistakes_are_one_line(words, says, tmp_path):
     out = [] if words[0] == "link" else ["--out", tmp_path / "o"]
     assert says in run(*words, *out, code=2)
     assert not (tmp_path / "o").exists()
+
+
+def test_networks_on_a_chip(tmp_path):
+    """16 tiles: half of all pairs cross the middle, over 16 channels of a crossbar, 4 of a mesh, 2 of a ring, each way;
+    a message takes a router for each hop (Dally and Towles, 2004, chapter 3)."""
+    def time_of(kind, what):
+        run("run", "--system", f"on-chip-{kind}", "--workload", what, "--trace", "none", "--out", tmp_path / "o")
+        return summary_of(tmp_path / "o")["time_us"]
+
+    times = {kind: time_of(kind, "all_to_all:bytes=64KiB") for kind in ("crossbar", "mesh", "ring")}
+    assert times["crossbar"] <= times["mesh"] < times["ring"] / 1.8
+    near, far = (time_of("ring", f"copy:bytes=64B;from=0;to={to}") for to in (1, 8))
+    # Seven more hops of a channel's latency and a packet's three flits.
+    assert far - near == pytest.approx(7 * (1e-3 + 96 / 64e3), rel=0.01)
