@@ -157,20 +157,24 @@ void LanePlayer::Advance(std::uint32_t lane) {
     return;
   }
   if (p.sends) {
-    const Port& peer = PortOf(lane, TargetOf(program_.lanes[lane], p.target));
-    const std::uint64_t sent = l.ports[p.target].sent;
-    const auto buffered = static_cast<std::uint64_t>(ProtocolOf(lane).buffered);
-    if (sent >= peer.taken + buffered) {
+    const Tick room = RoomFrom(lane);
+    if (room == kNever) {
       Enter(lane, LaneState::kCredit);
       l.asleep = true;
       return;
     }
-    if (sent >= buffered) start = std::max(start, peer.frees[(sent - buffered) % kMostBuffered]);
+    start = std::max(start, room);
   }
   if (start > queue_.now()) {
     Enter(lane, LaneState::kCredit);
     queue_.Schedule(start, &OnAdvance, this, lane);
     return;
+  }
+  // Of the time in which it waited, the last was from the data's arrival to the word of it.
+  if (p.receives && l.state == LaneState::kWait) {
+    const Tick told = std::min(ProtocolOf(lane).hop, queue_.now() - l.since);
+    uses_[lane].times[static_cast<std::size_t>(LaneState::kWait)] -= told;
+    uses_[lane].times[static_cast<std::size_t>(LaneState::kOverhead)] += told;
   }
   Begin(lane);
 }
@@ -284,13 +288,7 @@ void LanePlayer::Done(std::uint32_t lane) {
   uses_[lane].times[at] -= overhead;
   uses_[lane].times[static_cast<std::size_t>(LaneState::kOverhead)] += overhead;
   if (p.receives) {
-    Port& in = l.ports[p.source];
-    in.frees[in.taken % kMostBuffered] = now + protocol.hop;
-    ++in.taken;
-    const std::int32_t from = SourceOf(program_.lanes[lane], p.source);
-    if (lanes_[static_cast<std::size_t>(from)].state == LaneState::kCredit) {
-      Wake(from, now + protocol.hop);
-    }
+    Free(lane);
   }
   if (p.sends) {
     ++l.ports[p.target].sent;
@@ -313,13 +311,52 @@ void LanePlayer::Step(std::uint32_t lane) {
   ++l.primitive;
 }
 
-LanePlayer::Port& LanePlayer::PortOf(std::uint32_t from, std::int32_t to) {
-  const Lane& lane = program_.lanes[static_cast<std::size_t>(to)];
-  const bool first = lane.from == static_cast<std::int32_t>(from);
-  return lanes_[static_cast<std::size_t>(to)].ports[first ? 0 : 1];
+Tick LanePlayer::RoomFrom(std::uint32_t lane) const {
+  const Lane& from = program_.lanes[lane];
+  const int which = Current(lane).target;
+  const std::uint64_t sent = lanes_[lane].ports[static_cast<std::size_t>(which)].sent;
+  const auto buffered = static_cast<std::uint64_t>(ProtocolOf(lane).buffered);
+  Tick room = 0;
+  for (std::int32_t i = 0; i < from.group; ++i) {
+    const Port& peer = PortOf(lane, TargetOf(from, which) + i * from.stride);
+    if (sent >= peer.taken + buffered) return kNever;
+    if (sent >= buffered) room = std::max(room, peer.frees[(sent - buffered) % kMostBuffered]);
+  }
+  return room;
+}
+
+/// What was received is taken: those that sent it hear that there is room.
+void LanePlayer::Free(std::uint32_t lane) {
+  const Lane& to = program_.lanes[lane];
+  const int which = Current(lane).source;
+  Port& in = lanes_[lane].ports[static_cast<std::size_t>(which)];
+  const Tick when = queue_.now() + ProtocolOf(lane).hop;
+  in.frees[in.taken % kMostBuffered] = when;
+  ++in.taken;
+  for (std::int32_t i = 0; i < to.group; ++i) {
+    const std::int32_t from = SourceOf(to, which) + i * to.stride;
+    if (lanes_[static_cast<std::size_t>(from)].state == LaneState::kCredit) Wake(from, when);
+  }
+}
+
+/// A piece has come where all that it is made of have.
+void LanePlayer::PostToGroup(std::uint32_t from, Tick when) {
+  const Lane& lane = program_.lanes[from];
+  const std::size_t slot = lanes_[from].posted++ % kMostBuffered;
+  for (std::int32_t i = 0; i < lane.group; ++i) {
+    const std::int32_t to = lane.to + i * lane.stride;
+    Port& port = PortOf(from, to);
+    port.arrives[slot] = port.came[slot] == 0 ? when : std::max(port.arrives[slot], when);
+    if (++port.came[slot] < lane.group) continue;
+    port.came[slot] = 0;
+    ++port.arrived;
+    const bool waits = lanes_[static_cast<std::size_t>(to)].state == LaneState::kWait;
+    if (waits) Wake(to, port.arrives[slot]);
+  }
 }
 
 void LanePlayer::Post(std::uint32_t from, std::int32_t to, Tick when) {
+  if (program_.lanes[from].group > 1) return PostToGroup(from, when);
   Port& port = PortOf(from, to);
   port.arrives[port.arrived % kMostBuffered] = when;
   ++port.arrived;

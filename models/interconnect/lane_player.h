@@ -44,6 +44,7 @@ class LanePlayer {
     std::uint64_t arrived = 0;  ///< from the source of this number
     std::uint64_t taken = 0;    ///< of those, pieces the lane is done with
     std::array<Tick, kMostBuffered> arrives{};
+    std::array<std::uint16_t, kMostBuffered> came{};  ///< of a group, how many have sent it
     std::array<Tick, kMostBuffered> frees{};
   };
   struct Progress {
@@ -57,6 +58,7 @@ class LanePlayer {
     std::int64_t left = 0;  ///< of the piece, on the wire
     std::int64_t burst = 0;
     std::uint32_t bursts = 0;
+    std::uint32_t posted = 0;  ///< pieces, to a group
     std::array<Tick, kWindow> served{};
   };
   struct Flight {
@@ -90,8 +92,21 @@ class LanePlayer {
   void Step(std::uint32_t lane);
   void Hop(std::uint32_t flight);
   /// The port on which lane `to` receives from lane `from`.
-  Port& PortOf(std::uint32_t from, std::int32_t to);
+  Port& PortOf(std::uint32_t from, std::int32_t to) {
+    return lanes_[static_cast<std::size_t>(to)].ports[NumberOf(from, to)];
+  }
+  const Port& PortOf(std::uint32_t from, std::int32_t to) const {
+    return lanes_[static_cast<std::size_t>(to)].ports[NumberOf(from, to)];
+  }
+  std::size_t NumberOf(std::uint32_t from, std::int32_t to) const {
+    const Lane& lane = program_.lanes[static_cast<std::size_t>(to)];
+    return lane.group > 1 || lane.from == static_cast<std::int32_t>(from) ? 0 : 1;
+  }
   void Post(std::uint32_t from, std::int32_t to, Tick when);
+  void PostToGroup(std::uint32_t from, Tick when);
+  /// When there is room for the next piece at all targets; kNever = somebody will tell.
+  Tick RoomFrom(std::uint32_t lane) const;
+  void Free(std::uint32_t lane);
   void Wake(std::int32_t lane, Tick when);
   void Keep(const Passage& passage, std::size_t link, std::uint32_t lane);
 

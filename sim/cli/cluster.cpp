@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -33,17 +34,16 @@ namespace {
 
 CollectiveRequest CollectiveOf(const std::string& text, bool symmetry) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string::npos) {
-    throw UserError("--workload " + text + ": not a collective such as all_reduce:bytes=64MiB");
-  }
   if (!IsCollective(text.substr(0, colon))) {
     const auto names = CompilerRegistry::Instance().Get("compiler", "network")()->ListCollectives();
     throw UserError("collective: \"" + text.substr(0, colon) + "\" is none" +
                     Suggestion(text.substr(0, colon), names) +
                     "; an operator runs on one chip, or beside a collective (a:...+b:...)");
   }
+  const std::string shape = colon == std::string::npos ? "" : text.substr(colon + 1);
   CollectiveRequest collective =
-      ParseCollective(text.substr(0, colon), ParseKeyValueList(text.substr(colon + 1)));
+      ParseCollective(text.substr(0, colon), shape.empty() ? std::map<std::string, std::string>{}
+                                                           : ParseKeyValueList(shape));
   collective.symmetry = symmetry;
   return collective;
 }
@@ -302,6 +302,11 @@ void CheckZoom(const RunOptions& o) {
 
 namespace {
 
+/// A collective, or what stands beside one: a:...+b:...
+bool IsExchangeText(const std::string& workload) {
+  return workload.find(':') != std::string::npos || IsCollective(workload);
+}
+
 /// Options that a run on a system would leave without effect.
 void RefuseIdleOptions(const RunOptions& o, bool network) {
   const WorkloadRequest& w = o.workload.request;
@@ -327,7 +332,7 @@ void RefuseIdleOptions(const RunOptions& o, bool network) {
 }  // namespace
 
 void RunOnCluster(const RunOptions& o) {
-  const bool one = o.workload.request.workload.find(':') != std::string::npos;
+  const bool one = IsExchangeText(o.workload.request.workload);
   RefuseIdleOptions(o, !one && !IsExecutionTrace(o.workload.request.workload));
   if (!o.ideal.empty() && (!one || HasOperators(o.workload.request.workload))) {
     throw UserError("--ideal on " + o.system + ": of a collective, such as all_reduce:bytes=64MiB");
@@ -336,7 +341,7 @@ void RunOnCluster(const RunOptions& o) {
     throw UserError("--zoom on " + o.system + ": of a collective, such as all_reduce:bytes=1MiB");
   }
   if (IsExecutionTrace(o.workload.request.workload)) return RunTrace(o);
-  if (o.workload.request.workload.find(':') == std::string::npos) return RunDivided(o);
+  if (!one) return RunDivided(o);
   if (HasOperators(o.workload.request.workload)) return RunOverlap(o);
   if (o.trace == "chakra") {
     throw UserError("--trace chakra: of a network (--parallel) or of an execution trace");

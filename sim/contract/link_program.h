@@ -50,6 +50,9 @@ struct Lane {
   std::int32_t from = kNoLane, second_from = kNoLane;
   /// Indices into LinkProgram::routes, to each; -1 = that lane is on this chip.
   std::int32_t route = -1, second_route = -1;
+  /// Where a switch adds up or multicasts: so many lanes, `stride` apart, are in the place of `to`
+  /// and of `from`. A piece has come when all of them have sent it.
+  std::int32_t group = 1, stride = 0;
   std::int32_t after = kNoLane;  ///< the lane of its rank that must be done before it begins
   Tick start = 0;                ///< not before; after another lane: so much later
 };

@@ -64,6 +64,7 @@ CollectiveRequest ParseCollective(const std::string& op,
   if ((request.late_rank >= 0) != (request.late_s > 0)) {
     throw UserError("shape: late_rank and late go together, such as late_rank=3;late=20us");
   }
+  if (op == "barrier") request.bytes = std::max<std::int64_t>(1, request.bytes);
   if (request.bytes < 1)
     throw UserError("shape: bytes: this key is missing, such as bytes=1048576");
   return request;
@@ -217,6 +218,9 @@ ClusterResult SimulateCluster(const ClusterRequest& request) {
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
   result.record = model->Run(result.program, request.options);
+  if (result.record.total == 0) {
+    throw UserError("--ideal: with all of these nothing takes any time; leave one out");
+  }
   result.simulate_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

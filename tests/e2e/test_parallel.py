@@ -313,12 +313,18 @@ def test_a_product_beside_a_collective(tmp_path):
 def test_ideal_resources_take_away_what_they_were_charged(tmp_path):
     what = "all_reduce:bytes=256KiB;ranks=8;algo=ring"
     real = collective(tmp_path, "dgx-a100", what)
-    ideal = collective(tmp_path, "dgx-a100", what, "--ideal", "launch")
-    charged = real["lane_time_pct"]["launch"] / 100 * real["time_us"]
-    assert 0.5 * charged <= real["time_us"] - ideal["time_us"] <= 1.1 * charged
-    none = collective(tmp_path, "dgx-a100", what, *(x for r in ("launch", "synchronisation", "links", "channels")
-                                                    for x in ("--ideal", r)))
-    assert none["time_us"] < 0.1
+    for resource in ("launch", "synchronisation"):
+        ideal = collective(tmp_path, "dgx-a100", what, "--ideal", resource)
+        charged = real["lane_time_pct"][resource] / 100 * real["time_us"]
+        assert 0.5 * charged <= real["time_us"] - ideal["time_us"] <= 1.1 * charged, resource
+    # Links and threads work at the same time: each alone takes away some, both nearly all that is left.
+    gone = [real["time_us"] - collective(tmp_path, "dgx-a100", what, *more)["time_us"]
+            for more in (["--ideal", "links"], ["--ideal", "channels"], ["--ideal", "links", "--ideal", "channels"])]
+    moving = sum(real["lane_time_pct"][k] for k in ("wire", "local", "wait_for_data")) / 100 * real["time_us"]
+    assert 0 < gone[1] < gone[0] < gone[2] and gone[2] == pytest.approx(moving, rel=0.1)
+    every = [x for r in ("launch", "synchronisation", "links", "channels") for x in ("--ideal", r)]
+    text = fails(2, "run", "--system", "dgx-a100", "--workload", what, *every, "--out", tmp_path / "x")
+    assert "nothing takes any time" in text
     assert "synchronisation" in fails(2, "run", "--system", "dgx-a100", "--workload", what, "--ideal", "synchronization",
                                       "--out", tmp_path / "x")
 
@@ -388,3 +394,22 @@ def test_stages_take_about_as_long(tmp_path):
 def test_what_has_no_effect_is_refused(tmp_path, words, says):
     text = fails(2, "run", "--system", "hgx-a100-4", *words, "--out", tmp_path / "x")
     assert says in text
+
+
+def test_a_late_rank_delays_all_that_meet_in_the_switch(tmp_path):
+    """The switch adds up what all ranks have: none is done before the last has begun (NCCL, RunAllReduce NVLS)."""
+    for algorithm in ("nvls", "ring"):
+        run("run", "--system", "dgx-h100", "--workload", f"all_reduce:bytes=64MiB;algo={algorithm};late_rank=3;late=500us",
+            "--trace", "none", "--out", tmp_path / "l")
+        lanes = rows(tmp_path / "l" / "lanes.csv")
+        total = summary_of(tmp_path / "l")["time_us"]
+        for rank in range(8):
+            own = [r for r in lanes if int(r["rank"]) == rank]
+            assert total - min(float(r["idle_us"]) for r in own) > 500, (algorithm, rank)
+
+
+def test_chips_of_a_node_meet_in_its_switch(tmp_path):
+    one = collective(tmp_path, "dgx-h100", "all_reduce:bytes=64MiB")
+    of_many = collective(tmp_path, "superpod-h100", "all_reduce:bytes=64MiB;ranks=8")
+    assert one["algorithm"] == of_many["algorithm"] == "nvls"
+    assert of_many["time_us"] == pytest.approx(one["time_us"], rel=0.02)

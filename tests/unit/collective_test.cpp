@@ -149,8 +149,6 @@ TEST(Collective, SmallestCallsGrowByAHopAStep) {
   EXPECT_NEAR((o[2].us - o[1].us) / 4, 0.84, 0.05);
 }
 
-// CTAs limit an all-reduce in the switch and all-to-all of two, not the links; a ring is limited by
-// its links.
 // Measured on 8 A100 (mechanisms of NCCL): flat up to 16 KiB, one rise of about 5 us where more
 // data than a line of each thread is sent, flat again while channels are added.
 TEST(Collective, SmallSizesHavePlateaus) {
@@ -173,6 +171,8 @@ TEST(Collective, StagesInTheSwitch) {
   EXPECT_NEAR((o[3].us - o[2].us) / 8, 31.8, 0.5);  // 8 and 16
 }
 
+// CTAs limit an all-reduce in the switch and all-to-all of two, not the links; a ring is limited by
+// its links.
 TEST(Collective, TwiceTheLinkHelpsTheRingOnly) {
   std::vector<ClusterRequest> requests;
   for (const char* link : {"nvlink4", "nvlink5"}) {

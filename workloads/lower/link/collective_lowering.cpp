@@ -123,6 +123,7 @@ LinkProgram LowerCollective(const CollectiveRequest& request, const ClusterSpec&
     if (lane.rank == request.late_rank && lane.after == kNoLane)
       lane.start += Ticks(request.late_s);
   }
+  if (request.op == "barrier") writer.program().operation = request.op;
   return std::move(writer.program());
 }
 

@@ -100,7 +100,8 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
     const auto& nodes = cluster.topology.nodes;
     const bool reduces = std::any_of(nodes.begin(), nodes.end(),
                                      [](const TopologyNode& n) { return n.reduces_in_network; });
-    return reduces && cluster.tuner.nvls_channels > 0 && plan.ranks == cluster.topology.chips &&
+    return reduces && cluster.tuner.nvls_channels > 0 &&
+           plan.ranks == ChipsOfNode(cluster.topology) &&
            plan.operation == CollectiveOperation::kAllReduce &&
            plan.protocol == CollectiveProtocol::kSimple;
   }

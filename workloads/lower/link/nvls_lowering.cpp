@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All-reduce in the switch (NCCL, src/device/all_reduce.h, RunAllReduce NVLS): in each CTA some
 // warps copy to a buffer that the switch reads from all chips, some read it through the switch,
-// which adds, and multicast the sums, some copy these out.
+// which adds, and multicast the sums, some copy these out. A sum waits for all ranks' copies, and
+// what is copied out for all ranks' sums.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,6 +12,8 @@
 
 namespace siliscope {
 namespace {
+
+constexpr int kStages = 3;
 
 /// Larger ones for more data (src/enqueue.cc, calcCollChunking).
 std::int64_t ChunkOf(const CollectivePlan& plan) {
@@ -59,24 +62,30 @@ void WriteNvls(CollectiveWriter& writer) {
     writer.program().routes.push_back({up, up ^ 1});
     route = static_cast<std::int32_t>(writer.program().routes.size()) - 1;
     for (std::int64_t channel = 0; channel < plan.channels; ++channel) {
-      const auto first = static_cast<std::int32_t>(writer.program().lanes.size());
+      // Lanes of a stage of this channel, of all ranks: what each has scattered is read by all, and
+      // each one's sums go to all.
+      const auto stage_lane = [&](int which) {
+        return static_cast<std::int32_t>(channel * kStages + which);
+      };
       Lane lane;
       lane.rank = static_cast<std::int32_t>(rank);
       lane.cta = static_cast<std::int32_t>(channel);
       lane.start = writer.StartOf(plan.channels);
+      lane.group = static_cast<std::int32_t>(plan.ranks);
+      lane.stride = static_cast<std::int32_t>(plan.channels * kStages);
       lane.protocol = local;
       lane.sequence = scatter;
-      lane.to = first + 1;
+      lane.to = stage_lane(1);
       writer.AddLane(lane);
       lane.protocol = through_switch;
       lane.sequence = reduce;
-      lane.from = first;
-      lane.to = first + 2;
+      lane.from = stage_lane(0);
+      lane.to = stage_lane(2);
       lane.route = route;
       writer.AddLane(lane);
       lane.protocol = local;
       lane.sequence = gather;
-      lane.from = first + 1;
+      lane.from = stage_lane(1);
       lane.to = kNoLane;
       lane.route = -1;
       writer.AddLane(lane);
