@@ -164,6 +164,13 @@ FoundTopology ParseTopologyMatrix(const std::string& text, const std::string& fi
     throw UserError(fmt::format("{}: not the matrix of `nvidia-smi topo -m`: {} rows of {} chips",
                                 file, cells.size(), columns.size()));
   }
+  for (std::size_t a = 0; a < cells.size(); ++a) {
+    for (std::size_t b = a + 1; b < cells.size(); ++b) {
+      if (t.direct[a][b] == t.direct[b][a]) continue;
+      throw UserError(fmt::format("{}: GPU{} has {} links to GPU{}, which has {} back", file, a,
+                                  t.direct[a][b], b, t.direct[b][a]));
+    }
+  }
   FindSwitches(&t);
   FindPcie(cells, &t);
   return t;
@@ -214,7 +221,8 @@ std::string WriteFoundSystem(const FoundTopology& found, const std::string& name
   system["name"] = name;
   system["description"] =
       fmt::format("{} {} as found; times and tuner are those of {}", found.chips, chip, like);
-  system["source"] = "imported";
+  system["source"] = "imported; times and tuner assumed as those of " + like;
+  system["confidence"] = "low";
   system["chip"] = chip;
   system["chips"] = found.chips;
   YAML::Node topology;

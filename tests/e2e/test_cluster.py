@@ -133,6 +133,8 @@ def test_topologies_of_machines_are_imported(tmp_path):
     assert "cut.xml:" in run("import-topology", tmp_path / "cut.xml", code=2)
     (tmp_path / "cut.txt").write_text(MATRIX[:90])
     assert "cells of 4 chips" in run("import-topology", tmp_path / "cut.txt", code=2)
+    (tmp_path / "odd.txt").write_text(MATRIX.replace("NV12", "NV4", 1))
+    assert "GPU0 has 4 links to GPU1, which has 12 back" in run("import-topology", tmp_path / "odd.txt", code=2)
 
 
 def test_words_of_systems_are_explained():
