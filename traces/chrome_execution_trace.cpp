@@ -31,7 +31,7 @@ class ChromeExecutionTrace : private ChromeEvents {
       Event(
           "{{\"ph\":\"X\",\"name\":{},\"cat\":\"{}\",\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},"
           "\"args\":{{\"bytes\":{}}}}}",
-          JsonText(node.name), CategoryOf(node), node.rank, node.stream, At(t.begin),
+          JsonText(node.name), KindNameOf(node), node.rank, node.stream, At(t.begin),
           Length(t.begin, t.end), node.bytes);
     }
     End();
@@ -40,25 +40,11 @@ class ChromeExecutionTrace : private ChromeEvents {
  private:
   static std::string RankName(std::int32_t rank) { return fmt::format("rank{}", rank); }
 
-  static std::string CategoryOf(const ExecutionNode& node) {
-    switch (node.kind) {
-      case ExecutionKind::kCollective:
-        return node.op;
-      case ExecutionKind::kSend:
-        return "send";
-      case ExecutionKind::kReceive:
-        return "receive";
-      case ExecutionKind::kCompute:
-        break;
-    }
-    return "compute";
-  }
-
   void WriteTracks() {
     std::map<std::pair<std::int32_t, std::int32_t>, std::string> tracks;
     for (const ExecutionNode& node : graph_.nodes) {
       std::string& name = tracks[{node.rank, node.stream}];
-      if (name.empty() || name == "compute") name = CategoryOf(node);
+      if (name.empty() || name == "compute") name = KindNameOf(node);
     }
     std::int32_t rank = -1;
     for (const auto& [at, name] : tracks) {

@@ -43,6 +43,21 @@ struct ExecutionNode {
   std::int32_t exchange = -1;          ///< index into ExecutionGraph::exchanges
 };
 
+/// compute, send, receive or the collective, for the reader.
+inline const char* KindNameOf(const ExecutionNode& node) {
+  switch (node.kind) {
+    case ExecutionKind::kCollective:
+      return node.op.c_str();
+    case ExecutionKind::kSend:
+      return "send";
+    case ExecutionKind::kReceive:
+      return "receive";
+    case ExecutionKind::kCompute:
+      break;
+  }
+  return "compute";
+}
+
 /// One collective or message, which nodes of several ranks take part in.
 struct Exchange {
   std::int32_t program = 0;            ///< index into ExecutionGraph::programs

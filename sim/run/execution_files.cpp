@@ -6,7 +6,7 @@
 
 namespace siliscope {
 
-nlohmann::ordered_json RankTimesJson(const ExecutionRecord& record) {
+RankUse SumOfRanks(const ExecutionRecord& record) {
   RankUse sum;
   for (const RankUse& use : record.ranks) {
     sum.compute += use.compute;
@@ -14,6 +14,11 @@ nlohmann::ordered_json RankTimesJson(const ExecutionRecord& record) {
     sum.exchange += use.exchange;
     sum.idle += use.idle;
   }
+  return sum;
+}
+
+nlohmann::ordered_json RankTimesJson(const ExecutionRecord& record) {
+  const RankUse sum = SumOfRanks(record);
   const auto ranks = static_cast<double>(record.ranks.size());
   nlohmann::ordered_json json;
   json["compute_us"] = ToMicroseconds(sum.compute) / ranks;
@@ -40,6 +45,16 @@ std::string RanksCsv(const ExecutionRecord& record, const ParallelPlan& plan,
                     std::to_string(m.activation_bytes), std::to_string(m.workspace_bytes)});
   }
   return csv;
+}
+
+void WriteRankFiles(const OutputFolder& out, const ClusterSpec& cluster,
+                    const ExecutionGraph& graph, const ExecutionRecord& record,
+                    const std::string& command) {
+  ParallelPlan plan;
+  plan.tensor = graph.ranks;
+  out.Write("ranks.csv", RanksCsv(record, plan, {}));
+  out.Write("links.csv", LinksCsv(record.links, record.total));
+  out.Write("run.yaml", ClusterRunYaml(cluster, graph.workload, command));
 }
 
 nlohmann::ordered_json ParallelSummaryJson(const ParallelResult& r) {

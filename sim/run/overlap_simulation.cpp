@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "sim/core/error.h"
-#include "sim/run/cluster_files.h"
 #include "sim/run/cluster_simulation.h"
 #include "sim/run/csv.h"
 #include "sim/run/exchange_matching.h"
@@ -215,11 +214,7 @@ void WriteOverlapFiles(const OutputFolder& out, const OverlapResult& r,
     json["parts"].push_back(std::move(one));
   }
   out.Write("summary.json", json.dump(2) + "\n");
-  ParallelPlan plan;
-  plan.tensor = r.graph.ranks;
-  out.Write("ranks.csv", RanksCsv(r.record, plan, {}));
-  out.Write("links.csv", LinksCsv(r.record.links, r.record.total));
-  out.Write("run.yaml", ClusterRunYaml(r.cluster, r.graph.workload, command));
+  WriteRankFiles(out, r.cluster, r.graph, r.record, command);
 }
 
 }  // namespace siliscope

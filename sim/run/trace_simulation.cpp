@@ -6,7 +6,6 @@
 
 #include "sim/contract/execution_trace.h"
 #include "sim/core/error.h"
-#include "sim/run/cluster_files.h"
 #include "sim/run/collective_phases.h"
 #include "sim/run/csv.h"
 #include "sim/run/exchange_matching.h"
@@ -33,20 +32,6 @@ Roofline RooflineOf(const ClusterSpec& cluster) {
   const MachineSpec machine = MachineOf(request);
   return {PeakOperations(machine, std::string(DataTypeName(machine.default_dtype))),
           machine.memory.PeakBytesPerSecond()};
-}
-
-const char* KindName(const ExecutionNode& node) {
-  switch (node.kind) {
-    case ExecutionKind::kCollective:
-      return node.op.c_str();
-    case ExecutionKind::kSend:
-      return "send";
-    case ExecutionKind::kReceive:
-      return "receive";
-    case ExecutionKind::kCompute:
-      break;
-  }
-  return "compute";
 }
 
 }  // namespace
@@ -91,16 +76,12 @@ void WriteTraceFiles(const OutputFolder& out, const TraceResult& r, const std::s
   for (std::size_t n = 0; n < r.graph.nodes.size(); ++n) {
     const ExecutionNode& node = r.graph.nodes[n];
     const NodeTimes& t = r.record.nodes[n];
-    csv += CsvLine({std::to_string(node.rank), node.name, KindName(node),
+    csv += CsvLine({std::to_string(node.rank), node.name, KindNameOf(node),
                     NumberText(ToMicroseconds(t.begin)), NumberText(ToMicroseconds(t.end)),
                     std::to_string(node.bytes)});
   }
   out.Write("nodes.csv", csv);
-  ParallelPlan plan;
-  plan.tensor = r.graph.ranks;
-  out.Write("ranks.csv", RanksCsv(r.record, plan, {}));
-  out.Write("links.csv", LinksCsv(r.record.links, r.record.total));
-  out.Write("run.yaml", ClusterRunYaml(r.cluster, r.graph.workload, command));
+  WriteRankFiles(out, r.cluster, r.graph, r.record, command);
 }
 
 }  // namespace siliscope
