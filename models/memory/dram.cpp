@@ -48,6 +48,16 @@ MemoryResponse Dram::Access(const MemoryRequest& request) {
   if (request.bytes <= 0) return {request.when, request.when, 0};
   if (ideal_) return AccessIdeal(request);
   const Tick at_controller = request.when + controller_latency_ / 2;
+  const Tick back = controller_latency_ - controller_latency_ / 2;
+  const std::int64_t grain = interleave_.Quotient(request.address);
+  const std::int64_t in_grain = request.address - grain * interleave_.value();
+  if (in_grain + request.bytes <= interleave_.value()) {  // most are short
+    const std::int64_t row = channel_count_.Quotient(grain);
+    DramChannel& channel = channels_[ChannelOf(grain, row)];
+    const Tick done = channel.Access(at_controller, row * interleave_.value() + in_grain,
+                                     request.bytes, request.write);
+    return {channel.first_data() + back, done + back, done + back};
+  }
   MemoryResponse response{kNever, 0, 0};
   Tick late = 0;  // byte-ticks
   ForEachChannel(request, [&](std::size_t c, std::int64_t address, std::int64_t bytes) {
@@ -56,7 +66,6 @@ MemoryResponse Dram::Access(const MemoryRequest& request) {
     response.end = std::max(response.end, done);
     late += static_cast<Tick>(bytes) * (done - at_controller);
   });
-  const Tick back = controller_latency_ - controller_latency_ / 2;
   response.first += back;
   response.end += back;
   response.mean = at_controller + late / static_cast<Tick>(request.bytes) + back;

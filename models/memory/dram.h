@@ -66,6 +66,12 @@ class Dram : public sc_core::sc_module, public MemoryPort {
   Tick controller_latency_;
 
  private:
+  /// Of a grain in a row of grains, one for each channel.
+  std::size_t ChannelOf(std::int64_t grain, std::int64_t row) const {
+    if (spec_.mapping.hashed) return HashedChannel(grain, row);
+    return static_cast<std::size_t>(grain - row * channel_count_.value());
+  }
+
   /// Each row of grains goes over all channels in an order of its own, so that requests that have
   /// queued at one channel don't meet again at the next.
   std::size_t HashedChannel(std::int64_t grain, std::int64_t row) const {

@@ -40,6 +40,7 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping,
       std::llround(static_cast<double>(t.burst_length) / t.data_rate_t_per_s * 1e12));
   state_.banks.resize(
       static_cast<std::size_t>(grain_bytes_ > 0 ? banks_ : banks_per_group_.value()));
+  if (mapping.first_ready) state_.closed.resize(state_.banks.size());
   refresh_apart_ = Divisor(std::max<std::int64_t>(
       1, static_cast<std::int64_t>(trefi_ / static_cast<Tick>(state_.banks.size()))));
   state_.gathered_bytes = gathered_bytes;
@@ -196,12 +197,12 @@ std::int64_t DramChannel::BankTurn(std::int64_t row) {
 /// Whether a row that has to go for another is still there when a request for it comes: the
 /// controller serves what hits an open row before it closes that (FR-FCFS: Rixner et al., "Memory
 /// Access Scheduling", ISCA 2000). The longer requests wait, the more hits are found.
-bool DramChannel::IsStillOpen(const DramChannelState::Bank& bank, std::int64_t row,
-                              Tick ready) const {
+bool DramChannel::IsStillOpen(std::size_t bank, std::int64_t row, Tick ready) const {
   if (!mapping_.first_ready) return false;
-  return std::any_of(
-      bank.closed.begin(), bank.closed.end(),
-      [&](const DramChannelState::Bank::Closed& c) { return c.row == row && ready <= c.at; });
+  const auto& rows = state_.closed[bank].rows;
+  return std::any_of(rows.begin(), rows.end(), [&](const DramChannelState::ClosedRows::Row& c) {
+    return c.row == row && ready <= c.at;
+  });
 }
 
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
@@ -224,7 +225,8 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     row = banks_per_group_.Quotient(span);
     bank_index = span - row * banks_per_group_.value();
   }
-  auto& bank = s.banks[static_cast<std::size_t>(bank_index)];
+  const auto index = static_cast<std::size_t>(bank_index);
+  auto& bank = s.banks[index];
   const std::int64_t first_burst = burst_bytes_.Quotient(address);
   const std::int64_t bursts = burst_bytes_.Quotient(address + bytes - 1) - first_burst + 1;
   const std::int64_t groups = grain_bytes_ > 0 ? 1 : std::min(bursts, bank_groups_.value());
@@ -232,13 +234,14 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     bank.precharge_ready = std::max(bank.precharge_ready, bank.last_use + row_timeout_) + trp_;
     bank.open_row = -1;
   }
-  const bool joins = bank.open_row != row && IsStillOpen(bank, row, ready);
+  const bool joins = bank.open_row != row && IsStillOpen(index, row, ready);
   if (bank.open_row != row && !joins) {
     const bool was_open = bank.open_row >= 0;
     const Tick precharge = std::max(ready, bank.precharge_ready);
-    if (was_open) {
-      bank.closed[bank.next_closed] = {bank.open_row, precharge};
-      bank.next_closed = (bank.next_closed + 1) % bank.closed.size();
+    if (was_open && mapping_.first_ready) {
+      DramChannelState::ClosedRows& closed = s.closed[index];
+      closed.rows[closed.next] = {bank.open_row, precharge};
+      closed.next = (closed.next + 1) % closed.rows.size();
     }
     const Tick open = was_open ? precharge + trp_ : std::max(ready, precharge);
     const Tick activate = grain_bytes_ > 0 ? ActivateOne(ready, open) : Activate(open, groups);

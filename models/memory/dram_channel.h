@@ -27,14 +27,18 @@ struct DramChannelState {
     Tick precharge_ready = 0;  ///< earliest precharge
     Tick column_ready = 0;     ///< earliest column command of the open row
     Tick last_use = 0;         ///< end of the last data
-    struct Closed {
+  };
+  /// Rows of a bank that had to go for others, lately.
+  struct ClosedRows {
+    struct Row {
       std::int64_t row = -1;
       Tick at = 0;  ///< precharge
     };
-    std::array<Closed, 4> closed{};  ///< rows that had to go for others, lately
-    std::size_t next_closed = 0;
+    std::array<Row, 4> rows{};
+    std::size_t next = 0;
   };
   std::vector<Bank> banks;  ///< one for each bank of a group where groups act together, else all
+  std::vector<ClosedRows> closed;   ///< of each bank, where hits go first
   std::array<Tick, 4> activates{};  ///< the last four, for tFAW
   std::uint32_t next_activate = 0;
   Tick last_activate = 0;
@@ -80,7 +84,7 @@ class DramChannel {
   Tick Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write);
   void RefreshBefore(Tick when);
   void RefreshBanksBefore(Tick when);
-  bool IsStillOpen(const DramChannelState::Bank& bank, std::int64_t row, Tick ready) const;
+  bool IsStillOpen(std::size_t bank, std::int64_t row, Tick ready) const;
   Tick BusTime(Tick bus, Tick data_ready, Tick duration, bool write);
   void KeepGap(Tick begin, Tick end);
   Tick ActivateOne(Tick ready, Tick bank_ready);
