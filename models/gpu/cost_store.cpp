@@ -50,6 +50,7 @@ template <typename Pass, typename Visit>
 void VisitPass(Pass& pass, Visit number) {
   number(pass.alone_cycles);
   number(pass.chain_cycles);
+  number(pass.beside_loads_cycles);
   number(pass.interval_cycles);
   number(pass.fill_cycles);
   number(pass.drain_cycles);

@@ -61,6 +61,7 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
 struct StepCosts {
   std::vector<double> cycles;
   std::vector<SmTraffic> traffic;  ///< of all of them
+  std::vector<Run> runs;           ///< with the further steps
 };
 
 /// `few` is the run without the further steps.
@@ -74,17 +75,19 @@ StepCosts MeasureSteps(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
     traffic.Add(SmTraffic::Of(longer.counters), 1.0 / kMoreSteps);
     traffic.Add(SmTraffic::Of(few.counters), -1.0 / kMoreSteps);
     steps.traffic.push_back(traffic);
+    steps.runs.push_back(longer);
     cost->instructions += longer.counters.instructions;
     if (p == 0) cost->counters = longer.counters;
   }
   return steps;
 }
 
-/// The SM's time for a CTA where one follows another, as long as `rounds` of them.
+/// The SM's time for a CTA where one follows another.
 double CtaIntervalCycles(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
-                         const Run& first_round, CtaCost* cost) {
+                         const Run& first_round, CtaCost* cost, std::size_t longer_pass = kNoPass) {
   constexpr std::int64_t kMoreRounds = 2;
-  const Run more = RunCtas(gpu, kernel, ctas, gpu.sm.l1.latency_cycles, kNoPass, 1 + kMoreRounds);
+  const Run more =
+      RunCtas(gpu, kernel, ctas, gpu.sm.l1.latency_cycles, longer_pass, 1 + kMoreRounds);
   cost->instructions += more.counters.instructions;
   return (more.cycles - first_round.cycles) / static_cast<double>(kMoreRounds * ctas);
 }
@@ -112,6 +115,21 @@ std::vector<double> ChainCycles(const GpuSpec& gpu, const GpuKernel& kernel, Cta
   return cycles;
 }
 
+/// Loads to registers are sent after a step has begun and stored before it ends: what of a step is
+/// not between the two, where the memory is so slow that nothing else counts. Steps that load
+/// several times wait for each part alone, which is less than for all of them at once: nothing then.
+double BesideLoads(const GpuSpec& gpu, const GpuKernel& kernel, std::size_t pass, double alone,
+                   CtaCost* cost) {
+  const auto latency = static_cast<std::int64_t>(2 * alone) + gpu.l2.near_latency_cycles;
+  GpuSpec far = gpu;
+  far.sm.l1.latency_cycles = latency;
+  const Run few = RunCtas(far, kernel, 1, latency);
+  const Run longer = RunCtas(far, kernel, 1, latency, pass);
+  cost->instructions += few.counters.instructions + longer.counters.instructions;
+  const double beside = (longer.cycles - few.cycles) / kMoreSteps - static_cast<double>(latency);
+  return beside < alone ? std::max(0.0, beside) : 0;
+}
+
 }  // namespace
 
 CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
@@ -127,7 +145,14 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
   if (co_resident > 1) {
     const Run all = RunCtas(gpu, kernel, co_resident, gpu.sm.l1.latency_cycles);
     cost.instructions += all.counters.instructions;
-    together = MeasureSteps(gpu, kernel, co_resident, all, &cost).cycles;
+    const StepCosts steps_together = MeasureSteps(gpu, kernel, co_resident, all, &cost);
+    const double few = CtaIntervalCycles(gpu, kernel, co_resident, all, &cost);
+    // Where CTAs follow each other, so that the last don't run alone.
+    for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
+      const double longer =
+          CtaIntervalCycles(gpu, kernel, co_resident, steps_together.runs[p], &cost, p);
+      together[p] = std::max(0.0, (longer - few) * static_cast<double>(co_resident) / kMoreSteps);
+    }
     double steps = 0;
     for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
       steps += static_cast<double>(FewSteps(kernel.passes[p])) * together[p] /
@@ -137,7 +162,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     }
     // What is more than the steps is for what comes after them. CTAs of few steps that are not in
     // the same place at the same time take less than those that were measured together.
-    const double cta = CtaIntervalCycles(gpu, kernel, co_resident, all, &cost);
+    const double cta = few;
     drain_interval = std::max(0.0, cta - steps);
     if (whole && steps > 0) scale = std::min(1.0, cta / steps);
   }
@@ -156,6 +181,9 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const double exposed = exposes ? std::min(latency, 0.8 * alone[p]) : 0;
     c.alone_cycles = std::max(alone[p] - exposed, c.interval_cycles);
     c.chain_cycles = exposes ? std::min(chains[p], c.alone_cycles) : c.alone_cycles;
+    if (pass.through_registers && pass.Loads()) {
+      c.beside_loads_cycles = BesideLoads(gpu, kernel, p, alone[p], &cost);
+    }
     const double once = loads ? latency - (alone[p] - c.alone_cycles) : 0;
     const double steps = static_cast<double>(FewSteps(pass));
     double beside = one.passes[p] - steps * alone[p] - once;

@@ -133,7 +133,9 @@ bool KernelPlayer::WarpsRunOn(const Group& g) const {
 KernelPlayer::Ready KernelPlayer::WhenReady(Group& g) const {
   const Arrival& arrival = g.ring().arrivals.front();
   const PassCost& cost = cost_.passes[g.pass];
-  if (!WarpsRunOn(g)) return {arrival.ready, cost.alone_cycles};
+  if (!WarpsRunOn(g)) {
+    return {arrival.ready + clock_.Cycles(cost.beside_loads_cycles), cost.alone_cycles};
+  }
   const auto mean = static_cast<double>(arrival.mean);
   const auto first = std::min(mean, static_cast<double>(arrival.first));
   const auto late = static_cast<double>(arrival.ready) - mean;

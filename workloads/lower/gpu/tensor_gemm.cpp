@@ -154,12 +154,9 @@ class TensorGemmWriter {
   }
   void EndStep() {
     b_.Overhead(4, 8);
-    if (async_) {
-      b_.Add(WarpOpcode::kAsyncCommit);
-      b_.WithOperand(WarpOpcode::kAsyncWait, static_cast<int>(t_.stages - 2));
-    } else {
-      StoreStage();
-    }
+    if (!async_) return;
+    b_.Add(WarpOpcode::kAsyncCommit);
+    b_.WithOperand(WarpOpcode::kAsyncWait, static_cast<int>(t_.stages - 2));
     b_.WithOperand(WarpOpcode::kBarrier, 0);
   }
 
@@ -178,12 +175,19 @@ class TensorGemmWriter {
     for (std::int64_t i = 0; i < fragments(); ++i) Fragment(i, set);
   }
   /// The products of one k; the next k's fragments and this k's share of the next stage's copies
-  /// are spread between them, so that neither pipe waits for the other.
+  /// are spread between them, so that neither pipe waits for the other. Loads to registers all
+  /// leave with the first k; they are stored before the last, whose products hide the barrier
+  /// (CUTLASS, mma_pipelined.h).
   void Products(std::int64_t kk) {
+    if (!async_ && kk == s_.k_instructions - 1) {
+      StoreStage();
+      b_.WithOperand(WarpOpcode::kBarrier, 0);
+    }
     const TensorCoreSpec& core = machine_.gpu.tensor_core;
     const std::int64_t set = kk % 2;
-    const std::int64_t first_copy = kk * copies() / s_.k_instructions;
-    const std::int64_t last_copy = (kk + 1) * copies() / s_.k_instructions;
+    const std::int64_t parts = async_ ? s_.k_instructions : 1;
+    const std::int64_t first_copy = std::min(kk, parts) * copies() / parts;
+    const std::int64_t last_copy = std::min(kk + 1, parts) * copies() / parts;
     const std::int64_t moves = fragments() + last_copy - first_copy;
     const std::int64_t products = s_.m_instructions * s_.n_instructions;
     std::int64_t moved = 0, multiplied = 0;
