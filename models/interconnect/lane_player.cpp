@@ -198,6 +198,7 @@ void LanePlayer::Begin(std::uint32_t lane) {
   l.left = std::llround(static_cast<double>(bytes) * protocol.wire_bytes_per_byte);
   l.burst = std::clamp(l.left / kBurstsOfPiece, kLeastBurst, kMostBurst);
   l.bursts = 0;
+  l.at_own_rate = 0;
   l.served.fill(0);
   queue_.Schedule(now + protocol.overhead, &OnInject, this, lane);
 }
@@ -242,12 +243,10 @@ void LanePlayer::Inject(std::uint32_t lane) {
   } else if (last) {
     Post(lane, flight.to, passage.last + protocol.hop);
   }
-  if (last) {
-    queue_.Schedule(passage.served, &OnDone, this, lane);
-    return;
-  }
   const Tick room = l.bursts >= kWindow ? l.served[l.bursts % kWindow] : now;
-  queue_.Schedule(std::max(written, room), &OnInject, this, lane);
+  const Tick taken = last ? passage.served : room;
+  if (taken <= written) l.at_own_rate += written - now;
+  queue_.Schedule(std::max(written, taken), last ? &OnDone : &OnInject, this, lane);
 }
 
 void LanePlayer::Keep(const Passage& passage, std::size_t link, std::uint32_t lane) {
@@ -287,6 +286,10 @@ void LanePlayer::Done(std::uint32_t lane) {
   Enter(lane, LaneState::kIdle);
   uses_[lane].times[at] -= overhead;
   uses_[lane].times[static_cast<std::size_t>(LaneState::kOverhead)] += overhead;
+  if (at == static_cast<std::size_t>(LaneState::kWire)) {
+    uses_[lane].times[at] -= l.at_own_rate;
+    uses_[lane].times[static_cast<std::size_t>(LaneState::kWrite)] += l.at_own_rate;
+  }
   if (p.receives) {
     Free(lane);
   }

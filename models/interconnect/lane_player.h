@@ -59,6 +59,7 @@ class LanePlayer {
     std::int64_t burst = 0;
     std::uint32_t bursts = 0;
     std::uint32_t posted = 0;  ///< pieces, to a group
+    Tick at_own_rate = 0;      ///< of the time on the wire
     std::array<Tick, kWindow> served{};
   };
   struct Flight {

@@ -37,11 +37,21 @@ struct ClusterOptions {
   Waveform* waveform = nullptr;     ///< where zoomed links write what they send, or null
 };
 
-/// What a lane does; its times sum to the whole.
-enum class LaneState : std::uint8_t { kLaunch, kWait, kCredit, kOverhead, kWire, kLocal, kIdle };
-inline constexpr std::size_t kLaneStates = 7;
+/// What a lane does; its times sum to the whole. It sends at its own rate (kWrite) or at that at
+/// which the links take what it sends (kWire).
+enum class LaneState : std::uint8_t {
+  kLaunch,
+  kWait,
+  kCredit,
+  kOverhead,
+  kWrite,
+  kWire,
+  kLocal,
+  kIdle
+};
+inline constexpr std::size_t kLaneStates = 8;
 inline constexpr std::array<const char*, kLaneStates> kLaneStateNames = {
-    "launch", "wait_for_data", "wait_for_room", "synchronisation", "wire", "local", "idle"};
+    "launch", "wait_for_data", "wait_for_room", "synchronisation", "write", "wire", "local", "idle"};
 
 struct LaneUse {
   std::array<Tick, kLaneStates> times{};

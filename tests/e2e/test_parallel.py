@@ -168,13 +168,23 @@ def test_ideal_resources_take_away_what_they_were_charged(tmp_path):
     # Links and threads work at the same time: each alone takes away some, both nearly all that is left.
     gone = [real["time_us"] - collective(tmp_path, "dgx-a100", what, *more)["time_us"]
             for more in (["--ideal", "links"], ["--ideal", "channels"], ["--ideal", "links", "--ideal", "channels"])]
-    moving = sum(real["lane_time_pct"][k] for k in ("wire", "local", "wait_for_data")) / 100 * real["time_us"]
+    moving = sum(real["lane_time_pct"][k] for k in ("write", "wire", "local", "wait_for_data")) / 100 * real["time_us"]
     assert 0 < gone[1] < gone[0] < gone[2] and gone[2] == pytest.approx(moving, rel=0.1)
     every = [x for r in ("launch", "synchronisation", "links", "channels") for x in ("--ideal", r)]
     text = fails(2, "run", "--system", "dgx-a100", "--workload", what, *every, "--out", tmp_path / "x")
     assert "nothing takes any time" in text
     assert "synchronisation" in fails(2, "run", "--system", "dgx-a100", "--workload", what, "--ideal", "synchronization",
                                       "--out", tmp_path / "x")
+
+
+@pytest.mark.parametrize("system, what", [("dgx-1-v100", "all_reduce:bytes=64MiB;algo=ring"),
+                                          ("dgx-a100", "all_gather:bytes=64MiB"),
+                                          ("dgx-a100", "all_to_all:bytes=256MiB")])
+def test_ideal_links_take_away_what_was_charged_to_them(tmp_path, system, what):
+    real, ideal = collective(tmp_path, system, what), collective(tmp_path, system, what, "--ideal", "links")
+    charged = real["lane_time_pct"]["wire"] / 100 * real["time_us"]
+    assert 0.5 * charged <= real["time_us"] - ideal["time_us"] <= 1.1 * charged
+    assert ideal["lane_time_pct"]["wire"] < 1
 
 
 @pytest.mark.parametrize("system, what, within", [
