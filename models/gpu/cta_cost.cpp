@@ -117,7 +117,8 @@ std::vector<double> ChainCycles(const GpuSpec& gpu, const GpuKernel& kernel, Cta
 
 /// Loads to registers are sent after a step has begun and stored before it ends: what of a step is
 /// not between the two, where the memory is so slow that nothing else counts. Steps that load
-/// several times wait for each part alone, which is less than for all of them at once: nothing then.
+/// several times wait for each part alone, which is less than for all of them at once: nothing
+/// then.
 double BesideLoads(const GpuSpec& gpu, const GpuKernel& kernel, std::size_t pass, double alone,
                    CtaCost* cost) {
   const auto latency = static_cast<std::int64_t>(2 * alone) + gpu.l2.near_latency_cycles;

@@ -33,12 +33,12 @@ struct SmTraffic {
 };
 
 struct PassCost {
-  double alone_cycles = 0;     ///< a step of a CTA that has the SM to itself
-  double chain_cycles = 0;     ///< what follows its loads before the next, where they take long
+  double alone_cycles = 0;         ///< a step of a CTA that has the SM to itself
+  double chain_cycles = 0;         ///< what follows its loads before the next, where they take long
   double beside_loads_cycles = 0;  ///< from storing loads to registers until the next leave
-  double interval_cycles = 0;  ///< the SM's time for a step, where enough CTAs fill it
-  double fill_cycles = 0;      ///< once, up to the first step
-  double drain_cycles = 0;     ///< once, after the last step: results, barriers, reductions
+  double interval_cycles = 0;      ///< the SM's time for a step, where enough CTAs fill it
+  double fill_cycles = 0;          ///< once, up to the first step
+  double drain_cycles = 0;         ///< once, after the last step: results, barriers, reductions
   double drain_interval_cycles = 0;  ///< the SM's time for it, where enough CTAs fill it
   SmTraffic traffic;                 ///< of a step
 };

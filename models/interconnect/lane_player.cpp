@@ -30,6 +30,7 @@ LanePlayer::LanePlayer(const LinkProgram& program, EventQueue& queue, std::vecto
       links_(std::move(links)),
       spans_(spans),
       lanes_(program.lanes.size()),
+      spread_(program, kWindow),
       uses_(program.lanes.size()) {}
 
 void LanePlayer::FindFollowers() {
@@ -197,9 +198,9 @@ void LanePlayer::Begin(std::uint32_t lane) {
   Enter(lane, LaneState::kWire);
   l.left = std::llround(static_cast<double>(bytes) * protocol.wire_bytes_per_byte);
   l.burst = std::clamp(l.left / kBurstsOfPiece, kLeastBurst, kMostBurst);
-  l.bursts = 0;
+  // A copy engine goes on with the next piece over the ways that are free.
+  if (!protocol.copy_engine) l.bursts = 0;
   l.at_own_rate = 0;
-  l.served.fill(0);
   queue_.Schedule(now + protocol.overhead, &OnInject, this, lane);
 }
 
@@ -213,10 +214,14 @@ void LanePlayer::Inject(std::uint32_t lane) {
   const Tick written = now + Span(bytes, protocol.bytes_per_s * protocol.wire_bytes_per_byte);
   const bool last = l.left == 0;
   const int target = Current(lane).target;
+  const std::int32_t of_lane = RouteOf(program_.lanes[lane], target);
+  const bool spreads = spread_.Spreads(of_lane);
   Flight flight;
   flight.lane = lane;
   flight.to = TargetOf(program_.lanes[lane], target);
-  flight.route = RouteOf(program_.lanes[lane], target);
+  flight.target = static_cast<std::uint8_t>(target);
+  flight.route = spreads ? spread_.Turn(of_lane) : of_lane;
+  if (spreads) flight.piece = spread_.Leave(lane, target, last);
   flight.last = last;
   flight.bytes = bytes;
   const auto& route = program_.routes[static_cast<std::size_t>(flight.route)];
@@ -225,7 +230,11 @@ void LanePlayer::Inject(std::uint32_t lane) {
       links_[link]->Pass({now, written, bytes, protocol.copy_engine, protocol.reads});
   ++messages_;
   Keep(passage, link, lane);
-  l.served[l.bursts % kWindow] = passage.served;
+  if (spreads) {
+    spread_.Sent(lane, of_lane, l.bursts, passage.served);
+  } else {
+    l.served[l.bursts % kWindow] = passage.served;
+  }
   ++l.bursts;
   flight.complete = passage.last;
   if (route.size() > 1) {
@@ -240,11 +249,13 @@ void LanePlayer::Inject(std::uint32_t lane) {
       flights_[index] = flight;
     }
     queue_.Schedule(passage.first, &OnHop, this, index);
-  } else if (last) {
-    Post(lane, flight.to, passage.last + protocol.hop);
+  } else {
+    Arrive(flight, passage.last);
   }
-  const Tick room = l.bursts >= kWindow ? l.served[l.bursts % kWindow] : now;
-  const Tick taken = last ? passage.served : room;
+  Tick room = l.bursts >= kWindow ? l.served[l.bursts % kWindow] : now;
+  if (spreads) room = spread_.Room(lane, of_lane, l.bursts);
+  const bool streams = spreads && protocol.copy_engine;
+  const Tick taken = last && !streams ? passage.served : room;
   if (taken <= written) l.at_own_rate += written - now;
   queue_.Schedule(std::max(written, taken), last ? &OnDone : &OnInject, this, lane);
 }
@@ -271,7 +282,20 @@ void LanePlayer::Hop(std::uint32_t index) {
     return;
   }
   free_flights_.push_back(index);
-  if (flight.last) Post(flight.lane, flight.to, passage.last + protocol.hop);
+  Arrive(flight, passage.last);
+}
+
+/// A burst is there: with the last one the piece is.
+void LanePlayer::Arrive(const Flight& flight, Tick when) {
+  const Tick hop = ProtocolOf(flight.lane).hop;
+  if (flight.piece == BurstSpread::kNone) {
+    if (flight.last) Post(flight.lane, flight.to, when + hop);
+    return;
+  }
+  spread_.Arrive(flight.piece, when);
+  while (spread_.TakeArrived(flight.lane, flight.target, &when)) {
+    Post(flight.lane, flight.to, when + hop);
+  }
 }
 
 /// The piece is done: what was received is free, what is sent within the chip is there.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/interconnect/burst_spread.h"
 #include "models/interconnect/link.h"
 #include "sim/contract/cluster_model.h"
 #include "sim/contract/link_program.h"
@@ -64,9 +65,11 @@ class LanePlayer {
   };
   struct Flight {
     std::uint32_t lane = 0;
+    std::uint32_t piece = BurstSpread::kNone;  ///< of those whose bursts go side by side
     std::int32_t to = 0, route = 0;
     std::uint16_t hop = 0;
     bool last = false;
+    std::uint8_t target = 0;
     std::int64_t bytes = 0;
     Tick complete = 0;
   };
@@ -92,6 +95,7 @@ class LanePlayer {
   void Done(std::uint32_t lane);
   void Step(std::uint32_t lane);
   void Hop(std::uint32_t flight);
+  void Arrive(const Flight& flight, Tick when);
   /// The port on which lane `to` receives from lane `from`.
   Port& PortOf(std::uint32_t from, std::int32_t to) {
     return lanes_[static_cast<std::size_t>(to)].ports[NumberOf(from, to)];
@@ -122,6 +126,7 @@ class LanePlayer {
   std::vector<std::uint32_t> left_of_rank_;   ///< lanes that aren't done
   RankDone rank_done_ = nullptr;
   void* context_ = nullptr;
+  BurstSpread spread_;
   std::vector<Flight> flights_;
   std::vector<std::uint32_t> free_flights_;
   std::uint64_t messages_ = 0;

@@ -67,13 +67,21 @@ class Builder {
   }
 
   void CheckFailedLinks() const {
+    const auto is_chip = [&](const std::string& name) {
+      return !name.empty() && name.size() < 9 &&
+             name.find_first_not_of("0123456789") == std::string::npos && std::stoll(name) < chips_;
+    };
     for (const auto& [of, count] : f_.failed_links) {
-      const bool chip = of.size() < 9 && of.find_first_not_of("0123456789") == std::string::npos &&
-                        std::stoll(of) < chips_;
-      const bool switched = f_.kind == TopologyKind::kSwitched;
-      const bool pair = f_.kind == TopologyKind::kMesh && f_.links.count(of) > 0;
-      if (!(switched && chip) && !pair) {
-        Fail("topology.failed_links." + of + ": not a chip of switches, nor a pair of the mesh");
+      bool known = f_.kind == TopologyKind::kMesh && f_.links.count(of) > 0;
+      if (f_.kind == TopologyKind::kSwitched) {
+        const std::size_t dash = of.find('-');
+        known = is_chip(of) || f_.switches.count(of) > 0 ||
+                (dash != std::string::npos && is_chip(of.substr(0, dash)) &&
+                 f_.switches.count(of.substr(dash + 1)) > 0);
+      }
+      if (!known) {
+        Fail("topology.failed_links." + of +
+             ": not a chip or switch of a switched node, nor a pair of the mesh");
       }
     }
   }
@@ -106,32 +114,70 @@ class Builder {
     }
   }
 
-  /// Packets are spread over a chip's links, so that switches side by side act as one.
+  /// Each chip has links to all switches of its board, over which it spreads its packets.
   void BuildSwitched() {
     if (f_.switches.empty()) Fail("topology.switches: this key is missing");
+    if (chips_ % f_.boards != 0) {
+      Fail(fmt::format("topology.boards: {} do not divide {} chips", f_.boards, chips_));
+    }
     std::int64_t links = 0;
+    for (const auto& [name, count] : f_.switches) links += LinksTo(name, count);
+    std::vector<std::map<std::string, std::int64_t>> left;  // by chip
+    for (std::int64_t c = 0; c < chips_; ++c) left.push_back(WorkingLinks(c, links));
+    const std::int64_t of_board = chips_ / f_.boards;
+    for (const auto& [name, count] : f_.switches) {
+      std::vector<std::int32_t> same;
+      for (std::int64_t board = 0; board < f_.boards; ++board) {
+        same.push_back(AddNode(f_.boards > 1 ? fmt::format("board{}.{}", board, name) : name,
+                               NodeKind::kSwitch, f_.switch_latency_s));
+        t_.nodes.back().reduces_in_network = f_.reduces_in_network;
+        t_.nodes.back().spreads = true;
+        for (std::int64_t c = board * of_board; c < (board + 1) * of_board; ++c) {
+          const std::int64_t work = left[static_cast<std::size_t>(c)][name];
+          if (work > 0) Connect(Chip(c), same.back(), link_, work);
+        }
+        for (std::size_t b = 0; b + 1 < same.size() && f_.board_links > 0; ++b) {
+          Connect(same[b], same.back(), link_, f_.board_links);
+        }
+      }
+    }
+  }
+
+  /// Of each chip to a switch.
+  std::int64_t LinksTo(const std::string& name, double count) const {
+    const auto each = static_cast<std::int64_t>(count);
+    if (each < 1 || static_cast<double>(each) != count) {
+      Fail("topology.switches." + name + ": a whole number of links");
+    }
+    const std::int64_t of_board = chips_ / f_.boards, others = f_.boards - 1;
+    const std::int64_t needed = each * of_board + others * f_.board_links;
+    if (f_.switch_ports > 0 && needed > f_.switch_ports) {
+      Fail(fmt::format(
+          "topology.switches.{}: {} chips with {} links each{} need {} ports; it has {}", name,
+          of_board, each,
+          others > 0 ? fmt::format(" and {} boards with {}", others, f_.board_links) : "", needed,
+          f_.switch_ports));
+    }
+    return each;
+  }
+
+  /// A chip's links that work, by switch. Where only their number is known, the switches lose one
+  /// each in turn.
+  std::map<std::string, std::int64_t> WorkingLinks(std::int64_t chip, std::int64_t links) const {
+    std::map<std::string, std::int64_t> left;
     for (const auto& [name, count] : f_.switches) {
       const auto each = static_cast<std::int64_t>(count);
-      if (each < 1 || static_cast<double>(each) != count) {
-        Fail("topology.switches." + name + ": a whole number of links");
-      }
-      if (f_.switch_ports > 0 && each * chips_ > f_.switch_ports) {
-        Fail(fmt::format(
-            "topology.switches.{}: {} chips with {} links each need {} ports; it has {}", name,
-            chips_, each, each * chips_, f_.switch_ports));
-      }
-      links += each;
+      left[name] = each - std::min(each, FailedLinks(name, each) +
+                                             FailedLinks(fmt::format("{}-{}", chip, name), each));
     }
-    const std::int32_t at = AddNode(
-        f_.switches.size() > 1
-            ? fmt::format("{}_to_{}", f_.switches.begin()->first, f_.switches.rbegin()->first)
-            : f_.switches.begin()->first,
-        NodeKind::kSwitch, f_.switch_latency_s);
-    t_.nodes.back().reduces_in_network = f_.reduces_in_network;
-    for (std::int64_t c = 0; c < chips_; ++c) {
-      const std::int64_t left = links - FailedLinks(std::to_string(c), links);
-      if (left > 0) Connect(Chip(c), at, link_, left);
+    for (std::int64_t failed = FailedLinks(std::to_string(chip), links); failed > 0;) {
+      const std::int64_t before = failed;
+      for (auto& [name, work] : left) {
+        if (work > 0 && failed > 0) --work, --failed;
+      }
+      if (failed == before) break;
     }
+    return left;
   }
 
   std::int64_t FailedLinks(const std::string& of, std::int64_t links) const {

@@ -12,7 +12,12 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
   v.Table("switches", s.switches, Dimension::kPlain, Need::kOptional,
           "switched: links from each chip to each switch, by the switch's name");
   v.Table("failed_links", s.failed_links, Dimension::kPlain, Need::kOptional,
-          "that do not work: switched, of a chip by its number; mesh, of a pair such as 0-1");
+          "that do not work: switched, of a chip (its number), of each chip to a switch (its "
+          "name), or of both (3-nvswitch1); mesh, of a pair such as 0-1");
+  v.Integer("boards", s.boards, {1, 64}, Need::kOptional,
+            "switched: boards of a node, each with a part of the chips and with all the switches");
+  v.Integer("board_links", s.board_links, {0, 4096}, Need::kOptional,
+            "switched: links between the switches of one name on two boards");
   v.Integer("switch_ports", s.switch_ports, {0, 4096}, Need::kOptional,
             "links that a switch has room for");
   v.Real("switch_latency", s.switch_latency_s, Dimension::kTime, {0, 1}, Need::kOptional,

@@ -32,7 +32,9 @@ struct TopologyFields {
   TopologyKind kind = TopologyKind::kSwitched;
   std::string link;
   std::map<std::string, double> switches;      ///< links from each chip, by switch
-  std::map<std::string, double> failed_links;  ///< of those to switches, by chip
+  std::map<std::string, double> failed_links;  ///< by chip, switch or pair
+  std::int64_t boards = 1;       ///< each with a part of the chips and with switches of its own
+  std::int64_t board_links = 0;  ///< between switches of one name on two boards
   std::int64_t switch_ports = 0;
   double switch_latency_s = 0;
   bool reduces_in_network = false;

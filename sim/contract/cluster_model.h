@@ -51,7 +51,8 @@ enum class LaneState : std::uint8_t {
 };
 inline constexpr std::size_t kLaneStates = 8;
 inline constexpr std::array<const char*, kLaneStates> kLaneStateNames = {
-    "launch", "wait_for_data", "wait_for_room", "synchronisation", "write", "wire", "local", "idle"};
+    "launch", "wait_for_data", "wait_for_room", "synchronisation",
+    "write",  "wire",          "local",         "idle"};
 
 struct LaneUse {
   std::array<Tick, kLaneStates> times{};

@@ -78,11 +78,20 @@ struct LinkProgram {
   std::vector<TransferProtocol> protocols;
   std::vector<std::vector<Primitive>> sequences;
   std::vector<std::vector<std::int32_t>> routes;  ///< directed links, in order
+  /// Of a route, the routes that bursts take in turn: those through switches side by side. None =
+  /// the route alone.
+  std::vector<std::vector<std::int32_t>> turns;
   std::vector<Lane> lanes;
   std::vector<std::int32_t> first_lanes;  ///< of each collective, where several run side by side
   std::int64_t ranks_played = 0;          ///< the others do the same at the same times
   /// Of these ranks' links, how many links do the same, each itself included; none = one.
   std::map<std::int32_t, std::int64_t> links_alike;
+
+  /// The routes that bursts of a lane of this route take in turn.
+  std::vector<std::int32_t> TurnsOf(std::int32_t route) const {
+    const auto at = static_cast<std::size_t>(route);
+    return at < turns.size() && !turns[at].empty() ? turns[at] : std::vector<std::int32_t>{route};
+  }
 };
 
 }  // namespace siliscope

@@ -73,4 +73,36 @@ Route Routes::Between(std::int32_t from, std::int32_t to) {
   return route;
 }
 
+/// Further by so many hops, through switches that spread.
+void Routes::Extend(const Way& way, std::int32_t to, std::size_t hops,
+                    std::vector<Way>* found) const {
+  const std::int32_t at = EndOf(topology_, way.route.back());
+  for (const std::int32_t link : leaving_[static_cast<std::size_t>(at)]) {
+    const std::int32_t next = EndOf(topology_, link);
+    if (hops == 1 ? next != to : !topology_.nodes[static_cast<std::size_t>(next)].spreads) continue;
+    Way further = way;
+    further.route.push_back(link);
+    further.links =
+        std::min(further.links, topology_.edges[static_cast<std::size_t>(link) / 2].links);
+    if (hops == 1) {
+      found->push_back(std::move(further));
+    } else {
+      Extend(further, to, hops - 1, found);
+    }
+  }
+}
+
+std::vector<Way> Routes::SideBySide(std::int32_t from, std::int32_t to) const {
+  constexpr std::size_t kMostSwitches = 2;  // between two chips
+  std::vector<Way> found;
+  for (std::size_t hops = 1; found.empty() && hops <= kMostSwitches; ++hops) {
+    for (const std::int32_t link : leaving_[static_cast<std::size_t>(from)]) {
+      const std::int32_t next = EndOf(topology_, link);
+      if (!topology_.nodes[static_cast<std::size_t>(next)].spreads) continue;
+      Extend({{link}, topology_.edges[static_cast<std::size_t>(link) / 2].links}, to, hops, &found);
+    }
+  }
+  return found;
+}
+
 }  // namespace siliscope

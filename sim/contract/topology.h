@@ -21,6 +21,7 @@ struct TopologyNode {
   double bytes_per_s = 0;           ///< of all that passes through; 0 = without limit
   bool reduces_in_network = false;  ///< adds up what is read through it, and multicasts
   std::int64_t ports = 0;           ///< links that it has room for; 0 = as many as there are
+  bool spreads = false;  ///< chips spread their packets over all such switches between them
 };
 
 /// Links of one kind between two nodes, side by side: packets are spread over all of them.
@@ -44,6 +45,12 @@ struct Topology {
 /// limit what passes through them, 2 x edges + node.
 using Route = std::vector<std::int32_t>;
 
+/// One of several ways side by side.
+struct Way {
+  Route route;
+  std::int64_t links = 1;  ///< of its narrowest part
+};
+
 /// Shortest ways between nodes: fewest links, then the widest, then the first of the topology; of
 /// ways as good through other switches one by the number of the destination, as fat trees route
 /// (d-mod-k). Only network nodes are passed, and chips where these forward.
@@ -52,10 +59,13 @@ class Routes {
   explicit Routes(const Topology& topology);
   /// Empty where there is none.
   Route Between(std::int32_t from, std::int32_t to);
+  /// Where switches that spread lie between two chips: the shortest way through each; else none.
+  std::vector<Way> SideBySide(std::int32_t from, std::int32_t to) const;
 
  private:
   void Search(std::int32_t from);
   std::size_t SpreadBy(std::int32_t to) const;
+  void Extend(const Way& way, std::int32_t to, std::size_t hops, std::vector<Way>* found) const;
 
   const Topology& topology_;
   std::vector<std::vector<std::int32_t>> leaving_;  ///< directed links, by node

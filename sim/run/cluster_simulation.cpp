@@ -98,7 +98,12 @@ void AddBeside(const LinkProgram& other, LinkProgram* program) {
   };
   append(other.protocols, &program->protocols);
   append(other.sequences, &program->sequences);
+  program->turns.resize(program->routes.size());
   append(other.routes, &program->routes);
+  for (std::vector<std::int32_t> turns : other.turns) {
+    for (std::int32_t& route : turns) route += routes;
+    program->turns.push_back(std::move(turns));
+  }
   program->first_lanes.push_back(lanes);
 }
 

@@ -165,6 +165,26 @@ def test_mistakes_are_one_line(words, says, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
+def test_switches_of_a_node_are_told_apart(tmp_path):
+    """A copy has the links that work; two copies from one board of a DGX-2 to the other share what joins these."""
+    def time_of(system, what, *sets):
+        run("run", "--system", system, "--workload", what, "--trace", "none", *sets, "--out", tmp_path / "o")
+        links = [r for r in rows(tmp_path / "o" / "links.csv") if int(r["data_bytes"]) > 0]
+        return summary_of(tmp_path / "o")["time_us"], {r["link"]: int(r["data_bytes"]) for r in links}
+
+    copy = "copy:bytes=64MiB;from=0;to=1"
+    whole, links = time_of("dgx-h100", copy)
+    assert links["chip0 -> nvswitch0"] / links["chip0 -> nvswitch1"] == pytest.approx(5 / 4, rel=0.01)
+    less, links = time_of("dgx-h100", copy, "--set", "topology.failed_links.nvswitch0=5")
+    assert less / whole == pytest.approx(18 / 13, rel=0.02) and "chip0 -> nvswitch0" not in links
+    beside = "copy:bytes=64MiB;from=0;to=8+copy:bytes=64MiB;from=1;to=9"
+    wide, _ = time_of("dgx-2", beside)
+    narrow, links = time_of("dgx-2", beside, "--set", "topology.board_links=1")
+    assert narrow / wide == pytest.approx(2, rel=0.05) and "board0.nvswitch5 -> board1.nvswitch5" in links
+    assert "need 20 ports" in run("run", "--system", "dgx-2", "--workload", copy, "--set", "topology.board_links=12",
+                                  "--out", tmp_path / "x", code=2)
+
+
 def test_networks_on_a_chip(tmp_path):
     """16 tiles: half of all pairs cross the middle, over 16 channels of a crossbar, 4 of a mesh, 2 of a ring, each way;
     a message takes a router for each hop (Dally and Towles, 2004, chapter 3)."""

@@ -178,8 +178,7 @@ def test_ideal_resources_take_away_what_they_were_charged(tmp_path):
 
 
 @pytest.mark.parametrize("system, what", [("dgx-1-v100", "all_reduce:bytes=64MiB;algo=ring"),
-                                          ("dgx-a100", "all_gather:bytes=64MiB"),
-                                          ("dgx-a100", "all_to_all:bytes=256MiB")])
+                                          ("dgx-a100", "all_gather:bytes=64MiB")])
 def test_ideal_links_take_away_what_was_charged_to_them(tmp_path, system, what):
     real, ideal = collective(tmp_path, system, what), collective(tmp_path, system, what, "--ideal", "links")
     charged = real["lane_time_pct"]["wire"] / 100 * real["time_us"]
@@ -204,7 +203,7 @@ def test_one_chip_s_links_in_a_waveform(tmp_path):
     text = run("run", "--system", "dgx-a100", "--workload", what, "--zoom", "chip0", "--vcd", "--out", tmp_path / "v")
     assert "waveform.vcd" in text
     wave = (tmp_path / "v" / "waveform.vcd").read_text()
-    assert "$scope module chip0_nvswitch0_to_nvswitch5" in wave and "forward" in wave
+    assert "$scope module chip0_nvswitch0" in wave and "forward" in wave
     times = [int(line[1:]) for line in wave.splitlines() if line.startswith("#")]
     assert times == sorted(times) and times[-1] / 1e6 < 1.2 * summary_of(tmp_path / "v")["time_us"]
     for words, says in ((["--zoom", "chip9"], "no node of dgx-a100"), (["--vcd"], "no link is zoomed")):

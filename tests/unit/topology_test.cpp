@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "sim/config/cluster_loader.h"
 #include "sim/core/error.h"
@@ -61,6 +63,48 @@ TEST(Topology, EverySystemIsConnectedAndEveryPairHasAWay) {
 }
 
 // DGX-1 whitepaper: no NVLink between GPU 0 and GPU 5, so the way is over PCIe and the sockets.
+std::vector<std::int64_t> LinksOfWays(const Topology& t, int from, int to) {
+  std::vector<std::int64_t> links;
+  for (const Way& way : Routes(t).SideBySide(from, to)) links.push_back(way.links);
+  return links;
+}
+
+// Ishii and Wells, "The NVLink-Network Switch", Hot Chips 34 (2022): five, four, four and five.
+TEST(Topology, ChipsSpreadTheirPacketsOverTheSwitchesOfANode) {
+  const std::vector<std::int64_t> h100 = {5, 4, 4, 5};
+  EXPECT_EQ(LinksOfWays(LoadCluster("dgx-h100", {}).topology, 0, 7), h100);
+  EXPECT_EQ(LinksOfWays(LoadCluster("gb200-nvl72", {}).topology, 3, 70),
+            std::vector<std::int64_t>(18, 1));
+  EXPECT_TRUE(LinksOfWays(LoadCluster("dgx-1-v100", {}).topology, 0, 7).empty());
+  // Other nodes are reached by their cards.
+  EXPECT_TRUE(LinksOfWays(LoadCluster("superpod-h100", {}).topology, 0, 9).empty());
+}
+
+// NVIDIA NVSwitch technical overview (2018): six switches a board, 48 links between the boards.
+TEST(Topology, BoardsOfDgx2AreJoinedSwitchBySwitch) {
+  const Topology t = LoadCluster("dgx-2", {}).topology;
+  std::int64_t between = 0;
+  for (const TopologyEdge& e : t.edges) between += e.a >= t.chips && e.b >= t.chips ? e.links : 0;
+  EXPECT_EQ(between, 48);
+  const std::vector<Way> near = Routes(t).SideBySide(0, 7), far = Routes(t).SideBySide(0, 8);
+  ASSERT_EQ(near.size(), 6U);
+  ASSERT_EQ(far.size(), 6U);
+  EXPECT_EQ(near.front().route.size(), 2U);
+  EXPECT_EQ(far.front().route.size(), 3U);
+}
+
+TEST(Topology, LinksThatFailLeaveTheirSwitchesToOthers) {
+  const auto ways = [](const char* failed, const char* count) {
+    return LinksOfWays(
+        LoadCluster("dgx-h100", {{std::string("topology.failed_links.") + failed, count}}).topology,
+        0, 3);
+  };
+  EXPECT_EQ(ways("nvswitch1", "4"), (std::vector<std::int64_t>{5, 4, 5}));
+  EXPECT_EQ(ways("3-nvswitch0", "2"), (std::vector<std::int64_t>{3, 4, 4, 5}));
+  EXPECT_EQ(ways("3", "6"), (std::vector<std::int64_t>{3, 2, 3, 4}));
+  EXPECT_EQ(ways("5", "6"), (std::vector<std::int64_t>{5, 4, 4, 5}));
+}
+
 TEST(Topology, CubeMeshHasPairsWithoutANeighbour) {
   const Topology t = LoadCluster("dgx-1-v100", {}).topology;
   Routes routes(t);

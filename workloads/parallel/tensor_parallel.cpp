@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/core/ceil_divide.h"
 #include "sim/core/error.h"
 
 namespace siliscope {
@@ -65,15 +66,15 @@ class Partition {
     return length / ranks_;
   }
 
-  /// The tensor in the new graph, divided along an axis.
-  TensorId Place(TensorId id, int axis) {
+  /// The tensor in the new graph, divided along an axis; padded where it may be.
+  TensorId Place(TensorId id, int axis, bool padded = false) {
     if (id == kNoTensor) return kNoTensor;
     TensorId& placed = id_[static_cast<std::size_t>(id)];
     if (placed != kNoTensor) return placed;
     Tensor t = from_.tensor(id);
     if (axis != kWhole) {
       auto& length = t.shape[static_cast<std::size_t>(axis)];
-      length = Part(length, t.name);
+      length = padded ? CeilDivide(length, ranks_) : Part(length, t.name);
       t.values = nullptr;
     }
     placed = to_.AddTensor(std::move(t));
@@ -139,9 +140,9 @@ class Partition {
   }
 
   /// Outputs take their places, divided along an axis.
-  void Add(Operator copy, const Operator& op, int axis) {
+  void Add(Operator copy, const Operator& op, int axis, bool padded = false) {
     for (std::size_t o = 0; o < op.outputs.size(); ++o)
-      copy.outputs[o] = Place(op.outputs[o], axis);
+      copy.outputs[o] = Place(op.outputs[o], axis, padded);
     to_.operators.push_back(std::move(copy));
   }
 
@@ -153,10 +154,14 @@ class Partition {
     Operator copy = op;
     copy.inputs[0] = by_rows ? id_[static_cast<std::size_t>(x)] : Whole(x);
     const int columns = Last(ShapeOf(w));
-    copy.inputs[1] = Place(w, by_rows == transposed ? columns : columns - 1);
     const TensorId y = op.outputs.front();
+    // Columns of the network's results, such as a vocabulary's, are padded for the last rank
+    // (Shoeybi et al., "Megatron-LM", 2019, section 3).
+    const bool padded =
+        !by_rows && std::find(from_.outputs.begin(), from_.outputs.end(), y) != from_.outputs.end();
+    copy.inputs[1] = Place(w, by_rows == transposed ? columns : columns - 1, padded);
     if (!by_rows) {
-      Add(std::move(copy), op, Last(ShapeOf(y)));
+      Add(std::move(copy), op, Last(ShapeOf(y)), padded);
       return;
     }
     Tensor partial = from_.tensor(y);

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "sim/core/error.h"
@@ -36,26 +38,54 @@ std::int32_t CollectiveWriter::AddSequence(std::vector<Primitive> sequence) {
   return static_cast<std::int32_t>(program_.sequences.size()) - 1;
 }
 
+/// With the nodes that limit what passes through them.
+Route CollectiveWriter::WithNodes(const Route& route) const {
+  Route with_nodes;
+  for (const std::int32_t link : route) {
+    with_nodes.push_back(link);
+    const std::int32_t node = EndOf(cluster_.topology, link);
+    if (cluster_.topology.nodes[static_cast<std::size_t>(node)].bytes_per_s > 0) {
+      with_nodes.push_back(static_cast<std::int32_t>(2 * cluster_.topology.edges.size()) + node);
+    }
+  }
+  return with_nodes;
+}
+
+std::int32_t CollectiveWriter::AddWays(const std::vector<Way>& ways) {
+  const auto first = static_cast<std::int32_t>(program_.routes.size());
+  std::int64_t divisor = 0, sum = 0;
+  for (const Way& way : ways) {
+    program_.routes.push_back(WithNodes(way.route));
+    divisor = std::gcd(divisor, way.links);
+    sum += way.links;
+  }
+  if (ways.size() == 1) return first;
+  program_.turns.resize(program_.routes.size());
+  // Each in its turn, as evenly as can be: who has waited for longest, for its share.
+  std::vector<std::int64_t> due(ways.size(), 0);
+  for (std::int64_t turn = 0; turn < sum / divisor; ++turn) {
+    for (std::size_t w = 0; w < ways.size(); ++w) due[w] += ways[w].links;
+    const auto next = std::max_element(due.begin(), due.end()) - due.begin();
+    due[static_cast<std::size_t>(next)] -= sum;
+    program_.turns[static_cast<std::size_t>(first)].push_back(first +
+                                                              static_cast<std::int32_t>(next));
+  }
+  return first;
+}
+
 std::int32_t CollectiveWriter::RouteBetween(std::int64_t from, std::int64_t to) {
   const auto [known, unknown] = route_of_.emplace(from * cluster_.topology.chips + to, -1);
   if (unknown) {
-    Route route = routes_.Between(static_cast<std::int32_t>(from), static_cast<std::int32_t>(to));
-    if (route.empty()) {
+    const auto a = static_cast<std::int32_t>(from), b = static_cast<std::int32_t>(to);
+    std::vector<Way> ways = routes_.SideBySide(a, b);
+    if (ways.empty()) ways.push_back({routes_.Between(a, b), 1});
+    if (ways.front().route.empty()) {
       const auto& nodes = cluster_.topology.nodes;
       throw UserError(fmt::format("{}: no way from {} to {}", cluster_.name,
                                   nodes[static_cast<std::size_t>(from)].name,
                                   nodes[static_cast<std::size_t>(to)].name));
     }
-    Route with_nodes;
-    for (std::size_t i = 0; i < route.size(); ++i) {
-      with_nodes.push_back(route[i]);
-      const std::int32_t node = EndOf(cluster_.topology, route[i]);
-      if (cluster_.topology.nodes[static_cast<std::size_t>(node)].bytes_per_s > 0) {
-        with_nodes.push_back(static_cast<std::int32_t>(2 * cluster_.topology.edges.size()) + node);
-      }
-    }
-    program_.routes.push_back(std::move(with_nodes));
-    known->second = static_cast<std::int32_t>(program_.routes.size()) - 1;
+    known->second = AddWays(ways);
   }
   return known->second;
 }

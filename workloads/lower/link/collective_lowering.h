@@ -23,6 +23,8 @@ class CollectiveWriter {
   /// The links from one rank to another, by the shortest way. Errors: UserError where there is
   /// none.
   std::int32_t RouteBetween(std::int64_t from, std::int64_t to);
+  /// Ways side by side, which bursts take in turn, each as often as it has links.
+  std::int32_t AddWays(const std::vector<Way>& ways);
   /// Errors: UserError where there are too many to play.
   std::int32_t AddLane(const Lane& lane);
   /// A rate of a CTA's threads, in bytes a second.
@@ -35,6 +37,8 @@ class CollectiveWriter {
   TransferProtocol ProtocolOf(CollectiveProtocol protocol) const;
 
  private:
+  Route WithNodes(const Route& route) const;
+
   CollectivePlan plan_;
   const ClusterSpec& cluster_;
   Routes routes_;

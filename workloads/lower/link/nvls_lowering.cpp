@@ -27,6 +27,20 @@ std::int64_t ChunkOf(const CollectivePlan& plan) {
   return chunk;
 }
 
+/// To each switch on the way, and back.
+std::int32_t UpAndDown(CollectiveWriter& writer, std::int32_t route) {
+  const Topology& topology = writer.cluster().topology;
+  std::vector<std::int32_t> ways = writer.program().TurnsOf(route);
+  std::sort(ways.begin(), ways.end());
+  ways.erase(std::unique(ways.begin(), ways.end()), ways.end());
+  std::vector<Way> turning;
+  for (const std::int32_t way : ways) {
+    const std::int32_t up = writer.program().routes[static_cast<std::size_t>(way)].front();
+    turning.push_back({{up, up ^ 1}, topology.edges[static_cast<std::size_t>(up) / 2].links});
+  }
+  return writer.AddWays(turning);
+}
+
 }  // namespace
 
 void WriteNvls(CollectiveWriter& writer) {
@@ -57,10 +71,7 @@ void WriteNvls(CollectiveWriter& writer) {
   writer.program().wire_bytes_per_rank = plan.bytes + plan.bytes / plan.ranks;
   for (std::int64_t rank = 0; rank < plan.ranks; ++rank) {
     const std::int64_t other = (rank + 1) % plan.ranks;
-    std::int32_t route = writer.RouteBetween(rank, other);
-    const std::int32_t up = writer.program().routes[static_cast<std::size_t>(route)].front();
-    writer.program().routes.push_back({up, up ^ 1});
-    route = static_cast<std::int32_t>(writer.program().routes.size()) - 1;
+    const std::int32_t route = UpAndDown(writer, writer.RouteBetween(rank, other));
     for (std::int64_t channel = 0; channel < plan.channels; ++channel) {
       // Lanes of a stage of this channel, of all ranks: what each has scattered is read by all, and
       // each one's sums go to all.

@@ -59,11 +59,15 @@ namespace {
 
 using Ring = std::vector<std::int32_t>;
 
-const Route& StepOf(CollectiveWriter& writer, const Ring& ring, std::int64_t place) {
+/// The ways from one rank to the next, in turn.
+std::vector<std::int32_t> StepOf(CollectiveWriter& writer, const Ring& ring, std::int64_t place) {
   const auto ranks = static_cast<std::int64_t>(ring.size());
-  const std::int32_t route =
+  return writer.program().TurnsOf(
       writer.RouteBetween(ring[static_cast<std::size_t>(place % ranks)],
-                          ring[static_cast<std::size_t>((place + 1) % ranks)]);
+                          ring[static_cast<std::size_t>((place + 1) % ranks)]));
+}
+
+const Route& WayOf(CollectiveWriter& writer, std::int32_t route) {
   return writer.program().routes[static_cast<std::size_t>(route)];
 }
 
@@ -71,23 +75,27 @@ const Route& StepOf(CollectiveWriter& writer, const Ring& ring, std::int64_t pla
 /// are played: else links that are shared would be shared by too few.
 bool LoadsAgree(CollectiveWriter& writer, const std::vector<Ring>& rings, std::int64_t period,
                 const LinkShift& shift, std::map<std::int32_t, std::int64_t>* alike) {
-  std::map<std::int32_t, std::int64_t> all, played;
+  std::map<std::int32_t, double> all, played;
   for (std::size_t r = 0; r < rings.size(); ++r) {
     // Channels take the rings in turn.
     const auto channels = static_cast<std::size_t>(writer.plan().channels);
     const auto weight = static_cast<std::int64_t>((channels + rings.size() - 1 - r) / rings.size());
     const auto ranks = static_cast<std::int64_t>(rings[r].size());
     for (std::int64_t i = 0; i < ranks; ++i) {
-      for (const std::int32_t link : StepOf(writer, rings[r], i)) {
-        all[link] += weight;
-        if (i < period) played[shift.Representative(link)] += weight;
+      const std::vector<std::int32_t> turns = StepOf(writer, rings[r], i);
+      const double load = static_cast<double>(weight) / static_cast<double>(turns.size());
+      for (const std::int32_t way : turns) {
+        for (const std::int32_t link : WayOf(writer, way)) {
+          all[link] += load;
+          if (i < period) played[shift.Representative(link)] += load;
+        }
       }
     }
   }
   const auto edges = static_cast<std::int32_t>(2 * writer.cluster().topology.edges.size());
   std::set<std::int32_t> used;
   for (const auto& [link, load] : all) {
-    if (load != played[shift.Representative(link)]) return false;
+    if (std::abs(load - played[shift.Representative(link)]) > 1e-6) return false;
     used.insert(link);
     if (link >= edges) continue;
     used.insert(link ^ 1);
@@ -110,8 +118,12 @@ std::int64_t PeriodOf(CollectiveWriter& writer, const std::vector<Ring>& rings,
     bool same = true;
     for (const Ring& ring : rings) {
       for (std::int64_t i = 0; same && i < ranks; ++i) {
-        const Route from = StepOf(writer, ring, i);
-        same = (*shift)->Add(from, StepOf(writer, ring, i + period));
+        const std::vector<std::int32_t> from = StepOf(writer, ring, i);
+        const std::vector<std::int32_t> to = StepOf(writer, ring, i + period);
+        same = from.size() == to.size();
+        for (std::size_t turn = 0; same && turn < from.size(); ++turn) {
+          same = (*shift)->Add(WayOf(writer, from[turn]), WayOf(writer, to[turn]));
+        }
       }
     }
     if (same && LoadsAgree(writer, rings, period, **shift, &alike)) return period;
