@@ -13,6 +13,7 @@ bool LinkShift::AddLink(std::int32_t from, std::int32_t to) {
 
 bool LinkShift::Add(const Route& from, const Route& to) {
   if (from.size() != to.size()) return false;
+  representatives_.clear();
   const auto edges = static_cast<std::int32_t>(2 * topology_.edges.size());
   for (std::size_t i = 0; i < from.size(); ++i) {
     if ((from[i] >= edges) != (to[i] >= edges)) return false;
@@ -31,6 +32,18 @@ bool LinkShift::Add(const Route& from, const Route& to) {
 }
 
 std::int32_t LinkShift::Representative(std::int32_t link) const {
+  const auto [known, unknown] = representatives_.emplace(link, link);
+  if (!unknown) return known->second;
+  const std::int32_t least = LeastOfOrbit(link);
+  for (std::int32_t at = link;;) {  // of all that follow
+    representatives_[at] = least;
+    const auto next = to_.find(at);
+    if (next == to_.end() || next->second == link) return least;
+    at = next->second;
+  }
+}
+
+std::int32_t LinkShift::LeastOfOrbit(std::int32_t link) const {
   std::int32_t least = link;
   for (std::int32_t at = link;;) {
     const auto next = to_.find(at);

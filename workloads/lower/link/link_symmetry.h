@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <unordered_map>
 #include <vector>
 
 #include "sim/contract/topology.h"
@@ -24,9 +25,11 @@ class LinkShift {
 
  private:
   bool AddLink(std::int32_t from, std::int32_t to);
+  std::int32_t LeastOfOrbit(std::int32_t link) const;
 
   const Topology& topology_;
   std::map<std::int32_t, std::int32_t> to_, from_;
+  mutable std::unordered_map<std::int32_t, std::int32_t> representatives_;  ///< as far as known
 };
 
 }  // namespace siliscope
