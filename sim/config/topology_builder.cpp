@@ -10,6 +10,7 @@
 
 #include "sim/config/cluster_loader.h"
 #include "sim/config/topology_fields.h"
+#include "sim/config/torus_builder.h"
 #include "sim/core/ceil_divide.h"
 #include "sim/core/error.h"
 
@@ -23,6 +24,7 @@ class Builder {
 
   Topology Build() {
     t_.chips = chips_ * f_.nodes;
+    t_.through_host = !f_.peer_to_peer;
     if (f_.nodes > 1) t_.chips_of_node = chips_;
     constexpr std::int64_t kMostChips = 65536, kMostPairs = 1024;
     if (t_.chips > kMostChips) {
@@ -72,7 +74,8 @@ class Builder {
              name.find_first_not_of("0123456789") == std::string::npos && std::stoll(name) < chips_;
     };
     for (const auto& [of, count] : f_.failed_links) {
-      bool known = f_.kind == TopologyKind::kMesh && f_.links.count(of) > 0;
+      bool known = (f_.kind == TopologyKind::kMesh && f_.links.count(of) > 0) ||
+                   (f_.kind == TopologyKind::kTorus && f_.nodes == 1);  // looked for as it is built
       if (f_.kind == TopologyKind::kSwitched) {
         const std::size_t dash = of.find('-');
         known = is_chip(of) || f_.switches.count(of) > 0 ||
@@ -81,7 +84,7 @@ class Builder {
       }
       if (!known) {
         Fail("topology.failed_links." + of +
-             ": not a chip or switch of a switched node, nor a pair of the mesh");
+             ": not a chip or switch of a switched node, nor a pair of a mesh or torus");
       }
     }
   }
@@ -108,7 +111,7 @@ class Builder {
         }
         return;
       case TopologyKind::kTorus:
-        return BuildTorus();
+        return AddTorus(f_, Chip(0), chips_, link_, place_, &t_);
       case TopologyKind::kPcieTree:
         return BuildPcieTree(link_);
     }
@@ -211,39 +214,6 @@ class Builder {
       const auto links = static_cast<std::int64_t>(count);
       const std::int64_t left = links - FailedLinks(pair, links);
       if (left > 0) Connect(Chip(a), Chip(b), link_, left);
-    }
-  }
-
-  void BuildTorus() {
-    t_.chips_forward = true;
-    std::vector<std::int64_t> shape;
-    std::int64_t product = 1;
-    std::string text = f_.shape;
-    std::replace(text.begin(), text.end(), 'x', ' ');
-    std::istringstream words(text);
-    for (std::int64_t n = 0; words >> n;) {
-      if (n < 1 || n > 65536) break;
-      shape.push_back(n);
-      product *= n;
-    }
-    if (shape.empty() || product != chips_) {
-      Fail(fmt::format("topology.shape: \"{}\" is not {} chips, such as 16x16", f_.shape, chips_));
-    }
-    const bool long_enough =
-        std::all_of(shape.begin(), shape.end(), [](std::int64_t n) { return n > 2; });
-    if (f_.wrapped && long_enough && f_.nodes == 1) t_.torus = shape;
-    std::int64_t stride = 1;
-    for (const std::int64_t length : shape) {
-      for (std::int64_t c = 0; c < chips_; ++c) {
-        const std::int64_t at = c / stride % length;
-        if (length == 1) continue;
-        if (at + 1 < length) {
-          Connect(Chip(c), Chip(c + stride), link_, 1);
-        } else if (f_.wrapped && length > 2) {
-          Connect(Chip(c), Chip(c - (length - 1) * stride), link_, 1);
-        }
-      }
-      stride *= length;
     }
   }
 

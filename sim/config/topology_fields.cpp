@@ -13,7 +13,7 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
           "switched: links from each chip to each switch, by the switch's name");
   v.Table("failed_links", s.failed_links, Dimension::kPlain, Need::kOptional,
           "that do not work: switched, of a chip (its number), of each chip to a switch (its "
-          "name), or of both (3-nvswitch1); mesh, of a pair such as 0-1");
+          "name), or of both (3-nvswitch1); mesh and torus, of a pair such as 0-1");
   v.Integer("boards", s.boards, {1, 64}, Need::kOptional,
             "switched: boards of a node, each with a part of the chips and with all the switches");
   v.Integer("board_links", s.board_links, {0, 4096}, Need::kOptional,
@@ -30,6 +30,9 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
             "fully_connected: links between any two chips");
   v.Text("shape", s.shape, Need::kOptional, "torus: chips along each dimension, such as 16x16");
   v.Flag("wrapped", s.wrapped, Need::kOptional, "torus: the ends of each dimension are connected");
+  v.Integer(
+      "twist", s.twist, {0, 65536}, Need::kOptional,
+      "torus: chips along its longest dimension by which the ends of the others meet shifted");
   v.Text("host_link", s.host_link, Need::kOptional,
          "the kind of link of a PCIe tree beside the others, for pairs that have no better way");
   v.Integer("chips_per_switch", s.chips_per_switch, {0, 4096}, Need::kOptional,
@@ -40,6 +43,8 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
          "PCIe: the kind of link between host bridges; default: link");
   v.Real("bridge_bandwidth", s.bridge_bytes_per_s, Dimension::kBandwidth, {0, 1e15},
          Need::kOptional, "PCIe: of all that passes through a host bridge, each direction");
+  v.Flag("peer_to_peer", s.peer_to_peer, Need::kOptional,
+         "PCIe: chips reach each other's memory; else data goes through the host's");
   v.Integer("nodes", s.nodes, {1, 65536}, Need::kOptional, "nodes alike, each with its chips");
   if (v.BeginSection("scale_out", Need::kOptional, "the network between nodes")) {
     int network = static_cast<int>(s.scale_out.kind);

@@ -42,10 +42,12 @@ struct TopologyFields {
   std::int64_t links_per_pair = 1;
   std::string shape;  ///< of a torus, "16 x 16"
   bool wrapped = true;
+  std::int64_t twist = 0;  ///< of a torus: along its longest dimension, where others wrap
   std::int64_t chips_per_switch = 0, switches_per_bridge = 1;  ///< of a PCIe tree
   std::string host_link;  ///< of a PCIe tree beside other links
   std::string bridge_link;
   double bridge_bytes_per_s = 0;
+  bool peer_to_peer = true;
   std::int64_t nodes = 1;
   ScaleOutFields scale_out;
 };

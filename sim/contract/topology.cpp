@@ -55,7 +55,41 @@ void Routes::Search(std::int32_t from) {
   }
 }
 
+/// Whether a way leads over PCIe switches only.
+bool Routes::AvoidsHost(const Route& route) const {
+  return route.size() > 1 && std::all_of(route.begin(), route.end() - 1, [&](std::int32_t link) {
+           const TopologyNode& n =
+               topology_.nodes[static_cast<std::size_t>(EndOf(topology_, link))];
+           return n.kind == NodeKind::kSwitch && !n.spreads;
+         });
+}
+
+/// The nearest host bridge; -1 = there is none.
+std::int32_t Routes::HostOf(std::int32_t chip) {
+  std::int32_t nearest = -1;
+  std::size_t hops = 0;
+  for (std::size_t n = 0; n < topology_.nodes.size(); ++n) {
+    if (topology_.nodes[n].kind != NodeKind::kHostBridge) continue;
+    const std::size_t length = Shortest(chip, static_cast<std::int32_t>(n)).size();
+    if (length == 0 || (nearest >= 0 && length >= hops)) continue;
+    nearest = static_cast<std::int32_t>(n);
+    hops = length;
+  }
+  return nearest;
+}
+
 Route Routes::Between(std::int32_t from, std::int32_t to) {
+  Route route = Shortest(from, to);
+  if (!topology_.through_host || !AvoidsHost(route)) return route;
+  const std::int32_t host = HostOf(from);
+  if (host < 0) return route;
+  route = Shortest(from, host);
+  const Route down = Shortest(host, to);
+  route.insert(route.end(), down.begin(), down.end());
+  return route;
+}
+
+Route Routes::Shortest(std::int32_t from, std::int32_t to) {
   if (from != from_) Search(from);
   Route route;
   for (std::int32_t at = to; at != from;) {

@@ -39,6 +39,7 @@ struct Topology {
   std::int64_t chips_of_node = 0;   ///< of a system of several nodes; 0 = there is one
   std::vector<std::int64_t> torus;  ///< chips along each dimension of a wrapped torus
   bool chips_forward = false;       ///< packets pass through chips, as in a torus
+  bool through_host = false;        ///< chips of a PCIe tree meet in their host's memory
 };
 
 /// A way of a packet: directed links, 2 x edge, plus 1 where it goes from b to a; and nodes that
@@ -64,6 +65,9 @@ class Routes {
 
  private:
   void Search(std::int32_t from);
+  Route Shortest(std::int32_t from, std::int32_t to);
+  bool AvoidsHost(const Route& route) const;
+  std::int32_t HostOf(std::int32_t chip);
   std::size_t SpreadBy(std::int32_t to) const;
   void Extend(const Way& way, std::int32_t to, std::size_t hops, std::vector<Way>* found) const;
 

@@ -185,6 +185,40 @@ def test_switches_of_a_node_are_told_apart(tmp_path):
                                   "--out", tmp_path / "x", code=2)
 
 
+def test_tori_that_are_rewired(tmp_path):
+    """Optical switches join a slice's ends shifted: all to all of 4x4x8 then was 1.63 times faster, of 4x8x8 1.31 times
+    (Jouppi et al., "TPU v4", ISCA 2023, figure 6, recalled). Packets take one shortest way here, not all of them."""
+    def time_of(chips, shape, what, *sets):
+        words = [w for s in (f"chips={chips}", f"topology.shape={shape}", *sets) for w in ("--set", s)]
+        text = run("run", "--system", "tpu-v4-pod", *words, "--workload", what, "--trace", "none", "--out", tmp_path / "o")
+        return summary_of(tmp_path / "o")["time_us"], text
+
+    exchange, twist = "all_to_all:bytes=4MiB", "topology.twist=4"
+    assert 1.35 < time_of(128, "4x4x8", exchange)[0] / time_of(128, "4x4x8", exchange, twist)[0] < 1.7
+    assert 1.05 < time_of(256, "4x8x8", exchange)[0] / time_of(256, "4x8x8", exchange, twist)[0] < 1.4
+    # Around a link that fails: three links instead of one.
+    near, text = time_of(64, "4x4x4", "copy:bytes=16MiB;from=0;to=1")
+    around, other = time_of(64, "4x4x4", "copy:bytes=16MiB;from=0;to=1", "topology.failed_links.0-1=1")
+    assert "chip0 -> chip1" in text and "chip0 -> chip1" not in other and near < around < 1.05 * near
+    for words, says in ((["topology.failed_links.0-9=1"], "neighbours of the torus"), (["topology.twist=8"], "has 4 chips"),
+                        (["topology.failed_links.0-1=2"], "of its 1 links")):
+        sets = [w for s in ("chips=64", "topology.shape=4x4x4", *words) for w in ("--set", s)]
+        assert says in run("run", "--system", "tpu-v4-pod", *sets, "--workload", exchange, "--out", tmp_path / "x", code=2)
+
+
+def test_chips_without_peer_access_meet_in_the_host_s_memory(tmp_path):
+    """Below one PCIe switch, data of both directions then goes up to the host and down again: twice the load of a link."""
+    def time_of(peers):
+        sets = ["topology.chips_per_switch=2", "topology.switches_per_bridge=2", f"topology.peer_to_peer={peers}"]
+        run("run", "--system", "pcie-8xl40s", *[w for s in sets for w in ("--set", s)], "--trace", "none", "--workload",
+            "copy:bytes=16MiB;from=0;to=1+copy:bytes=16MiB;from=1;to=0", "--out", tmp_path / "o")
+        return summary_of(tmp_path / "o")["time_us"], [r["link"] for r in rows(tmp_path / "o" / "links.csv")]
+
+    (peers, direct), (host, staged) = time_of("true"), time_of("false")
+    assert host / peers == pytest.approx(2, rel=0.05)
+    assert "pcie_switch0 -> host0" in staged and "pcie_switch0 -> host0" not in direct
+
+
 def test_networks_on_a_chip(tmp_path):
     """16 tiles: half of all pairs cross the middle, over 16 channels of a crossbar, 4 of a mesh, 2 of a ring, each way;
     a message takes a router for each hop (Dally and Towles, 2004, chapter 3)."""
