@@ -165,18 +165,41 @@ def ring_ranks(experiment):
     return figure, left, table
 
 
+def first_collective(system, workload, overrides):
+    """When the first of the workload's collectives ends, in microseconds, and what its threads did, in percent."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "r")
+        program("run", "--system", system, "--workload", workload, "--trace", "none", "--out", out, *settings(overrides))
+        with open(os.path.join(out, "summary.json"), encoding="utf-8") as file:
+            summary = json.load(file)
+    return summary.get("ends_us", [summary["time_us"]])[0], summary["lane_time_pct"]
+
+
+def collective_sweep(experiment):
+    """A collective's time over a number that {x} stands for in workloads and settings, a line a series."""
+    rows = []
+    for series in experiment["series"]:
+        for x in series.get("values", experiment.get("values")):
+            overrides = {k: str(v).format(x=x) for k, v in series.get("set", {}).items() if x > 0}
+            time, _ = first_collective(series["system"], series["workload"].format(x=x), overrides)
+            rows.append({"series": series["label"], "x": x, "time_us": time})
+    table = pd.DataFrame(rows)
+    figure, axes = plt.subplots(figsize=(8.4, 4.2))
+    for series, part in table.groupby("series", sort=False):
+        axes.plot(part.x, part.time_us / 1e3, marker="o", markersize=4, label=series)
+    axes.set_xlabel(experiment["x_axis"])
+    axes.set_ylabel("milliseconds")
+    axes.set_ylim(0)
+    axes.legend(fontsize=8)
+    return figure, axes, table.rename(columns={"x": experiment["x_name"]})
+
+
 def collective_bars(experiment):
     """Times of collectives in trouble, beside the same in peace."""
     rows = []
     for run in experiment["runs"]:
-        with tempfile.TemporaryDirectory() as folder:
-            out = os.path.join(folder, "r")
-            program("run", "--system", run["system"], "--workload", run["workload"], "--trace", "none", "--out", out,
-                    *settings(run.get("set", {})))
-            with open(os.path.join(out, "summary.json"), encoding="utf-8") as file:
-                summary = json.load(file)
-        rows.append({"label": run["label"], "time_us": summary.get("ends_us", [summary["time_us"]])[0],
-                     **{f"{k}_pct": v for k, v in summary["lane_time_pct"].items()}})
+        time, lanes = first_collective(run["system"], run["workload"], run.get("set", {}))
+        rows.append({"label": run["label"], "time_us": time, **{f"{k}_pct": v for k, v in lanes.items()}})
     table = pd.DataFrame(rows)
     figure, axes = plt.subplots(figsize=(8.4, 1.2 + 0.5 * len(rows)))
     bars = axes.barh(range(len(rows)), table.time_us / 1e3, height=0.65)
@@ -246,7 +269,7 @@ def tori(experiment):
 
 
 KINDS = {"link_packets": link_packets, "collective_sizes": collective_sizes, "pair_matrices": pair_matrices,
-         "ring_ranks": ring_ranks, "collective_bars": collective_bars, "tori": tori}
+         "ring_ranks": ring_ranks, "collective_bars": collective_bars, "collective_sweep": collective_sweep, "tori": tori}
 
 
 def draw(experiment, out, name):
