@@ -5,24 +5,35 @@
 #include <cmath>
 
 namespace siliscope {
+namespace {
+
+/// Cycles beyond the round trips of the wire after which what was sent is taken for lost: many
+/// packets' (assumed; the published format gives none).
+constexpr std::uint64_t kRecovery = 512;
+constexpr std::int64_t kAgain = 1;
+
+}  // namespace
 
 LinkCycle::LinkCycle(const LinkSpec& spec, std::uint64_t seed)
     : spec_(spec),
       latency_cycles_(static_cast<std::uint64_t>(
           std::llround(spec.latency_s * spec.bytes_per_s / static_cast<double>(spec.flit_bytes)))),
+      timeout_cycles_(4 * latency_cycles_ + kRecovery),
       random_(seed * 2 + 1) {
   for (End& end : ends_) end.credits.fill(spec.credits);
 }
 
-void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int64_t reply_flits) {
+void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int64_t reply_flits,
+                        bool begins) {
   LinkPacket p;
   p.kind = kind;
   p.reply_flits = reply_flits;
   p.bytes = bytes;
+  p.begins = begins;
   switch (kind) {
     case PacketKind::kWrite:
     case PacketKind::kReadData:
-      p.flits = spec_.header_flits + spec_.FlitsOf(bytes);
+      p.flits = spec_.PacketFlits(bytes) + (begins ? spec_.address_flits : 0);
       break;
     case PacketKind::kResponse:
       p.flits = reply_flits;
@@ -42,14 +53,14 @@ void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes,
                       std::int64_t reply_flits) {
   for (std::int64_t at = 0; at < bytes; at += packet_bytes) {
     Enqueue(ends_[static_cast<std::size_t>(from)], PacketKind::kWrite,
-            std::min(packet_bytes, bytes - at), reply_flits);
+            std::min(packet_bytes, bytes - at), reply_flits, at == 0);
   }
 }
 
 void LinkCycle::Read(int from, std::int64_t bytes, std::int64_t packet_bytes) {
   for (std::int64_t at = 0; at < bytes; at += packet_bytes) {
     Enqueue(ends_[static_cast<std::size_t>(from)], PacketKind::kReadRequest,
-            std::min(packet_bytes, bytes - at));
+            std::min(packet_bytes, bytes - at), 0, at == 0);
   }
 }
 
@@ -70,7 +81,7 @@ void LinkCycle::Deliver(End& end, const LinkPacket& p) {
     sender.counters.data_bytes += p.bytes;
   }
   if (p.kind == PacketKind::kWrite) Enqueue(end, PacketKind::kResponse, 0, p.reply_flits);
-  if (p.kind == PacketKind::kReadRequest) Enqueue(end, PacketKind::kReadData, p.bytes);
+  if (p.kind == PacketKind::kReadRequest) Enqueue(end, PacketKind::kReadData, p.bytes, 0, p.begins);
   // Its place in the buffer is free; the sender hears of it with a header of the other direction.
   sender.returns.push_back({cycle_ + latency_cycles_, ChannelOf(p.kind), p.flits});
 }
@@ -83,10 +94,12 @@ void LinkCycle::Receive(End& end, End& other) {
   while (!end.arrivals.empty() && end.arrivals.front().cycle <= cycle_) {
     const Arrival arrival = end.arrivals.front();
     end.arrivals.pop_front();
-    if (arrival.acknowledges >= 0) {
+    if (arrival.damaged && arrival.packet.flits == 0) continue;  // an acknowledgement is lost
+    if (arrival.acknowledges >= 0 && !arrival.damaged) {
       const auto upto = static_cast<std::uint64_t>(arrival.acknowledges);
       while (!end.unacknowledged.empty() && end.unacknowledged.front().sequence < upto) {
         end.unacknowledged.pop_front();
+        end.heard = cycle_;
         if (end.replaying && end.replay_from > 0) --end.replay_from;
       }
       if (arrival.asks_replay && !end.unacknowledged.empty()) {
@@ -97,7 +110,9 @@ void LinkCycle::Receive(End& end, End& other) {
     const LinkPacket& p = arrival.packet;
     if (p.flits == 0) continue;  // an acknowledgement alone
     if (p.sequence != end.expected) {
-      // After a damaged packet all that follow are dropped until it comes again.
+      // After a damaged packet all that follow are dropped until it comes again. One that was here
+      // before is acknowledged again, as that may have been lost.
+      if (p.sequence < end.expected) end.to_acknowledge = std::max(end.to_acknowledge, kAgain);
       other.returns.push_back({cycle_ + latency_cycles_, ChannelOf(p.kind), p.flits});
       continue;
     }
@@ -149,6 +164,7 @@ bool LinkCycle::BeginPacket(End& end) {
     end.current.sequence = end.next_sequence++;
     end.left = end.current.flits;
     end.credits[channel] -= end.current.flits;
+    if (end.unacknowledged.empty()) end.heard = cycle_;
     end.unacknowledged.push_back(end.current);
     ++end.counters.packets[static_cast<std::size_t>(end.current.kind)];
     return true;
@@ -173,6 +189,7 @@ void LinkCycle::SendAcknowledgement(End& end, End& other) {
   arrival.cycle = cycle_ + 1 + latency_cycles_;
   arrival.acknowledges = static_cast<std::int64_t>(end.expected);
   arrival.asks_replay = end.must_ask_replay;
+  arrival.damaged = Damaged(1);
   end.must_ask_replay = false;
   end.to_acknowledge = 0;
   ++end.counters.acknowledge_flits;
@@ -180,9 +197,18 @@ void LinkCycle::SendAcknowledgement(End& end, End& other) {
   other.arrivals.push_back(arrival);
 }
 
+/// Acknowledgements, or a word that something came damaged, may be lost too.
+void LinkCycle::ReplayWhereNothingIsHeard(End& end) const {
+  if (end.replaying || end.unacknowledged.empty() || cycle_ < end.heard + timeout_cycles_) return;
+  end.replaying = true;
+  end.replay_from = 0;
+  end.heard = cycle_;
+}
+
 void LinkCycle::Send(End& end, End& other) {
   end.sending = 0;
   if (end.left == 0) {
+    ReplayWhereNothingIsHeard(end);
     const bool many = end.to_acknowledge >= spec_.acknowledge_every;
     const bool nothing = end.queues[0].empty() && end.queues[1].empty() && !end.replaying;
     if (end.must_ask_replay || (nothing && (many || end.to_acknowledge > 0))) {
@@ -196,7 +222,7 @@ void LinkCycle::Send(End& end, End& other) {
   }
   const bool carries =
       end.current.kind == PacketKind::kWrite || end.current.kind == PacketKind::kReadData;
-  const bool header = !carries || end.left > end.current.flits - spec_.header_flits;
+  const bool header = !carries || end.left > spec_.FlitsOf(end.current.bytes);
   ++(header ? end.counters.header_flits : end.counters.data_flits);
   end.sending = header ? 1 : 2;
   if (--end.left == 0) FinishPacket(end, other);

@@ -21,6 +21,7 @@ struct LinkPacket {
   std::int64_t bytes = 0;  ///< of data: its own, or what a read asks for
   std::int64_t flits = 0;
   std::int64_t reply_flits = 0;  ///< of what a write is answered with
+  bool begins = false;           ///< a message that is read
   std::uint64_t sequence = 0;
 };
 
@@ -88,10 +89,11 @@ class LinkCycle {
     std::uint64_t next_sequence = 0;
     std::uint64_t expected = 0;  ///< of the other direction
     std::int64_t to_acknowledge = 0;
-    bool must_ask_replay = false, has_asked = false;
+    bool must_ask_replay = false;
     std::deque<Arrival> arrivals;  ///< on their way to this end
     std::deque<CreditReturn> returns;
     LinkCycleCounters counters;
+    std::uint64_t heard = 0;  ///< when packets were acknowledged last, or the first was sent
     int sending = 0;
   };
 
@@ -104,11 +106,14 @@ class LinkCycle {
   bool BeginPacket(End& end);
   void FinishPacket(End& end, End& other);
   void SendAcknowledgement(End& end, End& other);
-  void Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int64_t reply_flits = 0);
+  /// Where a message begins, the address goes in full.
+  void Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int64_t reply_flits = 0,
+               bool begins = false);
+  void ReplayWhereNothingIsHeard(End& end) const;
   bool Damaged(std::int64_t flits);
 
   LinkSpec spec_;
-  std::uint64_t latency_cycles_;
+  std::uint64_t latency_cycles_, timeout_cycles_;
   std::uint64_t random_;
   std::uint64_t cycle_ = 0;
   std::array<End, 2> ends_;

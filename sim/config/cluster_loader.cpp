@@ -154,6 +154,10 @@ void VisitLinkKind(FieldVisitor& v, LinkSpec& s) {
   v.Integer("data_flits", s.data_flits, {1, 4096}, Need::kOptional, "a packet holds at most");
   v.Integer("header_flits", s.header_flits, {0, 64}, Need::kOptional,
             "of a packet, with address and check sum");
+  v.Integer("address_flits", s.address_flits, {0, 64}, Need::kOptional,
+            "of a message's first packet, the address in full");
+  v.Integer("byte_enable_flits", s.byte_enable_flits, {0, 64}, Need::kOptional,
+            "of a packet whose data doesn't fill its last flit");
   v.Integer("response_flits", s.response_flits, {0, 64}, Need::kOptional,
             "in the opposite direction, for each packet");
   v.Integer("request_flits", s.request_flits, {0, 64}, Need::kOptional,

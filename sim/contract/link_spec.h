@@ -17,6 +17,8 @@ struct LinkSpec {
   std::int64_t flit_bytes = 16;        ///< what is sent at a time
   std::int64_t data_flits = 16;        ///< a packet holds at most
   std::int64_t header_flits = 1;       ///< of a packet, its address and check sum included
+  std::int64_t address_flits = 0;      ///< of a message's first packet: the address in full
+  std::int64_t byte_enable_flits = 0;  ///< of a packet that doesn't fill its last flit
   std::int64_t response_flits = 1;     ///< in the opposite direction, for each packet
   std::int64_t request_flits = 2;      ///< of a read, in the opposite direction of its data
   std::int64_t store_bytes = 128;      ///< a packet's data where a processor stores
@@ -28,11 +30,16 @@ struct LinkSpec {
   double bit_error_rate = 0;
 
   std::int64_t FlitsOf(std::int64_t bytes) const { return (bytes + flit_bytes - 1) / flit_bytes; }
-  /// Bytes on the wire for `bytes` of data in packets of `packet_bytes`; a part counts as a packet.
+  /// Of a packet that carries so many bytes of data.
+  std::int64_t PacketFlits(std::int64_t bytes) const {
+    return header_flits + (bytes % flit_bytes != 0 ? byte_enable_flits : 0) + FlitsOf(bytes);
+  }
+  /// Bytes on the wire for a message of `bytes` of data in packets of `packet_bytes`; a part counts
+  /// as a packet.
   std::int64_t WireBytes(std::int64_t bytes, std::int64_t packet_bytes) const {
     const std::int64_t whole = bytes / packet_bytes, rest = bytes % packet_bytes;
-    std::int64_t flits = whole * (header_flits + FlitsOf(packet_bytes));
-    if (rest > 0) flits += header_flits + FlitsOf(rest);
+    std::int64_t flits = address_flits + whole * PacketFlits(packet_bytes);
+    if (rest > 0) flits += PacketFlits(rest);
     return flits * flit_bytes;
   }
   /// Bytes in the opposite direction: responses of writes, or requests of reads.
@@ -43,7 +50,7 @@ struct LinkSpec {
   /// Data of all bytes of a packet: 16/17 where 256 B follow one header flit.
   double PacketEfficiency(std::int64_t packet_bytes) const {
     return static_cast<double>(packet_bytes) /
-           static_cast<double>(WireBytes(packet_bytes, packet_bytes));
+           static_cast<double>(PacketFlits(packet_bytes) * flit_bytes);
   }
 };
 

@@ -23,9 +23,27 @@ TEST(Link, PacketEfficiencyOfTheFirstGeneration) {
   LinkLoad load;
   load.bytes = 1 << 20;
   load.packet_bytes = 256;
-  EXPECT_NEAR(Efficiency(Record(Kind("nvlink1"), load).directions[0]), 16.0 / 17, 1e-9);
+  EXPECT_NEAR(Kind("nvlink1").PacketEfficiency(256), 16.0 / 17, 1e-9);
+  EXPECT_NEAR(Kind("nvlink1").PacketEfficiency(64), 4.0 / 5, 1e-9);
+  // The message begins with the address in full.
+  EXPECT_EQ(Record(Kind("nvlink1"), load).directions[0].header_flits, (1 << 20) / 256 + 1);
   load.packet_bytes = 64;
-  EXPECT_NEAR(Efficiency(Record(Kind("nvlink1"), load).directions[0]), 4.0 / 5, 1e-9);
+  EXPECT_EQ(Record(Kind("nvlink1"), load).directions[0].header_flits, (1 << 20) / 64 + 1);
+  EXPECT_NEAR(Efficiency(Record(Kind("nvlink1"), load).directions[0]), 4.0 / 5, 1e-4);
+}
+
+// The same: packets have 1 to 18 flits, with an address and a byte enable flit each.
+TEST(Link, PartsOfAFlitNeedByteEnables) {
+  const LinkSpec spec = Kind("nvlink1");
+  EXPECT_EQ(spec.PacketFlits(256) + spec.address_flits, 18);
+  EXPECT_EQ(spec.PacketFlits(20), 1 + 1 + 2);
+  EXPECT_EQ(spec.WireBytes(256 + 20, 256), 16 * (1 + 17 + 4));
+  LinkLoad load;
+  load.bytes = 20 * 100;
+  load.packet_bytes = 20;
+  const LinkFlits flits = Record(spec, load).directions[0];
+  EXPECT_EQ(flits.header_flits, 1 + 2 * 100);
+  EXPECT_EQ(flits.data_flits, 2 * 100);
 }
 
 // Responses of what comes take places of what goes: 8 data flits of 9, or of 10.
@@ -94,6 +112,21 @@ TEST(Link, DamagedPacketsAreReplayedAndNothingIsLost) {
     before = r.seconds;
   }
   EXPECT_GT(before, 1.1 * whole);
+}
+
+// Where every second packet is damaged, acknowledgements and requests to replay are lost, too.
+TEST(Link, LostAcknowledgementsAreRecovered) {
+  LinkSpec spec = Kind("nvlink1");
+  spec.bit_error_rate = 5e-4;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    LinkLoad load;
+    load.bytes = 1 << 15;
+    load.both_directions = seed % 2 == 0;
+    load.seed = seed;
+    const LinkRecording r = Record(spec, load);
+    EXPECT_EQ(r.directions[0].data_bytes, load.bytes);
+    EXPECT_GT(r.directions[0].errors, 50);
+  }
 }
 
 TEST(Link, TheSameSeedGivesTheSameCycles) {
