@@ -148,8 +148,11 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     cost.instructions += all.counters.instructions;
     const StepCosts steps_together = MeasureSteps(gpu, kernel, co_resident, all, &cost);
     const double few = CtaIntervalCycles(gpu, kernel, co_resident, all, &cost);
-    // Where CTAs follow each other, so that the last don't run alone.
+    // Loops that load ahead: where CTAs follow each other, as the last of a round run alone, longer
+    // the more steps they have. (What waits for its loads is measured in step with the others.)
+    together = steps_together.cycles;
     for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
+      if (ExposesLatency(kernel.passes[p])) continue;
       const double longer =
           CtaIntervalCycles(gpu, kernel, co_resident, steps_together.runs[p], &cost, p);
       together[p] = std::max(0.0, (longer - few) * static_cast<double>(co_resident) / kMoreSteps);

@@ -45,15 +45,13 @@ void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int6
   if (p.flits > 0) end.queues[ChannelOf(kind)].push_back(p);
 }
 
-void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes) {
-  Write(from, bytes, packet_bytes, spec_.response_flits);
+void LinkCycle::WritePacket(int from, std::int64_t bytes, std::int64_t reply_flits, bool begins) {
+  Enqueue(ends_[static_cast<std::size_t>(from)], PacketKind::kWrite, bytes, reply_flits, begins);
 }
 
-void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes,
-                      std::int64_t reply_flits) {
+void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes) {
   for (std::int64_t at = 0; at < bytes; at += packet_bytes) {
-    Enqueue(ends_[static_cast<std::size_t>(from)], PacketKind::kWrite,
-            std::min(packet_bytes, bytes - at), reply_flits, at == 0);
+    WritePacket(from, std::min(packet_bytes, bytes - at), spec_.response_flits, at == 0);
   }
 }
 

@@ -41,8 +41,8 @@ class LinkCycle {
   /// Data that direction `from` (0 or 1) writes, or that it reads from the other end, in packets of
   /// so many bytes.
   void Write(int from, std::int64_t bytes, std::int64_t packet_bytes);
-  /// The same, answered with so many flits: as many as the requests of data that is read.
-  void Write(int from, std::int64_t bytes, std::int64_t packet_bytes, std::int64_t reply_flits);
+  /// One packet, answered with so many flits: as many as the requests of data that is read.
+  void WritePacket(int from, std::int64_t bytes, std::int64_t reply_flits, bool begins);
   void Read(int from, std::int64_t bytes, std::int64_t packet_bytes);
 
   /// One flit time of both directions.

@@ -39,7 +39,7 @@ Tick ZoomedLink::TimeOf(std::uint64_t cycle) const {
 void ZoomedLink::Step(State* state) {
   while (!state->offers.empty() && state->offers.front().cycle <= state->link.cycle()) {
     const Offer& o = state->offers.front();
-    state->link.Write(o.direction, o.bytes, o.packet_bytes, o.reply_flits);
+    state->link.WritePacket(o.direction, o.bytes, o.reply_flits, o.begins);
     state->offers.pop_front();
   }
   state->link.Step();
@@ -83,7 +83,7 @@ Passage ZoomedLink::Pass(const Burst& burst, int direction) {
                               static_cast<std::uint64_t>(packets);
     offer.direction = direction;
     offer.bytes = std::min(packet_bytes, burst.bytes - p * packet_bytes);
-    offer.packet_bytes = packet_bytes;
+    offer.begins = p == 0;
     offer.reply_flits = burst.reads ? spec_.request_flits : spec_.response_flits;
     const auto place =
         std::upper_bound(state_.offers.begin(), state_.offers.end(), offer,

@@ -51,7 +51,8 @@ class ZoomedLink : public sc_core::sc_module {
   struct Offer {
     std::uint64_t cycle = 0;
     int direction = 0;
-    std::int64_t bytes = 0, packet_bytes = 0, reply_flits = 0;
+    std::int64_t bytes = 0, reply_flits = 0;
+    bool begins = false;  ///< a burst
   };
   struct State {
     LinkCycle link;

@@ -188,7 +188,8 @@ def test_ideal_links_take_away_what_was_charged_to_them(tmp_path, system, what):
 
 @pytest.mark.parametrize("system, what, within", [
     ("dgx-1-p100", "copy:bytes=4MiB;from=0;to=1", 0.01), ("dgx-1-v100", "all_reduce:bytes=1MiB", 0.01),
-    ("hgx-a100-4", "all_to_all:bytes=1MiB", 0.03), ("dgx-a100", "all_reduce:bytes=1MiB;ranks=8", 0.03),
+    ("hgx-a100-4", "all_to_all:bytes=1MiB", 0.03), ("dgx-a100", "all_reduce:bytes=1MiB;ranks=8", 0.01),
+    ("dgx-a100", "all_gather:bytes=2MiB;ranks=8", 0.015), ("dgx-a100", "reduce_scatter:bytes=4MiB;ranks=8", 0.015),
     ("dgx-h100", "all_reduce:bytes=4MiB;algo=ring", 0.03)])
 def test_links_at_cycle_zoom_take_the_same_time(tmp_path, system, what, within):
     tile = collective(tmp_path, system, what)
