@@ -2,6 +2,8 @@
 // Graphs of computations and exchanges on a system's links.
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "sim/config/cluster_loader.h"
 #include "sim/contract/cluster_model.h"
 #include "sim/core/error.h"
@@ -48,6 +50,32 @@ ExecutionGraph OfRanks(std::int32_t ranks) {
   graph.groups.emplace_back();
   for (std::int32_t r = 0; r < ranks; ++r) graph.groups.front().push_back(r);
   return graph;
+}
+
+TEST(Execution, LanesThatWaitForEachOtherAreNamed) {
+  LinkProgram program;
+  program.protocols.emplace_back();
+  Primitive receive;
+  receive.bytes = receive.piece_bytes = 64;
+  receive.receives = true;
+  program.sequences = {{receive}};
+  for (std::int32_t rank = 0; rank < 2; ++rank) {
+    Lane lane;
+    lane.rank = rank;
+    lane.from = 1 - rank;
+    program.lanes.push_back(lane);
+  }
+  const ClusterSpec cluster = LoadCluster("dgx-a100", {});
+  const auto model = ClusterModelRegistry::Instance().Get("model of links", "network")(cluster);
+  try {
+    model->Run(program, {});
+    FAIL();
+  } catch (const InternalError& e) {
+    const std::string waits =
+        "the simulation is stuck; waiting: rank 0 channel 0 after 0 pieces for data of rank 1, "
+        "rank 1 channel 0 after 0 pieces for data of rank 0";
+    EXPECT_EQ(std::string(e.what()).substr(0, waits.size()), waits);
+  }
 }
 
 TEST(Execution, NodesOfAStreamRunInOrderAndOthersAtOnce) {
