@@ -123,6 +123,9 @@ class Builder {
     if (chips_ % f_.boards != 0) {
       Fail(fmt::format("topology.boards: {} do not divide {} chips", f_.boards, chips_));
     }
+    if (f_.board_links > 0 && f_.boards == 1) {
+      Fail("topology.board_links: there is one board (topology.boards)");
+    }
     std::int64_t links = 0;
     for (const auto& [name, count] : f_.switches) links += LinksTo(name, count);
     std::vector<std::map<std::string, std::int64_t>> left;  // by chip

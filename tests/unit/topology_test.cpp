@@ -162,6 +162,11 @@ TEST(Topology, MistakesAreNamed) {
   says(Refusal("ascend-910-8p", {{"chips", "9"}, {"topology.host_link", "hccs"}}), "");
   says(Refusal("superpod-h100", {{"topology.scale_out.cards", "3"}}), "must divide");
   says(Refusal("dgx-h200x", {}), "unknown system");
+  says(Refusal("dgx-2", {{"topology.boards", "3"}}), "do not divide 16 chips");
+  says(Refusal("dgx-2", {{"topology.board_links", "0"}}), "chip8 can't be reached from chip0");
+  says(Refusal("dgx-h100", {{"topology.board_links", "5"}}), "one board");
+  says(Refusal("dgx-h100", {{"topology.failed_links.3", "18"}}), "chip3 has no link");
+  says(Refusal("dgx-h100", {{"topology.failed_links.nvswitch9", "1"}}), "not a chip or switch");
 }
 
 TEST(Topology, ChipsWithoutALinkAreNamed) {

@@ -27,18 +27,18 @@ std::int64_t ChunkOf(const CollectivePlan& plan) {
   return chunk;
 }
 
-/// To each switch on the way, and back.
-std::int32_t UpAndDown(CollectiveWriter& writer, std::int32_t route) {
+/// To each switch that adds up, and back.
+std::int32_t UpAndDown(CollectiveWriter& writer, std::int64_t rank) {
   const Topology& topology = writer.cluster().topology;
-  std::vector<std::int32_t> ways = writer.program().TurnsOf(route);
-  std::sort(ways.begin(), ways.end());
-  ways.erase(std::unique(ways.begin(), ways.end()), ways.end());
-  std::vector<Way> turning;
-  for (const std::int32_t way : ways) {
-    const std::int32_t up = writer.program().routes[static_cast<std::size_t>(way)].front();
-    turning.push_back({{up, up ^ 1}, topology.edges[static_cast<std::size_t>(up) / 2].links});
+  std::vector<Way> ways;
+  for (std::size_t e = 0; e < topology.edges.size(); ++e) {
+    const TopologyEdge& edge = topology.edges[e];
+    if (edge.a != rank && edge.b != rank) continue;
+    const auto up = static_cast<std::int32_t>(2 * e) + (edge.a == rank ? 0 : 1);
+    const auto end = static_cast<std::size_t>(EndOf(topology, up));
+    if (topology.nodes[end].reduces_in_network) ways.push_back({{up, up ^ 1}, edge.links});
   }
-  return writer.AddWays(turning);
+  return writer.AddWays(ways);
 }
 
 }  // namespace
@@ -70,8 +70,7 @@ void WriteNvls(CollectiveWriter& writer) {
   const std::int32_t gather = writer.AddSequence({p});
   writer.program().wire_bytes_per_rank = plan.bytes + plan.bytes / plan.ranks;
   for (std::int64_t rank = 0; rank < plan.ranks; ++rank) {
-    const std::int64_t other = (rank + 1) % plan.ranks;
-    const std::int32_t route = UpAndDown(writer, writer.RouteBetween(rank, other));
+    const std::int32_t route = UpAndDown(writer, rank);
     for (std::int64_t channel = 0; channel < plan.channels; ++channel) {
       // Lanes of a stage of this channel, of all ranks: what each has scattered is read by all, and
       // each one's sums go to all.
