@@ -5,9 +5,13 @@
 
 namespace siliscope {
 
-BurstSpread::BurstSpread(const LinkProgram& program, std::uint32_t window)
-    : turns_(program.turns), window_(window) {
+BurstSpread::BurstSpread(const LinkProgram& program, std::uint32_t window) : turns_(program.turns) {
   if (turns_.empty()) return;
+  for (std::vector<std::int32_t> ways : turns_) {
+    std::sort(ways.begin(), ways.end());
+    const auto count = std::unique(ways.begin(), ways.end()) - ways.begin();
+    windows_.push_back(window * static_cast<std::uint32_t>(count));
+  }
   turn_.assign(turns_.size(), 0);
   served_.resize(program.lanes.size());
   queues_.resize(program.lanes.size());

@@ -47,13 +47,12 @@ class BurstSpread {
     std::uint32_t oldest = kNone, newest = kNone;
   };
   std::uint32_t WindowOf(std::int32_t route) const {
-    return window_ * static_cast<std::uint32_t>(turns_[static_cast<std::size_t>(route)].size());
+    return windows_[static_cast<std::size_t>(route)];
   }
 
   const std::vector<std::vector<std::int32_t>>& turns_;
-  std::uint32_t window_;
-  std::vector<std::uint32_t> turn_;        ///< of each route
-  std::vector<std::vector<Tick>> served_;  ///< by lane, of its last bursts
+  std::vector<std::uint32_t> windows_, turn_;  ///< of each route
+  std::vector<std::vector<Tick>> served_;      ///< by lane, of its last bursts
   std::vector<std::array<Queue, 2>> queues_;
   std::vector<Piece> pieces_;
   std::vector<std::uint32_t> free_;

@@ -31,12 +31,12 @@ TEST(BurstSpread, WaysAreTakenInTurn) {
 TEST(BurstSpread, SoManyBurstsWaitForEachWay) {
   const LinkProgram program = TwoWays();
   BurstSpread spread(program, 2);
-  for (std::uint32_t burst = 0; burst < 6; ++burst) {
+  for (std::uint32_t burst = 0; burst < 4; ++burst) {
     EXPECT_EQ(spread.Room(0, 0, burst), 0U);
     spread.Sent(0, 0, burst, 100 + burst);
   }
-  EXPECT_EQ(spread.Room(0, 0, 6), 100U);
-  EXPECT_EQ(spread.Room(0, 0, 7), 101U);
+  EXPECT_EQ(spread.Room(0, 0, 4), 100U);
+  EXPECT_EQ(spread.Room(0, 0, 5), 101U);
 }
 
 TEST(BurstSpread, APieceIsThereWithItsLastBurstAndOvertakesNone) {
