@@ -147,7 +147,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const Run all = RunCtas(gpu, kernel, co_resident, gpu.sm.l1.latency_cycles);
     cost.instructions += all.counters.instructions;
     const StepCosts steps_together = MeasureSteps(gpu, kernel, co_resident, all, &cost);
-    const double few = CtaIntervalCycles(gpu, kernel, co_resident, all, &cost);
+    const double cta = CtaIntervalCycles(gpu, kernel, co_resident, all, &cost);
     // Loops that load ahead: where CTAs follow each other, as the last of a round run alone, longer
     // the more steps they have. (What waits for its loads is measured in step with the others.)
     together = steps_together.cycles;
@@ -155,7 +155,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
       if (ExposesLatency(kernel.passes[p])) continue;
       const double longer =
           CtaIntervalCycles(gpu, kernel, co_resident, steps_together.runs[p], &cost, p);
-      together[p] = std::max(0.0, (longer - few) * static_cast<double>(co_resident) / kMoreSteps);
+      together[p] = std::max(0.0, (longer - cta) * static_cast<double>(co_resident) / kMoreSteps);
     }
     double steps = 0;
     for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
@@ -166,7 +166,6 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     }
     // What is more than the steps is for what comes after them. CTAs of few steps that are not in
     // the same place at the same time take less than those that were measured together.
-    const double cta = few;
     drain_interval = std::max(0.0, cta - steps);
     if (whole && steps > 0) scale = std::min(1.0, cta / steps);
   }
