@@ -125,16 +125,11 @@ std::uint64_t CoreCycle::Load(const MicroOp& op, std::uint64_t ready, bool* miss
            in_passes;
   }
   const std::uint64_t from = forward.found ? std::max(start, forward.leaves) : start;
-  std::uint64_t done = 0;
-  bool fresh = false;
-  for (std::int64_t i = 0; i < lines; ++i) {
-    const CoreMemory::Result result = memory_.Access(from, (address / line + i) * line, false);
-    done = std::max(done, result.ready);
-    *missed = *missed || result.missed;
-    fresh = fresh || result.fresh;
-  }
-  recorder_.Touch(op.pointer, address, op.bytes, TurnTouch::kRead, fresh);
-  return done + in_passes;
+  const CoreMemory::Result result =
+      lines == 1 ? memory_.Access(from, address, false) : memory_.LoadAcross(from, address, lines);
+  *missed = result.missed;
+  recorder_.Touch(op.pointer, address, op.bytes, TurnTouch::kRead, result.fresh);
+  return result.ready + in_passes;
 }
 
 void CoreCycle::Store(const MicroOp& op, std::uint64_t done) {

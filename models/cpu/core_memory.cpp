@@ -18,7 +18,11 @@ CoreMemory::CoreMemory(const CpuSpec& spec, SharedMemory& shared)
                   spec.l2.prefetch_page_bytes / spec.line_bytes),
       pages_(spec.tlb),
       l2_fill_(spec.l2.fill_bytes_per_cycle),
-      l2_write_back_(spec.l2.fill_bytes_per_cycle) {}
+      l2_write_back_(spec.l2.fill_bytes_per_cycle) {
+  if (!spec.l1.retries_full_sets || !l2_.exists()) return;
+  const std::int64_t sets = spec.l1.size_bytes / spec.line_bytes / spec.l1.ways;
+  set_queued_.resize(static_cast<std::size_t>(std::max<std::int64_t>(1, sets)));
+}
 
 void CoreMemory::Invalidate(std::int64_t line) {
   l1_.Remove(line);
@@ -144,6 +148,24 @@ CoreMemory::Result CoreMemory::Access(std::uint64_t when, std::int64_t address, 
   return {ready, true, true};
 }
 
+CoreMemory::Result CoreMemory::LoadAcross(std::uint64_t when, std::int64_t address,
+                                          std::int64_t lines) {
+  Result all;
+  waited_for_set_ = false;
+  for (std::int64_t i = 0; i < lines; ++i) {
+    const Result one = Access(when, address + i * spec_.line_bytes, false);
+    const bool second = all.missed && one.missed && waited_for_set_;
+    all.ready = std::max(second ? all.ready + L2Again() : all.ready, one.ready);
+    all.missed = all.missed || one.missed;
+    all.fresh = all.fresh || one.fresh;
+  }
+  for (std::int64_t i = 0; waited_for_set_ && i < lines; ++i) {
+    std::uint64_t& queued = QueuedOf(address / spec_.line_bytes + i);
+    queued = std::max(queued, all.ready);
+  }
+  return all;
+}
+
 void CoreMemory::Prefetch(std::uint64_t when, std::int64_t address, int level) {
   if (level == 1 || !l2_.exists()) {
     Access(when, address, false);
@@ -158,13 +180,24 @@ void CoreMemory::Prefetch(std::uint64_t when, std::int64_t address, int level) {
 
 std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, bool write,
                                       bool prefetch) {
-  const std::uint64_t start = l1_misses_.FreeFrom(std::max(when, l1_.RoomFrom(line)));
-  const std::uint64_t ready = FetchFromL2(start, line);
+  const SetTurn turn = TurnIn(when, line);
+  const std::uint64_t start = l1_misses_.FreeFrom(turn.waits ? when : std::max(when, turn.room));
+  const std::uint64_t ready = TurnOfSet(turn, line, FetchFromL2(start, line));
   l1_misses_.Take(start, ready);
   l1_traffic_.write_bytes += spec_.line_bytes;
   const CacheLine gone = l1_.Insert(line, ready, write, prefetch);
   if (gone.dirty) DropFromL1(ready, gone);
   return ready;
+}
+
+/// A miss that finds all lines of its set on their way, or others that did so before it, has its
+/// line brought to L2, and asks there again when the one before it has come.
+std::uint64_t CoreMemory::TurnOfSet(const SetTurn& turn, std::int64_t line, std::uint64_t ready) {
+  if (!turn.waits) return ready;
+  waited_for_set_ = true;
+  std::uint64_t& queued = QueuedOf(line);
+  queued = std::max(ready, std::max(queued, turn.room) + L2Again());
+  return queued;
 }
 
 void CoreMemory::DropFromL1(std::uint64_t when, const CacheLine& gone) {

@@ -31,6 +31,10 @@ class CoreMemory : public PrivateCaches {
   /// An access to one line that begins in `when`.
   Result Access(std::uint64_t when, std::int64_t address, bool write);
 
+  /// A load across lines, of which the first begins at `address`. Where lines come one after
+  /// another as their set is full, so do those of a load, and stay until it has them all.
+  Result LoadAcross(std::uint64_t when, std::int64_t address, std::int64_t lines);
+
   /// An instruction asks for a line into the first or second cache, with a register of its misses.
   void Prefetch(std::uint64_t when, std::int64_t address, int level);
 
@@ -94,6 +98,23 @@ class CoreMemory : public PrivateCaches {
 
  private:
   std::uint64_t FetchIntoL1(std::uint64_t when, std::int64_t line, bool write, bool prefetch);
+  std::uint64_t& QueuedOf(std::int64_t line) {
+    return set_queued_[static_cast<std::size_t>(line) % set_queued_.size()];
+  }
+  /// When a line that misses L1 finds room in its set, and whether it waits for others.
+  struct SetTurn {
+    std::uint64_t room = 0;
+    bool waits = false;
+  };
+  SetTurn TurnIn(std::uint64_t when, std::int64_t line) {
+    const std::uint64_t room = l1_.RoomFrom(line);
+    return {room, !set_queued_.empty() && (room > when || QueuedOf(line) > when)};
+  }
+  /// Cycles until a line of L2 comes that has missed L1 before.
+  std::uint64_t L2Again() const {
+    return static_cast<std::uint64_t>(spec_.l2.latency_cycles - spec_.l1.latency_cycles);
+  }
+  std::uint64_t TurnOfSet(const SetTurn& turn, std::int64_t line, std::uint64_t ready);
   std::uint64_t FetchFromL2(std::uint64_t when, std::int64_t line);
   std::uint64_t FetchIntoL2(std::uint64_t when, std::int64_t line, bool prefetch);
   void InsertIntoL2(std::int64_t line, std::uint64_t ready, bool prefetch);
@@ -116,6 +137,8 @@ class CoreMemory : public PrivateCaches {
   std::uint32_t core_;
   CacheArray l1_, l2_;
   MissRegisters l1_misses_, l2_misses_;
+  std::vector<std::uint64_t> set_queued_;  ///< by set of L1: when the last comes that has to wait
+  bool waited_for_set_ = false;            ///< a line of the present access
   StreamPrefetcher l1_streams_, l2_streams_;
   PageTableCache pages_;
   BandwidthCalendar l2_fill_, l2_write_back_;

@@ -75,6 +75,8 @@ struct CpuCacheSpec {
   std::int64_t prefetch_page_bytes = 4096;  ///< that prefetchers stay inside of
   bool random_replacement = false;  ///< any line of a set goes, else the least recently used
   bool victim = false;              ///< holds what the level above has dropped, else all
+  bool retries_full_sets = false;   ///< what misses while all lines of a set are on their way
+                                    ///< comes by itself, asked for anew
 };
 
 /// A unit that multiplies tiles (Intel AMX): rows x depth_bytes by depth_bytes x rows.
@@ -141,8 +143,9 @@ struct CpuLibrarySpec {
   bool packs_squares = false;         ///< whole vectors are transposed in registers
   bool even_tiles = false;            ///< columns are divided evenly, rows that are left masked
   ConvAlgorithm convolution = ConvAlgorithm::kDirect;
-  bool packs_weights_once = false;  ///< before the network runs, else in every call
-  double call_s = 0;                ///< of a call, before and after the product
+  bool packs_weights_once = false;      ///< before the network runs, else in every call
+  double call_s = 0;                    ///< of a call, before and after the product
+  std::int64_t array_offset_bytes = 0;  ///< of the caller's arrays, past the begin of a line
 };
 
 struct CpuSpec {

@@ -75,8 +75,9 @@ std::int64_t CpuLowering::AddressOf(TensorId id) {
   if (at < 0) {
     const Tensor& tensor = graph_.tensor(id);
     const std::int64_t bytes = tensor.elements() * element_bytes_;
-    at = AddBuffer(tensor.name, bytes);
-    workspace_bytes_ -= bytes;
+    const std::int64_t offset = cpu().library.array_offset_bytes;
+    at = AddBuffer(tensor.name, bytes + offset) + offset;
+    workspace_bytes_ -= bytes + offset;
   }
   return at;
 }

@@ -178,12 +178,12 @@ CpuCode RowPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t dep
   MicroCodeBuilder b(fmt::format("pack_rows{}_{}_{}_{}_{}_{}",
                                  s.prefetches_sources ? "_prefetches" : "", width, 8 * s.lane_bytes,
                                  depth, row_bytes, strips));
-  const std::int64_t strip = width * s.lane_bytes;
+  const std::int64_t strip = width * s.lane_bytes, rows = RowsAtATime(width);
   const std::int32_t again = b.Here();
-  for (std::int64_t r = 0; r < kPackedRows; ++r) {
+  for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t v = 0; v < s.VectorsOf(width); ++v) {
       const std::int64_t at = v * s.vector_bytes, bytes = BytesOf(s, width, v);
-      if (s.prefetches_sources) b.Prefetch(2, 0, (kPackedRows + r) * row_bytes + at, bytes);
+      if (s.prefetches_sources) b.Prefetch(2, 0, (rows + r) * row_bytes + at, bytes);
       b.Load(static_cast<int>(v), 0, r * row_bytes + at, bytes);
       b.Store(static_cast<int>(v), 1, r * strip + at, bytes);
     }
@@ -191,8 +191,8 @@ CpuCode RowPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t dep
   b.Advance(0, strip);
   b.Advance(1, strip * depth);
   b.Loop(again, 0);
-  b.Advance(0, kPackedRows * row_bytes - strips * strip);
-  b.Advance(1, kPackedRows * strip - strips * strip * depth);
+  b.Advance(0, rows * row_bytes - strips * strip);
+  b.Advance(1, rows * strip - strips * strip * depth);
   b.Loop(again, 1);
   return b.Finish();
 }

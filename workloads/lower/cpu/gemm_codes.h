@@ -5,6 +5,7 @@
 // the contraction that one operation multiplies.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -59,9 +60,11 @@ CpuCode MatrixTileCode(const GemmCodeShape& shape, const CpuMatrixSpec& unit, st
 CpuCode CopyPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                      std::int64_t row_bytes);
 /// The same, some rows at a time: the source is read as it lies, the strips are written in turn
-/// (OpenBLAS, generic/gemm_tcopy_8.c). Loops: strips, steps of the contraction, kPackedRows at a
-/// time.
-inline constexpr std::int64_t kPackedRows = 8;
+/// (OpenBLAS, generic/gemm_tcopy_8.c and gemm_tcopy_4.c: squares of a strip's width). Loops:
+/// strips, steps of the contraction, RowsAtATime at a time.
+inline std::int64_t RowsAtATime(std::int64_t width) {
+  return std::clamp<std::int64_t>(width, 4, 8);
+}
 CpuCode RowPackCode(const GemmCodeShape& shape, std::int64_t width, std::int64_t depth,
                     std::int64_t row_bytes, std::int64_t strips);
 /// `width` rows whose elements follow each other along the contraction, `row_bytes` apart,

@@ -174,7 +174,7 @@ class PartWriter {
            {from.address + at * from.stride + at_depth_ * e_, to});
     } else if (lowering_.cpu().library.packs_along_rows) {
       Call(RowPackCode(shape_, width, depth_, from.stride, strips),
-           {strips, CeilDivide(depth_, kPackedRows)},
+           {strips, CeilDivide(depth_, RowsAtATime(width))},
            {from.address + at_depth_ * from.stride + at * e_, to});
     } else {
       Call(CopyPackCode(shape_, width, depth_, from.stride), {depth_, strips},
