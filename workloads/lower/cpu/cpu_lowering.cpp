@@ -71,11 +71,14 @@ std::int64_t CpuLowering::ThreadBuffer(const std::string& name, std::int64_t thr
 }
 
 std::int64_t CpuLowering::AddressOf(TensorId id) {
+  return Place(id, cpu().library.array_offset_bytes);
+}
+
+std::int64_t CpuLowering::Place(TensorId id, std::int64_t offset) {
   std::int64_t& at = address_of_[static_cast<std::size_t>(id)];
   if (at < 0) {
     const Tensor& tensor = graph_.tensor(id);
     const std::int64_t bytes = tensor.elements() * element_bytes_;
-    const std::int64_t offset = cpu().library.array_offset_bytes;
     at = AddBuffer(tensor.name, bytes + offset) + offset;
     workspace_bytes_ -= bytes + offset;
   }
