@@ -83,6 +83,7 @@ void KernelPlayer::Start(Tick now) {
   resident_ = static_cast<std::int64_t>(static_cast<double>(slots_.size()) / share_);
   window_ = window_end_ = 2 * resident_;
   window_origin_ = now;
+  repeats_steps_ = RepeatsSteps();
   Dispatch(now);
 }
 
@@ -152,6 +153,7 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
   g.step = 0;
   g.steps = range.count;
   g.floor = events_.now() + clock_.Cycles(cost_.passes[g.pass].fill_cycles);
+  BreakStretch();
   if (g.steps == 0) {
     Finish(group);
     return;
@@ -258,6 +260,7 @@ void KernelPlayer::StepDone(std::uint32_t group) {
   g.waiting_since = events_.now();
   ++g.step;
   IssueLoads(group);
+  if (repeats_steps_ && g.pass == 0) WatchSteps();
   if (g.step < g.steps) {
     ComputeOrStarve(group);
   } else {
@@ -268,6 +271,7 @@ void KernelPlayer::StepDone(std::uint32_t group) {
 /// What comes once after the last step of a pass.
 void KernelPlayer::Drain(std::uint32_t group) {
   Group& g = groups_[group];
+  BreakStretch();
   const PassCost& pass = cost_.passes[g.pass];
   if (pass.drain_cycles <= 0) {
     Finish(group);
@@ -325,7 +329,7 @@ void KernelPlayer::Retire(std::uint32_t group) {
   --running_;
   ++completed_;
   if (completed_ > window_end_ - resident_) ended_sum_ += now - window_origin_;
-  if (completed_ == window_end_) WatchWindows();
+  if (!repeats_steps_ && completed_ == window_end_) WatchWindows();
   if (started_ < groups_in_grid_) {
     const std::vector<std::uint32_t> sms = g.sms;
     StartGroup(sms, now);

@@ -28,8 +28,10 @@ class LaunchPlayer {
     virtual void KernelDone(std::uint32_t launch, Tick end) = 0;
     /// A CTA has ended.
     virtual void CtaDone(const CtaRecord& cta) = 0;
-    /// A window of CTAs begins: remember the counters of the chip.
+    /// A window of CTAs or of their steps begins: remember the counters of the chip.
     virtual void BeginWindow(std::uint32_t launch) = 0;
+    /// What has come for the launch's loads since then.
+    virtual L2Arrivals ArrivedInWindow(std::uint32_t launch) const = 0;
     /// Whether nothing else runs, so that windows that repeat may be skipped.
     virtual bool Alone() const = 0;
     /// `windows` more windows like the last pass, each of `length`.
@@ -80,6 +82,7 @@ class KernelPlayer : public LaunchPlayer {
     bool waits_for_sums = false;  ///< of other CTAs (stream-K)
     std::size_t pass = 0;
     std::int64_t step = 0, steps = 0;
+    std::int64_t stretch_step = 0;  ///< at the begin of the present stretch
     /// Of the first pass, whose loads run ahead into the next tile where a kernel is persistent,
     /// and of the pass after it.
     std::array<Ring, 2> rings;
@@ -102,6 +105,18 @@ class KernelPlayer : public LaunchPlayer {
   bool MoreLoads(Group* g) const;
   void IssueLoads(std::uint32_t group);
   void NextLoads(std::uint32_t group);
+  /// What one member of a group fetches.
+  struct Fetch {
+    const OperandStream* stream;
+    std::uint32_t tensor;
+    std::size_t member;
+    Rectangle lines;
+  };
+  template <class Each>
+  void ForEachLoad(const Group& g, std::size_t pass, std::int64_t tile, std::int64_t first,
+                   std::int64_t step, const Each& fetch) const;
+  bool Receives(const Fetch& f, std::size_t other) const;
+  L2Arrivals FollowSteps(const Group& g, std::int64_t from, std::int64_t steps) const;
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
   bool WarpsRunOn(const Group& g) const;
   /// Whether the CTA waits for its last warp after the next step.
@@ -122,6 +137,17 @@ class KernelPlayer : public LaunchPlayer {
   void Finish(std::uint32_t group);
   void Retire(std::uint32_t group);
   void WatchWindows();
+  bool RepeatsSteps() const;
+  void BeginStretch();
+  void WatchSteps();
+  /// Not all resident CTAs are in their main loops any more, or as before.
+  void BreakStretch() {
+    if (!repeats_steps_) return;
+    stretch_length_ = 0;
+    BeginStretch();
+  }
+  std::int64_t StretchesLeft() const;
+  bool SkipStretch();
   CtaPlace PlaceIn(std::int64_t tile, std::size_t member) const;
   StepRange RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const;
   std::int64_t NextTile(const Group& g, std::int64_t tile) const;
@@ -165,6 +191,10 @@ class KernelPlayer : public LaunchPlayer {
   std::int64_t resident_ = 0;  ///< CTAs, or clusters, at a time
   Tick window_begin_ = 0, window_length_ = 0;
   Tick window_origin_ = 0, ended_sum_ = 0;  ///< ends of a window's last CTAs, after the origin
+  // Stretches of steps of all resident CTAs, likewise.
+  bool repeats_steps_ = false;
+  std::int64_t stretch_steps_ = 4, stepped_ = 0;  ///< of a CTA in a stretch; of all so far
+  Tick stretch_begin_ = 0, stretch_length_ = 0;   ///< of the present one, of the one before
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
   std::vector<std::int64_t> sums_stored_;  ///< by tile

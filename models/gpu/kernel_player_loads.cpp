@@ -45,6 +45,38 @@ void KernelPlayer::NextLoads(std::uint32_t group) {
   if (g.starved) ComputeOrStarve(group);
 }
 
+/// What the members of a group fetch for a step. Of an operand that the cluster shares, one member
+/// fetches and all receive.
+template <class Each>
+void KernelPlayer::ForEachLoad(const Group& g, std::size_t pass, std::int64_t tile,
+                               std::int64_t first, std::int64_t step, const Each& fetch) const {
+  for (const std::uint16_t id : kernel_.passes[pass].loads) {
+    const OperandStream& stream = kernel_.streams[id];
+    const GpuTensor& tensor = program_.tensors[stream.tensor];
+    for (std::size_t m = 0; m < g.sms.size(); ++m) {
+      const std::int64_t row = static_cast<std::int64_t>(m) / kernel_.cluster_columns;
+      const std::int64_t column = static_cast<std::int64_t>(m) % kernel_.cluster_columns;
+      const bool copy = (stream.shared_by_cluster_rows && row > 0) ||
+                        (stream.shared_by_cluster_columns && column > 0);
+      if (copy) continue;
+      CtaPlace place = PlaceIn(tile, m);
+      if (StreamK()) place.split = SlotOf(g, pass, step);
+      const std::int64_t own =
+          kernel_.cluster_splits > 1 ? StepsOf(kernel_, kernel_.passes[pass], place).first : first;
+      fetch(Fetch{&stream, stream.tensor, m,
+                  InLines(RectangleOf(stream, tensor, place, own + step), tensor)});
+    }
+  }
+}
+
+/// Whether another member of the cluster gets what one fetches.
+bool KernelPlayer::Receives(const Fetch& f, std::size_t other) const {
+  if (other == f.member) return false;
+  const auto columns = static_cast<std::size_t>(kernel_.cluster_columns);
+  return (f.stream->shared_by_cluster_rows && other % columns == f.member % columns) ||
+         (f.stream->shared_by_cluster_columns && other / columns == f.member / columns);
+}
+
 KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
                                              std::int64_t step) {
   const Tick now = events_.now();
@@ -64,43 +96,21 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
     g->touched[touch] = loaded;
   }
   Tick queued = 0;
-  for (const std::uint16_t id : kernel_.passes[pass].loads) {
-    const OperandStream& stream = kernel_.streams[id];
-    const GpuTensor& tensor = program_.tensors[stream.tensor];
-    for (std::size_t m = 0; m < g->sms.size(); ++m) {
-      const auto member = static_cast<std::int64_t>(m);
-      const std::int64_t row = member / kernel_.cluster_columns;
-      const std::int64_t column = member % kernel_.cluster_columns;
-      // Of an operand that the cluster shares, one member fetches and all receive.
-      const bool copy = (stream.shared_by_cluster_rows && row > 0) ||
-                        (stream.shared_by_cluster_columns && column > 0);
-      if (copy) continue;
-      CtaPlace place = PlaceIn(tile, m);
-      if (StreamK()) place.split = SlotOf(*g, pass, step);
-      const std::int64_t own =
-          kernel_.cluster_splits > 1 ? StepsOf(kernel_, kernel_.passes[pass], place).first : first;
-      const Rectangle r = InLines(RectangleOf(stream, tensor, place, own + step), tensor);
-      const L2Response response =
-          sms_[g->sms[m]]->Load(now, now, launch_, stream.tensor, tensor, r);
-      Tick end = response.end;
-      arrival.first = std::min(arrival.first, response.first_data);
-      arrival.mean = std::max(arrival.mean, response.mean_data);
-      for (std::size_t o = 0; o < g->sms.size(); ++o) {
-        const auto other = static_cast<std::int64_t>(o);
-        const bool same_row = other / kernel_.cluster_columns == row;
-        const bool same_column = other % kernel_.cluster_columns == column;
-        if (o == m || !((stream.shared_by_cluster_rows && same_column) ||
-                        (stream.shared_by_cluster_columns && same_row))) {
-          continue;
-        }
-        end = std::max(end, sms_[g->sms[o]]->Receive(response, r).end);
-      }
-      if (end > arrival.ready) {
-        arrival.ready = end;
-        queued = response.queued + (end - response.end);
-      }
+  ForEachLoad(*g, pass, tile, first, step, [&](const Fetch& f) {
+    const L2Response response = sms_[g->sms[f.member]]->Load(now, now, launch_, f.tensor,
+                                                             program_.tensors[f.tensor], f.lines);
+    Tick end = response.end;
+    arrival.first = std::min(arrival.first, response.first_data);
+    arrival.mean = std::max(arrival.mean, response.mean_data);
+    for (std::size_t o = 0; o < g->sms.size(); ++o) {
+      if (!Receives(f, o)) continue;
+      end = std::max(end, sms_[g->sms[o]]->Receive(response, f.lines).end);
     }
-  }
+    if (end > arrival.ready) {
+      arrival.ready = end;
+      queued = response.queued + (end - response.end);
+    }
+  });
   if (kernel_.passes[pass].peer_bytes > 0) {  // an equal part from each of the others
     const auto others = static_cast<std::int64_t>(g->sms.size()) - 1;
     for (std::size_t m = 0; m < g->sms.size(); ++m) {
@@ -118,6 +128,20 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
         std::min(1.0, static_cast<double>(queued) / static_cast<double>(arrival.ready - now));
   }
   return arrival;
+}
+
+/// What loads of some steps that are not played leave behind in L2.
+L2Arrivals KernelPlayer::FollowSteps(const Group& g, std::int64_t from, std::int64_t steps) const {
+  L2Arrivals sum;
+  const std::int64_t first = RangeOf(g, 0, g.tile).first;
+  for (std::int64_t step = from; step < from + steps; ++step) {
+    ForEachLoad(g, 0, g.tile, first, step, [&](const Fetch& f) {
+      const L2Arrivals some = sms_[g.sms[f.member]]->Follow(launch_, f.tensor, f.lines);
+      sum.from_memory += some.from_memory;
+      sum.over_link += some.over_link;
+    });
+  }
+  return sum;
 }
 
 /// Whether a warp that has its own data of the step goes on to the next: no barrier comes between.

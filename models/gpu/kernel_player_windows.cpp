@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "models/gpu/kernel_player.h"
 
@@ -33,6 +35,87 @@ void KernelPlayer::WatchWindows() {
   ended_sum_ = 0;
   window_end_ = completed_ + window_;
   owner_.BeginWindow(launch_);
+}
+
+/// Whether the steps of the main loop repeat each other long enough to be watched. What very many
+/// CTAs do is skipped by whole CTAs.
+bool KernelPlayer::RepeatsSteps() const {
+  constexpr std::int64_t kLeastStretches = 6, kMostWaves = 12;
+  const KernelPass& pass = kernel_.passes.front();
+  return pass.Loads() && pass.stores.empty() && !pass.through_l1 && !StreamK() &&
+         (pass.ring > 1 || pass.through_registers) &&
+         pass.steps >= kLeastStretches * stretch_steps_ && tiles_ <= kMostWaves * resident_;
+}
+
+void KernelPlayer::BeginStretch() {
+  stepped_ = 0;
+  stretch_begin_ = events_.now();
+  for (Group& g : groups_) g.stretch_step = g.step;
+  owner_.BeginWindow(launch_);
+}
+
+/// While all resident CTAs are in their main loops these repeat themselves: once two stretches of
+/// steps took the same time, further ones are skipped, and their time, bytes and causes are those
+/// of the last. Their loads go through the cache's lines all the same: where more or less of them
+/// has to come than in the stretch that was played, playing goes on.
+void KernelPlayer::WatchSteps() {
+  constexpr Tick kShortest = 4'000'000;
+  constexpr double kEqual = 0.02;
+  if (++stepped_ < running_ * stretch_steps_) return;
+  const Tick length = events_.now() - stretch_begin_;
+  const bool equal =
+      stretch_length_ > 0 &&
+      std::abs(static_cast<double>(length) / static_cast<double>(stretch_length_) - 1) < kEqual;
+  if (length < kShortest) {
+    stretch_steps_ *= 2;
+    stretch_length_ = 0;
+  } else {
+    stretch_length_ = length;
+  }
+  if (equal && owner_.Alone()) {
+    std::int64_t left = StretchesLeft();
+    std::int64_t skipped = 0;
+    for (bool alike = true; alike && skipped < left; ++skipped) alike = SkipStretch();
+    if (skipped > 0) {
+      const Tick time = static_cast<Tick>(skipped) * length;
+      for (Group& g : groups_) g.begin -= time;
+      owner_.SkipWindows(skipped, length, launch_);
+    }
+  }
+  BeginStretch();
+}
+
+/// Stretches that all resident CTAs have before them, but for the last; 0 where one isn't in its
+/// main loop, or they don't go side by side: where some are faster, few run at the end.
+std::int64_t KernelPlayer::StretchesLeft() const {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (const Group& g : groups_) {
+    if (!g.active) continue;
+    const Ring& ring = g.rings[0];
+    if (g.pass != 0 || g.steps == 0 || ring.load.tile != g.tile) return 0;
+    if (std::abs(g.step - g.stretch_step - stretch_steps_) > 1) return 0;
+    least = std::min(least, g.steps - ring.load.step);
+  }
+  return std::max<std::int64_t>(0, least / stretch_steps_ - 1);
+}
+
+/// All resident CTAs go on by a stretch. Returns whether as much had to come as in the one that was
+/// played.
+bool KernelPlayer::SkipStretch() {
+  constexpr double kEqual = 0.02;  ///< of what is read
+  const L2Arrivals played = owner_.ArrivedInWindow(launch_);
+  L2Arrivals came;
+  for (Group& g : groups_) {
+    if (!g.active) continue;
+    const L2Arrivals some = FollowSteps(g, g.rings[0].load.step, stretch_steps_);
+    came.from_memory += some.from_memory;
+    came.over_link += some.over_link;
+    g.step += stretch_steps_;
+    g.rings[0].load.step += stretch_steps_;
+  }
+  const double read = static_cast<double>(played.read);
+  return std::abs(static_cast<double>(came.from_memory - played.from_memory)) <= kEqual * read &&
+         std::abs(static_cast<double>(came.over_link - played.over_link)) <= kEqual * read;
 }
 
 }  // namespace siliscope

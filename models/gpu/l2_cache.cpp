@@ -147,35 +147,29 @@ L2Response L2Cache::Access(const L2Request& request) {
   const Layout& layout = layouts_[request.tensor];
   const Tick at_cache = request.when + half_near_;
   response.first = kNever;
-  const std::int64_t lines_a_row = (r.byte + r.bytes - 1) / line_bytes_ - r.byte / line_bytes_ + 1;
-  const std::int64_t bytes_per_line = CeilDivide(CeilDivide(r.bytes, lines_a_row), 32) * 32;
-  const std::int64_t row0 = r.row / layout.rows_per_granule;
-  const std::int64_t row1 = (r.row + r.rows - 1) / layout.rows_per_granule;
-  const std::int64_t column0 = r.byte / line_bytes_ / layout.lines_per_granule_row;
-  const std::int64_t column1 = (r.byte + r.bytes - 1) / line_bytes_ / layout.lines_per_granule_row;
-  for (std::int64_t row = row0; row <= row1; ++row) {
-    for (std::int64_t column = column0; column <= column1; ++column) {
-      const std::uint64_t lines = Lines(layout, r, row, column);
-      const auto granule =
-          static_cast<std::uint32_t>(layout.first + row * layout.granules_per_row.value() + column);
-      if (request.write) {
-        WriteGranule(request, granule, lines, bytes_per_line, at_cache);
-      } else {
-        ReadGranule(request, granule, lines, bytes_per_line, at_cache, &response);
-      }
+  const std::int64_t bytes_per_line = BytesPerLine(r);
+  ForEachGranule(layout, r, [&](std::uint32_t granule, std::uint64_t lines) {
+    if (request.write) {
+      WriteGranule(request, granule, lines, bytes_per_line, at_cache);
+    } else {
+      ReadGranule(request, granule, lines, bytes_per_line, at_cache, &response);
     }
-  }
+  });
   if (request.write) {
     response.first = request.when + 2 * half_near_;
     response.end = std::max(response.first, accepted_ + half_near_);
   } else {
-    const auto lines = static_cast<Tick>(r.rows * lines_a_row);
+    const auto lines = static_cast<Tick>(r.rows * LinesOfRow(r));
     response.mean_data = std::min(at_cache + read_late_ / lines + half_near_, response.end);
   }
   if (request.atomics_on_one_address > 0) {
     response.end = PassAtomicUnit(request, at_cache) + half_near_;
   }
   return response;
+}
+
+std::int64_t L2Cache::BytesPerLine(const Rectangle& r) const {
+  return CeilDivide(CeilDivide(r.bytes, LinesOfRow(r)), 32) * 32;
 }
 
 /// The slice's unit reads, operates and writes, one operation on an address after the other.

@@ -44,10 +44,17 @@ struct L2Response {
   bool from_dram = false;
 };
 
+struct L2Arrivals {
+  std::int64_t read = 0, from_memory = 0, over_link = 0;  ///< bytes
+};
+
 /// What the L2 offers to SMs.
 class L2Port : public sc_core::sc_interface {
  public:
   virtual L2Response Access(const L2Request& request) = 0;
+  /// What a read that is not played leaves in the cache: its lines are there at once, what has to
+  /// go goes. Returns the bytes that had to come.
+  virtual L2Arrivals Follow(const L2Request& request) = 0;
 };
 
 struct L2Counters {
@@ -79,6 +86,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
           const GpuProgram& program, std::int64_t channel_bytes);
 
   L2Response Access(const L2Request& request) override;
+  L2Arrivals Follow(const L2Request& request) override;
 
   /// Drops the lines of a tensor, written back first.
   void Evict(std::uint32_t tensor, Tick when);
@@ -154,6 +162,29 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
                    std::int64_t bytes_per_line, Tick at_cache, L2Response* response);
   void WriteGranule(const L2Request& request, std::uint32_t granule, std::uint64_t lines,
                     std::int64_t bytes_per_line, Tick at_cache);
+  L2Arrivals FollowGranule(std::size_t here, std::uint32_t granule, std::uint64_t lines,
+                           std::int64_t bytes_per_line);
+  /// Calls granule(index, lines as bits) for each granule of a rectangle.
+  template <class Call>
+  void ForEachGranule(const Layout& layout, const Rectangle& r, const Call& granule) const {
+    const std::int64_t row0 = r.row / layout.rows_per_granule;
+    const std::int64_t row1 = (r.row + r.rows - 1) / layout.rows_per_granule;
+    const std::int64_t column0 = r.byte / line_bytes_ / layout.lines_per_granule_row;
+    const std::int64_t column1 =
+        (r.byte + r.bytes - 1) / line_bytes_ / layout.lines_per_granule_row;
+    for (std::int64_t row = row0; row <= row1; ++row) {
+      for (std::int64_t column = column0; column <= column1; ++column) {
+        granule(static_cast<std::uint32_t>(layout.first + row * layout.granules_per_row.value() +
+                                           column),
+                Lines(layout, r, row, column));
+      }
+    }
+  }
+  std::int64_t LinesOfRow(const Rectangle& r) const {
+    return (r.byte + r.bytes - 1) / line_bytes_ - r.byte / line_bytes_ + 1;
+  }
+  /// Of what is asked of each line, in sectors.
+  std::int64_t BytesPerLine(const Rectangle& r) const;
   std::size_t TensorOf(std::uint32_t granule) const;
 
   L2Spec spec_;
@@ -170,6 +201,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::uint64_t random_ = 0x9e3779b97f4a7c15ULL;  ///< of the replacement
   std::vector<L2Counters> counters_;              ///< by launch
   Tick accepted_ = 0;              ///< what the present access writes, and writes back for it
+  bool follows_ = false;           ///< what goes takes no time
   L2Counters* counted_ = nullptr;  ///< of the launch of the present access
   Tick response_first_ = 0, response_end_ = 0;
   Tick asked_memory_ = 0;

@@ -72,9 +72,48 @@ void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when)
 
 void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {
   if (lines == 0) return;
+  granules_[granule].dirty &= ~lines;
+  if (follows_) return;
   // The place is free once the memory's controller has taken what it holds.
   accepted_ = std::max(accepted_, MoveLines(TensorOf(granule), granule, lines, when, true));
-  granules_[granule].dirty &= ~lines;
+}
+
+L2Arrivals L2Cache::Follow(const L2Request& request) {
+  L2Arrivals sum;
+  const Rectangle& r = request.rectangle;
+  if (r.rows <= 0) return sum;
+  follows_ = true;
+  const std::int64_t bytes_per_line = BytesPerLine(r);
+  ForEachGranule(layouts_[request.tensor], r, [&](std::uint32_t granule, std::uint64_t lines) {
+    const L2Arrivals some = FollowGranule(request.partition, granule, lines, bytes_per_line);
+    sum.from_memory += some.from_memory;
+    sum.over_link += some.over_link;
+  });
+  follows_ = false;
+  return sum;
+}
+
+L2Arrivals L2Cache::FollowGranule(std::size_t here, std::uint32_t granule, std::uint64_t lines,
+                                  std::int64_t bytes_per_line) {
+  const Granule& g = granules_[granule];
+  const std::uint64_t home_here = here == 0 ? ~g.home : g.home;
+  const std::uint64_t absent = lines & ~g.valid[here];
+  if (absent != lines) Touch(granule, here);
+  if (absent == 0) return {};
+  const std::uint64_t far = absent & ~home_here;
+  std::uint64_t missing = absent & home_here;
+  if (far != 0) {
+    const std::size_t there = 1 - here;
+    const std::uint64_t far_missing = far & ~g.valid[there];
+    missing |= far_missing;
+    if (far_missing != 0) {
+      Insert(granule, there, far_missing, 0);
+    } else {
+      Touch(granule, there);
+    }
+  }
+  Insert(granule, here, absent, 0);
+  return {0, CountLines(missing) * bytes_per_line, CountLines(far) * bytes_per_line};
 }
 
 void L2Cache::Evict(std::uint32_t tensor, Tick when) {

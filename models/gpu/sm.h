@@ -60,6 +60,11 @@ class Sm : public sc_core::sc_module {
   Tick Atomic(Tick asked, Tick when, std::uint32_t launch, std::uint32_t tensor,
               const Rectangle& rectangle, std::int64_t on_one_address);
 
+  /// What a load that is not played leaves behind in L2.
+  L2Arrivals Follow(std::uint32_t launch, std::uint32_t tensor, const Rectangle& rectangle) {
+    return l2->Follow({0, 0, launch, tensor, rectangle, partition_, false});
+  }
+
   /// What a CTA waited for before a step.
   struct Wait {
     Tick since = 0;

@@ -285,6 +285,13 @@ void GpuChip::BeginWindow(std::uint32_t launch) {
   dram_window_ = dram_->Counters();
 }
 
+L2Arrivals GpuChip::ArrivedInWindow(std::uint32_t launch) const {
+  const L2Counters& now = l2_->counters(launch);
+  const L2Counters& before = states_[launch].window;
+  return {now.read_bytes - before.read_bytes, now.miss_bytes - before.miss_bytes,
+          now.link_bytes - before.link_bytes};
+}
+
 void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) {
   double flops = 0;
   for (const auto& sm : sms_) flops += sm->WindowFlops() / static_cast<double>(sms_.size());

@@ -51,6 +51,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   void KernelDone(std::uint32_t launch, Tick end) override;
   void CtaDone(const CtaRecord& cta) override;
   void BeginWindow(std::uint32_t launch) override;
+  L2Arrivals ArrivedInWindow(std::uint32_t launch) const override;
   bool Alone() const override { return players_.size() == 1; }
   void SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) override;
   void PassDone();
