@@ -9,6 +9,7 @@ from gpu_runs import siliscope, rows_of, kernel_us
 
 @pytest.mark.parametrize("workload,tolerance,options", [
     ("gemm:m=2048;n=2048;k=1024", 0.03, ()),
+    ("gemm:m=2048;n=2048;k=4096", 0.01, ()),  # most steps of the tiles are skipped
     ("softmax:rows=1024;cols=2048", 0.03, ()),
     ("softmax:rows=4096;cols=1024", 0.03, ()),  # nine CTAs an SM, and 52 more
     ("softmax:rows=8192;cols=2048", 0.01, ("--ideal", "dram")),
@@ -106,6 +107,21 @@ def test_trace_shows_kernels_by_stream_and_ctas_on_sms(tmp_path):
     for spans in tracks.values():
         spans.sort()
         assert all(a[1] <= b[0] + 1e-6 for a, b in zip(spans, spans[1:]))
+
+
+def test_ctas_of_one_wave_last_as_long_as_their_kernel(tmp_path):
+    """Though most of their steps are skipped: 108 tiles on 108 SMs."""
+    out = tmp_path / "r"
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=13824;n=256;k=8192",
+                     "--no-advice", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    with open(out / "trace.json", encoding="utf-8") as file:
+        events = [e for e in json.load(file)["traceEvents"] if e["ph"] == "X"]
+    kernel = next(e["dur"] for e in events if e["cat"] == "kernel")
+    lengths = [e["dur"] for e in events if e["cat"] == "cta"]
+    assert len(lengths) == 108 and min(lengths) > 0.9 * kernel and max(lengths) <= kernel
+    units = [row for row in rows_of(out / "units.csv") if row["unit"].startswith("sm")]
+    assert len(units) == 108
 
 
 def test_lanes_that_part_are_counted_and_cost_what_they_should(tmp_path):

@@ -63,6 +63,14 @@ TEST(Gpu, PerturbedStructureMovesTimesTheDocumentedWay) {
   EXPECT_GT(Microseconds(Request(kA100, stream, {{"memory.write_batch", "1 KiB"}})), 1.25 * base);
 }
 
+TEST(Gpu, LongLoopsTakeTheTimeOfTheirSteps) {
+  // Steps that repeat each other are skipped; their time, bytes and products count all the same.
+  const std::vector<Override> locked = {{"lock_clock", "1410 MHz"}};
+  const auto run = [&](int k) { return Microseconds(Request(kA100, Gemm(13824, 256, k), locked)); };
+  const double first = run(4096), second = run(8192), third = run(16384);
+  EXPECT_NEAR((third - second) / (second - first), 2, 0.04);
+}
+
 TEST(Gpu, WavesAreWhole) {
   // One tile more than there are SMs takes a second wave (NVIDIA, "Matrix Multiplication Background
   // User's Guide", wave quantisation).
