@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMostCtas = 50'000;  // that a trace shows
 constexpr std::size_t kMostIssues = 20'000;
+constexpr Tick kAlone = 1'000'000;          ///< no other process looks at a GPU's state
 constexpr std::int64_t kWavesForPower = 3;  ///< of a grid that stands for others
 
 L2Spec L2Of(const MachineSpec& machine) {
@@ -43,7 +44,7 @@ std::string DoesNotFitSm(const MachineSpec& machine, const GpuKernel& kernel) {
 
 GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine,
                  const Program& program, const SimulationOptions& options)
-    : Domain(name),
+    : Domain(name, kAlone),
       keep_spans_(options.spans),
       zoom_(options.zoom),
       machine_(machine),
