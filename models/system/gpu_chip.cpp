@@ -30,6 +30,16 @@ L2Spec L2Of(const MachineSpec& machine) {
   return spec;
 }
 
+/// The first address behind all tensors, at the begin of a page.
+std::int64_t EndOfTensors(const GpuProgram& program) {
+  constexpr std::int64_t kPage = 2 << 20;
+  std::int64_t end = 0;
+  for (const GpuTensor& t : program.tensors) {
+    end = std::max(end, t.address + LineRows(t) * LineRowBytes(t));
+  }
+  return (end + kPage - 1) / kPage * kPage;
+}
+
 std::string DoesNotFitSm(const MachineSpec& machine, const GpuKernel& kernel) {
   const SmSpec& sm = machine.gpu.sm;
   return fmt::format(
@@ -60,6 +70,11 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   if (machine.IsIdeal("host_link")) link.bytes_per_s = link.latency_s = link.setup_s = 0;
   host_link_ = std::make_unique<HostLink>("host_link", link, machine.gpu.l2.partitions);
   host_link_->l2.bind(l2_->port);
+  if (machine.gpu.neighbour.any()) {
+    neighbour_ = std::make_unique<NeighbourTraffic>("neighbour", machine.gpu.neighbour,
+                                                    EndOfTensors(gpu_), queue());
+    neighbour_->memory.bind(dram_->port);
+  }
   const GpuSpec& gpu = machine_.gpu;
   const auto gpcs = static_cast<std::size_t>(gpu.gpcs);
   std::vector<std::size_t> gpc_of(static_cast<std::size_t>(gpu.sms), 0);
@@ -116,7 +131,10 @@ void GpuChip::SetClock(double hertz) {
 
 void GpuChip::Start() { PostFromOutside(0, &CallResume, this, 0); }
 
-void GpuChip::Resume() { BeginPass(); }
+void GpuChip::Resume() {
+  if (neighbour_) neighbour_->Start(queue().now());
+  BeginPass();
+}
 
 void GpuChip::BeginPass() {
   pass_begin_ = queue().now();

@@ -13,6 +13,7 @@
 #include "models/gpu/cycle_player.h"
 #include "models/gpu/kernel_player.h"
 #include "models/gpu/l2_cache.h"
+#include "models/gpu/neighbour_traffic.h"
 #include "models/memory/dram.h"
 #include "sim/contract/machine_spec.h"
 #include "sim/contract/program.h"
@@ -96,6 +97,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   std::unique_ptr<Dram> dram_;
   std::unique_ptr<L2Cache> l2_;
   std::unique_ptr<HostLink> host_link_;
+  std::unique_ptr<NeighbourTraffic> neighbour_;  ///< where there is one
   std::vector<Timeline> gpc_ports_;
   ChipTlb tlb_;
   std::vector<std::unique_ptr<Sm>> sms_;

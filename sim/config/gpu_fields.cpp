@@ -222,6 +222,17 @@ void VisitHostLink(FieldVisitor& v, GpuHostLinkSpec& s) {
   v.EndSection();
 }
 
+void VisitNeighbour(FieldVisitor& v, GpuNeighbourSpec& s) {
+  if (!v.BeginSection("neighbour", kOptional,
+                      "what others than the program's kernels move in the chip's memory meanwhile, "
+                      "as a collective's channels do")) {
+    return;
+  }
+  v.Real("read", s.read_bytes_per_s, Dimension::kBandwidth, {0, 1e14}, kOptional, "at this rate");
+  v.Real("write", s.write_bytes_per_s, Dimension::kBandwidth, {0, 1e14}, kOptional, "at this rate");
+  v.EndSection();
+}
+
 void VisitPower(FieldVisitor& v, GpuPowerSpec& s) {
   if (!v.BeginSection("power", kOptional, "energy of events, for the clock at the power limit")) {
     return;
@@ -282,6 +293,7 @@ void VisitGpu(FieldVisitor& v, GpuSpec& s) {
   VisitL2(v, s.l2);
   VisitLaunch(v, s.launch);
   VisitHostLink(v, s.host_link);
+  VisitNeighbour(v, s.neighbour);
   VisitPower(v, s.power);
   VisitLibrary(v, s.library);
 }

@@ -147,6 +147,12 @@ struct GpuHostLinkSpec {
   std::int64_t copy_engines = 2;
 };
 
+/// What others than the program's kernels move in the chip's memory meanwhile.
+struct GpuNeighbourSpec {
+  double read_bytes_per_s = 0, write_bytes_per_s = 0;
+  bool any() const { return read_bytes_per_s > 0 || write_bytes_per_s > 0; }
+};
+
 struct GpuLaunchSpec {
   double graph_s = 1.3e-6;   ///< from the end of a kernel to the start of the next in a graph
   double stream_s = 2.6e-6;  ///< the same for launches back to back in a stream
@@ -186,6 +192,7 @@ struct GpuSpec {
   L2Spec l2;
   GpuLaunchSpec launch;
   GpuHostLinkSpec host_link;
+  GpuNeighbourSpec neighbour;
   GpuPowerSpec power;
   KernelLibrarySpec library;
   double base_clock_hz = 0;

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "sim/core/error.h"
@@ -68,26 +68,62 @@ ExecutionGraph GraphOf(const OverlapRequest& request, const ClusterSpec& cluster
   return graph;
 }
 
-/// SMs that channels may hold at a time: of each collective, and of all.
-std::vector<std::int64_t> UnitsTaken(const ExecutionGraph& graph) {
-  std::set<std::int64_t> taken;
-  std::int64_t all = 0;
+/// What collectives take from an operator while they run.
+struct Taken {
+  std::int64_t units = 0;  ///< SMs that their channels hold
+  GpuNeighbourSpec memory;
+};
+
+/// What the channels of a rank move in its memory, over the time of the collective. What comes
+/// lands in the L2 and is read from there; as channels go round buffers that are larger than an L2,
+/// it is written back. With it an operand is read or a result written, half of each. What is sent
+/// first is read.
+GpuNeighbourSpec MemoryTraffic(const LinkProgram& program, double seconds) {
+  double read = 0, written = 0;
+  for (const Lane& lane : program.lanes) {
+    if (lane.rank != 0) continue;
+    for (const Primitive& p : program.sequences[static_cast<std::size_t>(lane.sequence)]) {
+      const double bytes = static_cast<double>(p.bytes) * p.repeat;
+      if (p.receives) {
+        read += 0.5 * bytes;
+        written += 1.5 * bytes;
+      } else {
+        read += bytes;
+        if (!p.sends) written += bytes;
+      }
+    }
+  }
+  return {read / seconds, written / seconds};
+}
+
+/// By growing number of SMs: each collective by itself, and all.
+std::vector<Taken> TakenBy(const ExecutionGraph& graph, const std::vector<double>& alone_us) {
+  std::map<std::int64_t, Taken> taken;
+  Taken all;
+  std::size_t collective = 0;
   for (const ExecutionNode& node : graph.nodes) {
     if (node.rank != 0 || node.exchange < 0) continue;
     const auto& exchange = graph.exchanges[static_cast<std::size_t>(node.exchange)];
-    const std::int64_t channels =
-        graph.programs[static_cast<std::size_t>(exchange.program)].channels;
-    taken.insert(channels);
-    all += channels;
+    const LinkProgram& program = graph.programs[static_cast<std::size_t>(exchange.program)];
+    const GpuNeighbourSpec memory = MemoryTraffic(program, alone_us[collective++] * 1e-6);
+    Taken& one = taken[program.channels];
+    one.units = program.channels;
+    one.memory.read_bytes_per_s = std::max(one.memory.read_bytes_per_s, memory.read_bytes_per_s);
+    one.memory.write_bytes_per_s = std::max(one.memory.write_bytes_per_s, memory.write_bytes_per_s);
+    all.units += program.channels;
+    all.memory.read_bytes_per_s += memory.read_bytes_per_s;
+    all.memory.write_bytes_per_s += memory.write_bytes_per_s;
   }
-  taken.insert(all);
-  return {taken.begin(), taken.end()};
+  taken[all.units] = all;
+  std::vector<Taken> list;
+  for (const auto& [units, one] : taken) list.push_back(one);
+  return list;
 }
 
-/// Picoseconds of each operator, on a chip with so many SMs less: operator after operator, each
-/// with all, then with fewer and fewer.
+/// Picoseconds of each operator, on a chip with so many SMs less and so much traffic in its memory:
+/// operator after operator, each with all of the chip, then with less and less.
 std::vector<Tick> OperatorTimes(const OverlapRequest& request, const std::string& chip,
-                                std::int64_t units, const std::vector<std::int64_t>& taken) {
+                                std::int64_t units, const std::vector<Taken>& taken) {
   const std::size_t each = taken.size() + 1;
   const auto jobs = RunJobs(
       request.operators.size() * each,
@@ -96,7 +132,13 @@ std::vector<Tick> OperatorTimes(const OverlapRequest& request, const std::string
         alone.system = chip;
         alone.work = request.operators[job / each];
         if (job % each > 0) {
-          alone.overrides.emplace_back(kUnits, std::to_string(units - taken[job % each - 1]));
+          const Taken& less = taken[job % each - 1];
+          const auto rate = [](double bytes_per_s) {
+            return fmt::format("{:.0f} B/s", bytes_per_s);
+          };
+          alone.overrides.emplace_back(kUnits, std::to_string(units - less.units));
+          alone.overrides.emplace_back("neighbour.read", rate(less.memory.read_bytes_per_s));
+          alone.overrides.emplace_back("neighbour.write", rate(less.memory.write_bytes_per_s));
         }
         return std::to_string(Simulate(alone).record.total);
       },
@@ -153,13 +195,13 @@ OverlapResult SimulateOverlap(const OverlapRequest& request) {
   result.units = machine.gpu.sms;
   result.graph = GraphOf(request, result.cluster);
   MatchExchanges(result.cluster, request.system, &result.graph);
-  const std::vector<std::int64_t> taken = UnitsTaken(result.graph);
-  if (taken.back() >= result.units) {
+  const std::vector<double> alone = CollectivesAlone(request);
+  const std::vector<Taken> taken = TakenBy(result.graph, alone);
+  if (taken.back().units >= result.units) {
     throw UserError(fmt::format("{} channels on {} SMs: nothing is left for an operator",
-                                taken.back(), result.units));
+                                taken.back().units, result.units));
   }
   const std::vector<Tick> times = OperatorTimes(request, result.cluster.chip, result.units, taken);
-  const std::vector<double> alone = CollectivesAlone(request);
   const std::size_t each = taken.size() + 1;
   std::vector<std::size_t> next(static_cast<std::size_t>(result.graph.ranks), 0);
   for (ExecutionNode& node : result.graph.nodes) {
@@ -167,7 +209,7 @@ OverlapResult SimulateOverlap(const OverlapRequest& request) {
     const std::size_t op = next[static_cast<std::size_t>(node.rank)]++;
     node.duration = times[op * each];
     for (std::size_t t = 0; t < taken.size(); ++t) {
-      node.beside.push_back({taken[t], times[op * each + t + 1]});
+      node.beside.push_back({taken[t].units, times[op * each + t + 1]});
     }
   }
   const auto model =

@@ -145,6 +145,20 @@ def test_fabrics_between_nodes(tmp_path):
     assert wide < 0.5 * times["dragonfly"]
 
 
+def test_an_operator_beside_a_collective_shares_the_memory_with_it(tmp_path):
+    """What streams is slower than by the SMs that it loses: 24 of 108, while it needs few of them."""
+    run("run", "--system", "dgx-a100", "--workload",
+        "all_gather:bytes=256MiB+elementwise:fn=add;tensors=2;rows=8192;cols=4096", "--dtype", "fp16", "--out",
+        tmp_path / "r")
+    parts = {p["name"]: p for p in json.loads((tmp_path / "r" / "summary.json").read_text())["parts"]}
+    add = parts["elementwise"]
+    run("run", "--system", "a100-sxm-40gb", "--workload", "elementwise:fn=add;tensors=2;rows=8192;cols=4096", "--dtype",
+        "fp16", "--set", "sms=84", "--no-advice", "--out", tmp_path / "s")
+    fewer = json.loads((tmp_path / "s" / "summary.json").read_text())["time_us"]
+    assert fewer == pytest.approx(add["alone_us"], rel=0.1)
+    assert 1.15 * fewer < add["beside_us"] < 2.5 * fewer
+
+
 def test_a_product_beside_a_collective(tmp_path):
     """Channels hold SMs: while they run the product has 108 - 24 of an A100's."""
     run("run", "--system", "dgx-a100", "--workload", "all_gather:bytes=256MiB+gemm:m=4096;n=4096;k=4096", "--dtype", "fp16",

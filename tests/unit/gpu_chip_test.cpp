@@ -63,6 +63,19 @@ TEST(Gpu, PerturbedStructureMovesTimesTheDocumentedWay) {
   EXPECT_GT(Microseconds(Request(kA100, stream, {{"memory.write_batch", "1 KiB"}})), 1.25 * base);
 }
 
+TEST(Gpu, NeighboursTakeTheirShareOfTheMemory) {
+  // (c) What streams has to leave bandwidth to them, what computes has not; nothing hangs.
+  const char* stream = "elementwise:rows=4096;cols=8192";
+  const std::vector<Override> beside = {{"neighbour.read", "400 GB/s"}};
+  const double share = 400.0 / 2039;
+  const double slower =
+      Microseconds(Request(kA100, stream, beside)) / Microseconds(Request(kA100, stream));
+  EXPECT_GT(slower, 1 / (1 - 0.5 * share));
+  EXPECT_LT(slower, 1 / (1 - 2 * share));
+  const std::string gemm = Gemm(2048, 2048, 2048);
+  EXPECT_LT(Microseconds(Request(kA100, gemm, beside)) / Microseconds(Request(kA100, gemm)), 1.05);
+}
+
 TEST(Gpu, LongLoopsTakeTheTimeOfTheirSteps) {
   // Steps that repeat each other are skipped; their time, bytes and products count all the same.
   const std::vector<Override> locked = {{"lock_clock", "1410 MHz"}};
