@@ -32,10 +32,14 @@ class LaunchPlayer {
     virtual void BeginWindow(std::uint32_t launch) = 0;
     /// What has come for the launch's loads since then.
     virtual L2Arrivals ArrivedInWindow(std::uint32_t launch) const = 0;
-    /// Whether nothing else runs, so that windows that repeat may be skipped.
-    virtual bool Alone() const = 0;
+    /// Whether nothing else runs or is about to, nor has begun a window since the launch did: then
+    /// windows that repeat may be skipped.
+    virtual bool Alone(std::uint32_t launch) const = 0;
     /// `windows` more windows like the last pass, each of `length`.
     virtual void SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) = 0;
+    /// The same of stretches of steps, whose loads brought what `followed` says.
+    virtual void SkipSteps(std::int64_t windows, Tick length, std::uint32_t launch,
+                           const L2Arrivals& followed) = 0;
   };
 
   virtual ~LaunchPlayer() = default;
@@ -147,7 +151,7 @@ class KernelPlayer : public LaunchPlayer {
     BeginStretch();
   }
   std::int64_t StretchesLeft() const;
-  bool SkipStretch();
+  void SkipStretches(Tick length);
   CtaPlace PlaceIn(std::int64_t tile, std::size_t member) const;
   StepRange RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const;
   std::int64_t NextTile(const Group& g, std::int64_t tile) const;

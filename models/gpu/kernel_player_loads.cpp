@@ -136,9 +136,7 @@ L2Arrivals KernelPlayer::FollowSteps(const Group& g, std::int64_t from, std::int
   const std::int64_t first = RangeOf(g, 0, g.tile).first;
   for (std::int64_t step = from; step < from + steps; ++step) {
     ForEachLoad(g, 0, g.tile, first, step, [&](const Fetch& f) {
-      const L2Arrivals some = sms_[g.sms[f.member]]->Follow(launch_, f.tensor, f.lines);
-      sum.from_memory += some.from_memory;
-      sum.over_link += some.over_link;
+      sum.Add(sms_[g.sms[f.member]]->Follow(launch_, f.tensor, f.lines));
     });
   }
   return sum;

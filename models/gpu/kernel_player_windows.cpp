@@ -6,6 +6,20 @@
 #include "models/gpu/kernel_player.h"
 
 namespace siliscope {
+namespace {
+
+/// Whether as much comes in two stretches, within a share of what is read.
+bool Alike(const L2Arrivals& a, const L2Arrivals& b) {
+  constexpr double kEqual = 0.02;
+  const double most = kEqual * static_cast<double>(a.read);
+  const auto near = [most](std::int64_t x, std::int64_t y) {
+    return std::abs(static_cast<double>(x - y)) <= most;
+  };
+  return near(a.from_memory, b.from_memory) && near(a.over_link, b.over_link) &&
+         near(a.memory_written, b.memory_written);
+}
+
+}  // namespace
 
 /// A grid of very many CTAs repeats itself: once two windows took the same time, windows are
 /// skipped and their time, bytes and causes are those of the last. Grids of fewer windows are
@@ -22,7 +36,7 @@ void KernelPlayer::WatchWindows() {
       had_one && length >= kShortest && window_length_ > 0 &&
       std::abs(static_cast<double>(length) / static_cast<double>(window_length_) - 1) < kEqual;
   const std::int64_t left = groups_in_grid_ - started_;
-  if (equal && !kernel_.persistent && owner_.Alone() && left > 3 * window_) {
+  if (equal && !kernel_.persistent && owner_.Alone(launch_) && left > 3 * window_) {
     const std::int64_t windows = left / window_ - 2;
     owner_.SkipWindows(windows, (length + window_length_) / 2, launch_);
     started_ += windows * window_;
@@ -56,8 +70,7 @@ void KernelPlayer::BeginStretch() {
 
 /// While all resident CTAs are in their main loops these repeat themselves: once two stretches of
 /// steps took the same time, further ones are skipped, and their time, bytes and causes are those
-/// of the last. Their loads go through the cache's lines all the same: where more or less of them
-/// has to come than in the stretch that was played, playing goes on.
+/// of the last. Their loads go through the cache's lines all the same.
 void KernelPlayer::WatchSteps() {
   constexpr Tick kShortest = 4'000'000;
   constexpr double kEqual = 0.02;
@@ -72,16 +85,7 @@ void KernelPlayer::WatchSteps() {
   } else {
     stretch_length_ = length;
   }
-  if (equal && owner_.Alone()) {
-    std::int64_t left = StretchesLeft();
-    std::int64_t skipped = 0;
-    for (bool alike = true; alike && skipped < left; ++skipped) alike = SkipStretch();
-    if (skipped > 0) {
-      const Tick time = static_cast<Tick>(skipped) * length;
-      for (Group& g : groups_) g.begin -= time;
-      owner_.SkipWindows(skipped, length, launch_);
-    }
-  }
+  if (equal && owner_.Alone(launch_)) SkipStretches(length);
   BeginStretch();
 }
 
@@ -99,23 +103,28 @@ std::int64_t KernelPlayer::StretchesLeft() const {
   return std::max<std::int64_t>(0, least / stretch_steps_ - 1);
 }
 
-/// All resident CTAs go on by a stretch. Returns whether as much had to come as in the one that was
-/// played.
-bool KernelPlayer::SkipStretch() {
-  constexpr double kEqual = 0.02;  ///< of what is read
+/// Skips stretches of `length`; the first in which more or less comes than in the one that was
+/// played is the last.
+void KernelPlayer::SkipStretches(Tick length) {
   const L2Arrivals played = owner_.ArrivedInWindow(launch_);
-  L2Arrivals came;
-  for (Group& g : groups_) {
-    if (!g.active) continue;
-    const L2Arrivals some = FollowSteps(g, g.rings[0].load.step, stretch_steps_);
-    came.from_memory += some.from_memory;
-    came.over_link += some.over_link;
-    g.step += stretch_steps_;
-    g.rings[0].load.step += stretch_steps_;
+  const std::int64_t left = StretchesLeft();
+  L2Arrivals all;
+  std::int64_t skipped = 0;
+  for (bool alike = true; alike && skipped < left; ++skipped) {
+    L2Arrivals came;
+    for (Group& g : groups_) {
+      if (!g.active) continue;
+      came.Add(FollowSteps(g, g.rings[0].load.step, stretch_steps_));
+      g.step += stretch_steps_;
+      g.rings[0].load.step += stretch_steps_;
+    }
+    all.Add(came);
+    alike = Alike(played, came);
   }
-  const double read = static_cast<double>(played.read);
-  return std::abs(static_cast<double>(came.from_memory - played.from_memory)) <= kEqual * read &&
-         std::abs(static_cast<double>(came.over_link - played.over_link)) <= kEqual * read;
+  if (skipped == 0) return;
+  const Tick time = static_cast<Tick>(skipped) * length;
+  for (Group& g : groups_) g.begin -= time;
+  owner_.SkipSteps(skipped, length, launch_, all);
 }
 
 }  // namespace siliscope

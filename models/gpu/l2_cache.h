@@ -45,7 +45,16 @@ struct L2Response {
 };
 
 struct L2Arrivals {
-  std::int64_t read = 0, from_memory = 0, over_link = 0;  ///< bytes
+  std::int64_t read = 0, from_memory = 0, over_link = 0;  ///< bytes that SMs asked for
+  std::int64_t memory_read = 0, memory_written = 0;       ///< bytes of whole lines
+
+  void Add(const L2Arrivals& other) {
+    read += other.read;
+    from_memory += other.from_memory;
+    over_link += other.over_link;
+    memory_read += other.memory_read;
+    memory_written += other.memory_written;
+  }
 };
 
 /// What the L2 offers to SMs.
@@ -98,6 +107,9 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   void RepeatCounters(std::uint32_t launch, const L2Counters& before, std::int64_t times) {
     counters_[launch].Add(counters_[launch], times, before);
   }
+  /// The same, but for what was followed of the loads that were not played.
+  void RepeatCounters(std::uint32_t launch, const L2Counters& before, std::int64_t times,
+                      const L2Arrivals& followed);
   double bytes_per_s() const;
 
  private:
@@ -202,6 +214,7 @@ class L2Cache : public sc_core::sc_module, public L2Port, private MemoryClient {
   std::vector<L2Counters> counters_;              ///< by launch
   Tick accepted_ = 0;              ///< what the present access writes, and writes back for it
   bool follows_ = false;           ///< what goes takes no time
+  std::int64_t written_back_ = 0;  ///< of it, bytes
   L2Counters* counted_ = nullptr;  ///< of the launch of the present access
   Tick response_first_ = 0, response_end_ = 0;
   Tick asked_memory_ = 0;

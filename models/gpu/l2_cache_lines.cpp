@@ -73,7 +73,10 @@ void L2Cache::CleanRows(std::size_t partition, std::uint32_t granule, Tick when)
 void L2Cache::WriteBack(std::uint32_t granule, std::uint64_t lines, Tick when) {
   if (lines == 0) return;
   granules_[granule].dirty &= ~lines;
-  if (follows_) return;
+  if (follows_) {
+    written_back_ += CountLines(lines) * line_bytes_;
+    return;
+  }
   // The place is free once the memory's controller has taken what it holds.
   accepted_ = std::max(accepted_, MoveLines(TensorOf(granule), granule, lines, when, true));
 }
@@ -83,14 +86,25 @@ L2Arrivals L2Cache::Follow(const L2Request& request) {
   const Rectangle& r = request.rectangle;
   if (r.rows <= 0) return sum;
   follows_ = true;
+  written_back_ = 0;
   const std::int64_t bytes_per_line = BytesPerLine(r);
   ForEachGranule(layouts_[request.tensor], r, [&](std::uint32_t granule, std::uint64_t lines) {
-    const L2Arrivals some = FollowGranule(request.partition, granule, lines, bytes_per_line);
-    sum.from_memory += some.from_memory;
-    sum.over_link += some.over_link;
+    sum.Add(FollowGranule(request.partition, granule, lines, bytes_per_line));
   });
   follows_ = false;
+  sum.memory_written = written_back_;
   return sum;
+}
+
+void L2Cache::RepeatCounters(std::uint32_t launch, const L2Counters& before, std::int64_t times,
+                             const L2Arrivals& followed) {
+  L2Counters& c = counters_[launch];
+  const L2Counters now = c;
+  c.Add(now, times, before);
+  c.miss_bytes = now.miss_bytes + followed.from_memory;
+  c.link_bytes = now.link_bytes + followed.over_link;
+  c.dram_read_bytes = now.dram_read_bytes + followed.memory_read;
+  c.dram_write_bytes = now.dram_write_bytes + followed.memory_written;
 }
 
 L2Arrivals L2Cache::FollowGranule(std::size_t here, std::uint32_t granule, std::uint64_t lines,
@@ -113,7 +127,12 @@ L2Arrivals L2Cache::FollowGranule(std::size_t here, std::uint32_t granule, std::
     }
   }
   Insert(granule, here, absent, 0);
-  return {0, CountLines(missing) * bytes_per_line, CountLines(far) * bytes_per_line};
+  L2Arrivals came;
+  came.read = CountLines(lines) * bytes_per_line;
+  came.from_memory = CountLines(missing) * bytes_per_line;
+  came.over_link = CountLines(far) * bytes_per_line;
+  came.memory_read = CountLines(missing) * line_bytes_;
+  return came;
 }
 
 void L2Cache::Evict(std::uint32_t tensor, Tick when) {

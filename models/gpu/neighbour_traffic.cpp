@@ -7,6 +7,7 @@ namespace siliscope {
 namespace {
 
 constexpr std::int64_t kRequestBytes = 2048;
+constexpr std::size_t kUnderWay = 1024;          ///< requests of a way at a time
 constexpr std::int64_t kBufferBytes = 64 << 20;  ///< that it goes round, more than an L2 holds
 
 }  // namespace
@@ -15,12 +16,17 @@ NeighbourTraffic::NeighbourTraffic(const sc_core::sc_module_name& name,
                                    const GpuNeighbourSpec& spec, std::int64_t address,
                                    EventQueue& events)
     : sc_core::sc_module(name), events_(events) {
-  ways_[0] = {spec.read_bytes_per_s, false, address, address, 0};
-  ways_[1] = {spec.write_bytes_per_s, true, address + kBufferBytes, address + kBufferBytes, 0};
+  ways_[0].bytes_per_s = spec.read_bytes_per_s;
+  ways_[1].bytes_per_s = spec.write_bytes_per_s;
+  ways_[1].write = true;
+  for (Way& way : ways_) {
+    way.first = way.at = address + (way.write ? kBufferBytes : 0);
+    way.under_way.assign(kUnderWay, 0);
+  }
 }
 
 void NeighbourTraffic::Start(Tick now) {
-  for (std::uint64_t w = 0; w < 2; ++w) {
+  for (std::uint64_t w = 0; w < ways_.size(); ++w) {
     if (ways_[w].bytes_per_s <= 0) continue;
     ways_[w].next = static_cast<double>(now);
     events_.Schedule(now, &CallMove, this, w);
@@ -28,13 +34,25 @@ void NeighbourTraffic::Start(Tick now) {
 }
 
 void NeighbourTraffic::Move(Way* way) {
-  if (stopped_) return;
-  memory->Request({events_.now(), way->at, kRequestBytes, way->write}, *this, 0);
+  const auto others = static_cast<std::size_t>(std::count_if(
+      ways_.begin(), ways_.end(), [way](const Way& w) { return &w != way && w.bytes_per_s > 0; }));
+  if (events_.pending() <= others) return;  // nothing but these
+  const Tick now = events_.now();
+  memory->Request({now, way->at, kRequestBytes, way->write}, *this,
+                  static_cast<std::uint64_t>(way - ways_.data()));
   way->at += kRequestBytes;
   if (way->at == way->first + kBufferBytes) way->at = way->first;
   way->next += static_cast<double>(kRequestBytes) / way->bytes_per_s * 1e12;
-  events_.Schedule(std::max(events_.now() + 1, static_cast<Tick>(way->next)), &CallMove, this,
-                   static_cast<std::uint64_t>(way - ways_));
+  const Tick free = way->under_way[way->oldest];
+  if (static_cast<double>(free) > way->next) way->next = static_cast<double>(free);
+  events_.Schedule(std::max(now + 1, static_cast<Tick>(way->next)), &CallMove, this,
+                   static_cast<std::uint64_t>(way - ways_.data()));
+}
+
+void NeighbourTraffic::Respond(std::uint64_t number, const MemoryResponse& response) {
+  Way& way = ways_[number];
+  way.under_way[way.oldest] = response.end;
+  way.oldest = (way.oldest + 1) % kUnderWay;
 }
 
 }  // namespace siliscope

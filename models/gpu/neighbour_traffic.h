@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others than a program's kernels move in the chip's memory meanwhile, at a steady rate: the
 // channels of a collective read what they send and write what has come. It queues at the memory's
-// channels with everything else.
+// channels with everything else, and waits for its requests where these are too slow for its rate.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <systemc>
+#include <vector>
 
 #include "models/memory/memory_port.h"
 #include "sim/contract/gpu_spec.h"
@@ -20,9 +23,8 @@ class NeighbourTraffic : public sc_core::sc_module, private MemoryClient {
   NeighbourTraffic(const sc_core::sc_module_name& name, const GpuNeighbourSpec& spec,
                    std::int64_t address, EventQueue& events);
 
-  /// From now on until it is stopped.
+  /// From now on, as long as the queue holds anything else.
   void Start(Tick now);
-  void Stop() { stopped_ = true; }
 
  private:
   struct Way {
@@ -30,18 +32,19 @@ class NeighbourTraffic : public sc_core::sc_module, private MemoryClient {
     bool write = false;
     std::int64_t first = 0, at = 0;  ///< addresses
     double next = 0;                 ///< ticks, of the next request
+    std::vector<Tick> under_way{};   ///< ring: when the last requests are done
+    std::size_t oldest = 0;
   };
 
   void Move(Way* way);
-  void Respond(std::uint64_t, const MemoryResponse&) override {}
+  void Respond(std::uint64_t way, const MemoryResponse& response) override;
   static void CallMove(void* self, std::uint64_t way) {
     auto* traffic = static_cast<NeighbourTraffic*>(self);
     traffic->Move(&traffic->ways_[way]);
   }
 
   EventQueue& events_;
-  Way ways_[2];
-  bool stopped_ = false;
+  std::array<Way, 2> ways_;
 };
 
 }  // namespace siliscope

@@ -215,6 +215,7 @@ void Sm::SkipWindows(std::int64_t windows, Tick length, double flops, std::uint3
                                 static_cast<double>(sum));
     given += more[c];
   }
+  if (sum == 0) largest = static_cast<std::size_t>(Cause::kQuantisation);  // it has no CTA
   more[largest] += skipped - std::min(given, skipped);
   for (std::size_t c = 0; c < kCauses; ++c) {
     times_[c] += more[c];

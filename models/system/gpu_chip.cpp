@@ -132,8 +132,8 @@ void GpuChip::SetClock(double hertz) {
 void GpuChip::Start() { PostFromOutside(0, &CallResume, this, 0); }
 
 void GpuChip::Resume() {
-  if (neighbour_) neighbour_->Start(queue().now());
   BeginPass();
+  if (neighbour_) neighbour_->Start(queue().now());
 }
 
 void GpuChip::BeginPass() {
@@ -298,7 +298,14 @@ void GpuChip::CtaDone(const CtaRecord& cta) {
   ctas_.back().end += skipped_ - pass_begin_;
 }
 
+bool GpuChip::Alone(std::uint32_t launch) const {
+  const auto under_way =
+      std::count_if(streams_.begin(), streams_.end(), [](const Stream& s) { return s.under_way; });
+  return under_way == 1 && players_.size() == 1 && window_launch_ == launch;
+}
+
 void GpuChip::BeginWindow(std::uint32_t launch) {
+  window_launch_ = launch;
   for (const auto& sm : sms_) sm->BeginWindow();
   states_[launch].window = l2_->counters(launch);
   dram_window_ = dram_->Counters();
@@ -308,14 +315,25 @@ L2Arrivals GpuChip::ArrivedInWindow(std::uint32_t launch) const {
   const L2Counters& now = l2_->counters(launch);
   const L2Counters& before = states_[launch].window;
   return {now.read_bytes - before.read_bytes, now.miss_bytes - before.miss_bytes,
-          now.link_bytes - before.link_bytes};
+          now.link_bytes - before.link_bytes, now.dram_read_bytes - before.dram_read_bytes,
+          now.dram_write_bytes - before.dram_write_bytes};
 }
 
 void GpuChip::SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) {
+  l2_->RepeatCounters(launch, states_[launch].window, windows);
+  SkipTime(windows, length, launch);
+}
+
+void GpuChip::SkipSteps(std::int64_t windows, Tick length, std::uint32_t launch,
+                        const L2Arrivals& followed) {
+  l2_->RepeatCounters(launch, states_[launch].window, windows, followed);
+  SkipTime(windows, length, launch);
+}
+
+void GpuChip::SkipTime(std::int64_t windows, Tick length, std::uint32_t launch) {
   double flops = 0;
   for (const auto& sm : sms_) flops += sm->WindowFlops() / static_cast<double>(sms_.size());
   for (const auto& sm : sms_) sm->SkipWindows(windows, length, flops, gpu_.launches[launch].op);
-  l2_->RepeatCounters(launch, states_[launch].window, windows);
   const DramCounters now = dram_->Counters();
   const auto times = static_cast<std::uint64_t>(windows);
   dram_skipped_.busy += times * (now.busy - dram_window_.busy);

@@ -53,8 +53,11 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   void CtaDone(const CtaRecord& cta) override;
   void BeginWindow(std::uint32_t launch) override;
   L2Arrivals ArrivedInWindow(std::uint32_t launch) const override;
-  bool Alone() const override { return players_.size() == 1; }
+  bool Alone(std::uint32_t launch) const override;
   void SkipWindows(std::int64_t windows, Tick length, std::uint32_t launch) override;
+  void SkipSteps(std::int64_t windows, Tick length, std::uint32_t launch,
+                 const L2Arrivals& followed) override;
+  void SkipTime(std::int64_t windows, Tick length, std::uint32_t launch);
   void PassDone();
   std::uint32_t FirstOfTail() const;
   void ChooseWarmUp();
@@ -116,6 +119,7 @@ class GpuChip : public Domain, public LaunchPlayer::Owner {
   bool finished_ = false;
   Tick pass_begin_ = 0, pass_end_ = 0;
   HostLink::Traffic link_before_;
+  std::uint32_t window_launch_ = 0;  ///< that began the present window
   DramCounters dram_before_, dram_window_, dram_skipped_;
   Tick skipped_ = 0;  ///< time of this pass that was not played
   double clock_hz_ = 0;

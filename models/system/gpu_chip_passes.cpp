@@ -25,10 +25,7 @@ void GpuChip::PassDone() {
     // What was played of the pass before may not have told the power of the whole: once more then.
     finished_ =
         repeated_ || !zoom_.units.empty() || std::abs(clock_hz / clock_hz_ - 1) < kSameClock;
-    if (finished_) {
-      if (neighbour_) neighbour_->Stop();
-      return;
-    }
+    if (finished_) return;
     repeated_ = true;
   }
   SetClock(clock_hz);

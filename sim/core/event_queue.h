@@ -23,7 +23,9 @@ class EventQueue {
   using Callback = void (*)(void* context, std::uint64_t argument);
 
   Tick now() const { return now_; }
-  bool empty() const { return keys_.size() == (taken_ ? 1U : 0U); }
+  bool empty() const { return pending() == 0; }
+  /// Events that are scheduled, without the one that runs.
+  std::size_t pending() const { return keys_.size() - (taken_ ? 1 : 0); }
   std::uint64_t events_run() const { return events_run_; }
 
   /// Schedules a callback at `when`, which must not lie in the past. Of equal times the lowest

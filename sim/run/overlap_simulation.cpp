@@ -74,49 +74,49 @@ struct Taken {
   GpuNeighbourSpec memory;
 };
 
-/// What the channels of a rank move in its memory, over the time of the collective. What comes
-/// lands in the L2 and is read from there; as channels go round buffers that are larger than an L2,
-/// it is written back. With it an operand is read or a result written, half of each. What is sent
-/// first is read.
-GpuNeighbourSpec MemoryTraffic(const LinkProgram& program, double seconds) {
+/// Bytes that the channels of a rank move in its memory, of all ranks the mean. What comes lands in
+/// the L2 and is read from there; as channels go round buffers that are larger than an L2, it is
+/// written back. With it an operand is read or a result written, half of each. What is sent first
+/// is read.
+struct MemoryBytes {
   double read = 0, written = 0;
+};
+
+MemoryBytes BytesInMemory(const LinkProgram& program, std::size_t ranks) {
+  MemoryBytes sum;
   for (const Lane& lane : program.lanes) {
-    if (lane.rank != 0) continue;
     for (const Primitive& p : program.sequences[static_cast<std::size_t>(lane.sequence)]) {
-      const double bytes = static_cast<double>(p.bytes) * p.repeat;
-      if (p.receives) {
-        read += 0.5 * bytes;
-        written += 1.5 * bytes;
-      } else {
-        read += bytes;
-        if (!p.sends) written += bytes;
-      }
+      const double bytes = static_cast<double>(p.bytes) * p.repeat / static_cast<double>(ranks);
+      sum.read += p.receives ? 0.5 * bytes : bytes;
+      sum.written += p.receives ? 1.5 * bytes : p.sends ? 0 : bytes;
     }
   }
-  return {read / seconds, written / seconds};
+  return sum;
 }
 
-/// By growing number of SMs: each collective by itself, and all.
+/// By growing number of SMs: each collective by itself, and all. As they share the links, all
+/// together move their bytes in the sum of their times.
 std::vector<Taken> TakenBy(const ExecutionGraph& graph, const std::vector<double>& alone_us) {
   std::map<std::int64_t, Taken> taken;
-  Taken all;
+  std::int64_t units = 0;
+  MemoryBytes all;
+  double seconds = 0;
   std::size_t collective = 0;
   for (const ExecutionNode& node : graph.nodes) {
     if (node.rank != 0 || node.exchange < 0) continue;
     const auto& exchange = graph.exchanges[static_cast<std::size_t>(node.exchange)];
     const LinkProgram& program = graph.programs[static_cast<std::size_t>(exchange.program)];
-    const GpuNeighbourSpec memory = MemoryTraffic(program, alone_us[collective++] * 1e-6);
-    Taken& one = taken[program.channels];
-    one.units = program.channels;
-    one.memory.read_bytes_per_s = std::max(one.memory.read_bytes_per_s, memory.read_bytes_per_s);
-    one.memory.write_bytes_per_s = std::max(one.memory.write_bytes_per_s, memory.write_bytes_per_s);
-    all.units += program.channels;
-    all.memory.read_bytes_per_s += memory.read_bytes_per_s;
-    all.memory.write_bytes_per_s += memory.write_bytes_per_s;
+    const MemoryBytes bytes = BytesInMemory(program, graph.groups[collective].size());
+    const double alone_s = alone_us[collective++] * 1e-6;
+    taken[program.channels] = {program.channels, {bytes.read / alone_s, bytes.written / alone_s}};
+    units += program.channels;
+    all.read += bytes.read;
+    all.written += bytes.written;
+    seconds += alone_s;
   }
-  taken[all.units] = all;
+  taken[units] = {units, {all.read / seconds, all.written / seconds}};
   std::vector<Taken> list;
-  for (const auto& [units, one] : taken) list.push_back(one);
+  for (const auto& [number, one] : taken) list.push_back(one);
   return list;
 }
 
@@ -216,12 +216,21 @@ OverlapResult SimulateOverlap(const OverlapRequest& request) {
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
   result.record = model->Run(result.graph, {});
   std::size_t op = 0, collective = 0;
+  std::vector<std::size_t> parts_of(static_cast<std::size_t>(result.graph.ranks), 0);
   for (std::size_t n = 0; n < result.graph.nodes.size(); ++n) {
     const ExecutionNode& node = result.graph.nodes[n];
-    if (node.rank != 0) continue;
+    const std::size_t number = parts_of[static_cast<std::size_t>(node.rank)]++;
+    const double us = ToMicroseconds(result.record.nodes[n].end - result.record.nodes[n].begin);
+    if (node.rank != 0) {  // the last rank's time counts
+      if (number < result.parts.size()) {
+        double& beside = result.parts[number].beside_us;
+        beside = std::max(beside, us);
+      }
+      continue;
+    }
     OverlapPart part;
     part.name = node.name;
-    part.beside_us = ToMicroseconds(result.record.nodes[n].end - result.record.nodes[n].begin);
+    part.beside_us = us;
     if (node.kind == ExecutionKind::kCompute) {
       part.alone_us = ToMicroseconds(times[op++ * each]);
     } else {

@@ -68,6 +68,32 @@ TEST(EventQueue, RunsEqualTimesFirstInFirstOut) {
   EXPECT_EQ(order, (std::vector<std::uint64_t>{0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11}));
 }
 
+struct Chain {
+  EventQueue queue;
+  std::vector<std::uint64_t> order;
+};
+
+/// Schedules none, one or several others, at once and later.
+void Spawn(void* context, std::uint64_t value) {
+  auto* chain = static_cast<Chain*>(context);
+  chain->order.push_back(value);
+  const std::size_t pending = chain->queue.pending();
+  for (std::uint64_t i = 0; value < 40 && i < value % 4; ++i) {
+    chain->queue.Schedule(chain->queue.now() + 3 * i, &Spawn, chain, 10 * value + i);
+  }
+  EXPECT_EQ(chain->queue.pending(), pending + (value < 40 ? value % 4 : 0));
+}
+
+TEST(EventQueue, RunsWhatEventsScheduleInItsTurn) {
+  Chain chain;
+  for (std::uint64_t i = 0; i < 4; ++i) chain.queue.Schedule(i, &Spawn, &chain, i);
+  EXPECT_EQ(chain.queue.RunUntil(100), kNever);
+  EXPECT_TRUE(chain.queue.empty());
+  // As a sorted list of (time, order of scheduling) runs them.
+  EXPECT_EQ(chain.order, (std::vector<std::uint64_t>{0, 1, 10, 100, 2, 20, 3, 30, 300, 101, 21, 210,
+                                                     31, 301, 310, 32, 311, 312}));
+}
+
 TEST(Timeline, QueuesRequests) {
   Timeline timeline;
   EXPECT_EQ(timeline.Reserve(5, 10), 5U);

@@ -72,6 +72,8 @@ TEST(Gpu, NeighboursTakeTheirShareOfTheMemory) {
       Microseconds(Request(kA100, stream, beside)) / Microseconds(Request(kA100, stream));
   EXPECT_GT(slower, 1 / (1 - 0.5 * share));
   EXPECT_LT(slower, 1 / (1 - 2 * share));
+  EXPECT_GT(Microseconds(Request(kA100, stream, {{"neighbour.read", "90 TB/s"}})),
+            Microseconds(Request(kA100, stream, beside)));
   const std::string gemm = Gemm(2048, 2048, 2048);
   EXPECT_LT(Microseconds(Request(kA100, gemm, beside)) / Microseconds(Request(kA100, gemm)), 1.05);
 }
@@ -80,8 +82,42 @@ TEST(Gpu, LongLoopsTakeTheTimeOfTheirSteps) {
   // Steps that repeat each other are skipped; their time, bytes and products count all the same.
   const std::vector<Override> locked = {{"lock_clock", "1410 MHz"}};
   const auto run = [&](int k) { return Microseconds(Request(kA100, Gemm(13824, 256, k), locked)); };
-  const double first = run(4096), second = run(8192), third = run(16384);
-  EXPECT_NEAR((third - second) / (second - first), 2, 0.04);
+  const double first = run(4096);
+  for (const int k : {8192, 16384}) {
+    // A step of 64 in k of a tile of 256 x 128 takes the Tensor Cores 2048 cycles.
+    const double pipes_us = (k - 4096) / 64 * 2048 / 1410.0;
+    EXPECT_GT(run(k) - first, pipes_us);
+    EXPECT_LT(run(k) - first, 1.05 * pipes_us);
+  }
+}
+
+TEST(Gpu, SkippedStepsMoveTheirBytesAndNoOthers) {
+  const auto bytes = [](int m, int n, bool written) {
+    return InChild([&] {
+      const SimulationResult result = Simulate(Request(kA100, Gemm(m, n, 16384)));
+      double sum = 0;
+      for (const OperatorRecord& op : result.record.operators) {
+        sum += static_cast<double>(written ? op.dram_write_bytes : op.dram_read_bytes);
+      }
+      return sum;
+    });
+  };
+  EXPECT_EQ(bytes(13824, 256, true), 2.0 * 13824 * 256);  // the result once, of 16 bits
+  EXPECT_NEAR(bytes(13824, 256, false) / (2.0 * (13824 + 256) * 16384), 1, 0.01);
+}
+
+TEST(Gpu, MultiprocessorsWithoutWorkDoNotCompute) {
+  // 64 tiles or fewer on 108 SMs, most of whose steps are skipped.
+  const double idle = InChild([] {
+    const SimulationResult result = Simulate(Request(kA100, Gemm(1024, 1024, 16384)));
+    double most = 0;
+    for (const UnitRecord& unit : result.record.units) {
+      if (unit.flops > 0 || unit.kind != "sm") continue;
+      most = std::max(most, ToMicroseconds(unit.times[static_cast<std::size_t>(Cause::kCompute)]));
+    }
+    return most;
+  });
+  EXPECT_LT(idle, 5);
 }
 
 TEST(Gpu, WavesAreWhole) {
