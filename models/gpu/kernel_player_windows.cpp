@@ -25,7 +25,7 @@ bool Alike(const L2Arrivals& a, const L2Arrivals& b) {
 /// skipped and their time, bytes and causes are those of the last. Grids of fewer windows are
 /// played whole.
 void KernelPlayer::WatchWindows() {
-  constexpr Tick kShortest = 20'000'000;  // many refreshes of the memory
+  constexpr Tick kShortest = 25'000'000;  // many refreshes of the memory
   constexpr double kEqual = 0.01;
   // CTAs end in bursts, so a window ends when on average those that were resident did.
   const Tick now = window_origin_ + ended_sum_ / static_cast<Tick>(resident_);
