@@ -125,10 +125,11 @@ def pair_matrices(experiment):
         for (row, column), value in np.ndenumerate(matrix):
             if not np.isnan(value):
                 shade = image.cmap(image.norm(value))
-                axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color=text_on(shade))
+                axis.text(column, row, f"{value:.0f}", ha="center", va="center", color=text_on(shade),
+                          fontsize=min(7, 64 / system["chips"]))
         axis.set_title(f"{system['name']}\n(GB/s, one direction)", fontsize=9, fontweight="normal")
-        axis.set_xticks(range(system["chips"]))
-        axis.set_yticks(range(system["chips"]))
+        axis.set_xticks(range(0, system["chips"], 1 if system["chips"] <= 8 else 2))
+        axis.set_yticks(range(0, system["chips"], 1 if system["chips"] <= 8 else 2))
         axis.grid(visible=False)
         axis.set_xlabel("to")
     np.atleast_1d(axes)[0].set_ylabel("from")
