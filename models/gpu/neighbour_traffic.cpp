@@ -28,25 +28,22 @@ NeighbourTraffic::NeighbourTraffic(const sc_core::sc_module_name& name,
 void NeighbourTraffic::Start(Tick now) {
   for (std::uint64_t w = 0; w < ways_.size(); ++w) {
     if (ways_[w].bytes_per_s <= 0) continue;
+    ++moving_;
     ways_[w].next = static_cast<double>(now);
     events_.Schedule(now, &CallMove, this, w);
   }
 }
 
-void NeighbourTraffic::Move(Way* way) {
-  const auto others = static_cast<std::size_t>(std::count_if(
-      ways_.begin(), ways_.end(), [way](const Way& w) { return &w != way && w.bytes_per_s > 0; }));
-  if (events_.pending() <= others) return;  // nothing but these
+void NeighbourTraffic::Move(std::uint64_t number) {
+  if (events_.pending() < moving_) return;  // nothing but these is left
+  Way& way = ways_[number];
   const Tick now = events_.now();
-  memory->Request({now, way->at, kRequestBytes, way->write}, *this,
-                  static_cast<std::uint64_t>(way - ways_.data()));
-  way->at += kRequestBytes;
-  if (way->at == way->first + kBufferBytes) way->at = way->first;
-  way->next += static_cast<double>(kRequestBytes) / way->bytes_per_s * 1e12;
-  const Tick free = way->under_way[way->oldest];
-  if (static_cast<double>(free) > way->next) way->next = static_cast<double>(free);
-  events_.Schedule(std::max(now + 1, static_cast<Tick>(way->next)), &CallMove, this,
-                   static_cast<std::uint64_t>(way - ways_.data()));
+  memory->Request({now, way.at, kRequestBytes, way.write}, *this, number);
+  way.at += kRequestBytes;
+  if (way.at == way.first + kBufferBytes) way.at = way.first;
+  way.next += static_cast<double>(kRequestBytes) / way.bytes_per_s * 1e12;
+  way.next = std::max(way.next, static_cast<double>(way.under_way[way.oldest]));
+  events_.Schedule(std::max(now + 1, static_cast<Tick>(way.next)), &CallMove, this, number);
 }
 
 void NeighbourTraffic::Respond(std::uint64_t number, const MemoryResponse& response) {

@@ -36,15 +36,15 @@ class NeighbourTraffic : public sc_core::sc_module, private MemoryClient {
     std::size_t oldest = 0;
   };
 
-  void Move(Way* way);
+  void Move(std::uint64_t number);
   void Respond(std::uint64_t way, const MemoryResponse& response) override;
   static void CallMove(void* self, std::uint64_t way) {
-    auto* traffic = static_cast<NeighbourTraffic*>(self);
-    traffic->Move(&traffic->ways_[way]);
+    static_cast<NeighbourTraffic*>(self)->Move(way);
   }
 
   EventQueue& events_;
   std::array<Way, 2> ways_;
+  std::size_t moving_ = 0;  ///< ways with a rate
 };
 
 }  // namespace siliscope

@@ -90,15 +90,17 @@ def test_kernels_that_cannot_be_zoomed_say_so(tmp_path):
     assert done.returncode == 2 and "tile zoom only" in done.stderr
 
 
-def test_trace_shows_kernels_by_stream_and_ctas_on_sms(tmp_path):
-    out = tmp_path / "r"
-    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=2048;n=2048;k=2048",
-                     "--no-advice", "--out", str(out))
+def kernels_and_ctas(workload, out):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", workload, "--no-advice", "--out",
+                     str(out))
     assert done.returncode == 0, done.stderr
     with open(out / "trace.json", encoding="utf-8") as file:
-        events = json.load(file)["traceEvents"]
-    kernels = [e for e in events if e["ph"] == "X" and e["cat"] == "kernel"]
-    ctas = [e for e in events if e["ph"] == "X" and e["cat"] == "cta"]
+        events = [e for e in json.load(file)["traceEvents"] if e["ph"] == "X"]
+    return [[e for e in events if e["cat"] == kind] for kind in ("kernel", "cta")]
+
+
+def test_trace_shows_kernels_by_stream_and_ctas_on_sms(tmp_path):
+    kernels, ctas = kernels_and_ctas("gemm:m=2048;n=2048;k=2048", tmp_path / "r")
     assert len(kernels) == 1 and len(ctas) == kernels[0]["args"]["ctas"]
     assert len({e["name"] for e in ctas}) == len(ctas)  # each tile once
     tracks = {}
@@ -111,17 +113,10 @@ def test_trace_shows_kernels_by_stream_and_ctas_on_sms(tmp_path):
 
 def test_ctas_of_one_wave_last_as_long_as_their_kernel(tmp_path):
     """Though most of their steps are skipped: 108 tiles on 108 SMs."""
-    out = tmp_path / "r"
-    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=13824;n=256;k=8192",
-                     "--no-advice", "--out", str(out))
-    assert done.returncode == 0, done.stderr
-    with open(out / "trace.json", encoding="utf-8") as file:
-        events = [e for e in json.load(file)["traceEvents"] if e["ph"] == "X"]
-    kernel = next(e["dur"] for e in events if e["cat"] == "kernel")
-    lengths = [e["dur"] for e in events if e["cat"] == "cta"]
+    kernels, ctas = kernels_and_ctas("gemm:m=13824;n=256;k=8192", tmp_path / "r")
+    kernel = kernels[0]["dur"]
+    lengths = [e["dur"] for e in ctas]
     assert len(lengths) == 108 and min(lengths) > 0.9 * kernel and max(lengths) <= kernel
-    units = [row for row in rows_of(out / "units.csv") if row["unit"].startswith("sm")]
-    assert len(units) == 108
 
 
 def test_lanes_that_part_are_counted_and_cost_what_they_should(tmp_path):
