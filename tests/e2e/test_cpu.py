@@ -191,3 +191,10 @@ def test_cores_that_cannot_be_built_are_refused(tmp_path, setting, says):
                      "--no-advice", "--out", str(tmp_path / "r"))
     assert done.returncode == (2 if says else 0)
     assert says is None or says in done.stderr
+
+
+def test_a_network_on_the_core_whose_library_was_measured(tmp_path):
+    """Its convolutions' arrays are aligned, as frameworks align theirs; only arrays that are handed to
+    the matrix library lie where an allocator puts them. No operator is above a roof (else it fails)."""
+    run("resnet50", tmp_path / "r")
+    assert len(rows_of(tmp_path / "r" / "operators.csv")) > 50

@@ -70,10 +70,6 @@ std::int64_t CpuLowering::ThreadBuffer(const std::string& name, std::int64_t thr
   return buffer.address;
 }
 
-std::int64_t CpuLowering::AddressOf(TensorId id) {
-  return Place(id, cpu().library.array_offset_bytes);
-}
-
 std::int64_t CpuLowering::Place(TensorId id, std::int64_t offset) {
   std::int64_t& at = address_of_[static_cast<std::size_t>(id)];
   if (at < 0) {

@@ -42,9 +42,10 @@ class CpuLowering {
     address_of_[static_cast<std::size_t>(view)] = AddressOf(of);
   }
   /// The address of a graph's tensor.
-  std::int64_t AddressOf(TensorId id);
-  /// The same where the program aligns its arrays to lines, as benchmarks do.
-  std::int64_t AlignedAddressOf(TensorId id) { return Place(id, 0); }
+  std::int64_t AddressOf(TensorId id) { return Place(id, 0); }
+  /// The same of an array that the matrix library's caller hands to it, as its allocator places it.
+  /// (Frameworks and benchmarks align theirs to lines.)
+  std::int64_t CallerAddressOf(TensorId id) { return Place(id, cpu().library.array_offset_bytes); }
   /// Memory of the lowering's own: packed panels.
   std::int64_t AddBuffer(const std::string& name, std::int64_t bytes);
   /// Memory that a thread's library keeps from call to call, of at least so many bytes.

@@ -98,10 +98,9 @@ void LowerLoopNest(CpuLowering& lowering, std::uint32_t index) {
   call.trips = {n.rows_inside ? n.tile_rows : n.tile_columns,
                 n.rows_inside ? n.tile_columns : n.tile_rows, n.column_tiles(), n.row_tiles()};
   if (matrix) {
-    call.pointers = {lowering.AlignedAddressOf(op.inputs[0])};
+    call.pointers = {lowering.AddressOf(op.inputs[0])};
   } else {
-    call.pointers = {lowering.AlignedAddressOf(op.outputs[0]),
-                     lowering.AlignedAddressOf(op.inputs[0])};
+    call.pointers = {lowering.AddressOf(op.outputs[0]), lowering.AddressOf(op.inputs[0])};
   }
   lowering.info(index).mapping = fmt::format("tiles of {} x {}, {} inside", n.tile_rows,
                                              n.tile_columns, n.rows_inside ? "rows" : "columns");

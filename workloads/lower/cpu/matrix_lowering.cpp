@@ -39,8 +39,8 @@ void LowerMatmul(CpuLowering& lowering, std::uint32_t index) {
   const std::int64_t m =
       std::max<std::int64_t>(1, y.elements() / std::max<std::int64_t>(1, n * g.batch));
   g.depth = CeilDivide(k, lowering.Group());
-  const std::int64_t from_a = lowering.AddressOf(op.inputs[0]);
-  const std::int64_t from_b = lowering.AddressOf(op.inputs[1]);
+  const std::int64_t from_a = lowering.CallerAddressOf(op.inputs[0]);
+  const std::int64_t from_b = lowering.CallerAddressOf(op.inputs[1]);
   // Rows of the library lie beside each other in the result: m of a column-major one, else n.
   g.rows = column_major ? m : n;
   g.columns = column_major ? n : m;
@@ -48,7 +48,7 @@ void LowerMatmul(CpuLowering& lowering, std::uint32_t index) {
                            : OperandOf(lowering, from_b, tb, n, g.depth);
   g.by_columns = column_major ? OperandOf(lowering, from_b, !tb, n, g.depth)
                               : OperandOf(lowering, from_a, !ta, m, g.depth);
-  g.result = lowering.AddressOf(op.outputs.front());
+  g.result = lowering.CallerAddressOf(op.outputs.front());
   g.result_stride = g.rows * lowering.ElementBytes();
   g.result_batch_bytes = m * n * lowering.ElementBytes();
   g.rows_packed = lowering.cpu().library.packs_weights_once && !column_major &&

@@ -85,10 +85,9 @@ void LowerStream(CpuLowering& lowering, std::uint32_t index) {
     call.code = lowering.CodeOf(StreamCode(s, trips));
     call.trips = {trips, std::max<std::int64_t>(1, op.Int("rounds", 1))};
     for (int i = 0; i < s.inputs; ++i) {
-      call.pointers.push_back(lowering.AlignedAddressOf(op.inputs[static_cast<std::size_t>(i)]));
+      call.pointers.push_back(lowering.AddressOf(op.inputs[static_cast<std::size_t>(i)]));
     }
-    if (s.pointers() > s.inputs)
-      call.pointers.push_back(lowering.AlignedAddressOf(op.outputs.front()));
+    if (s.pointers() > s.inputs) call.pointers.push_back(lowering.AddressOf(op.outputs.front()));
     for (std::int64_t& pointer : call.pointers) pointer += first * s.unroll * s.step;
     lowering.Call(t, call);
   }
