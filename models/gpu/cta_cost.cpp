@@ -45,10 +45,8 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   run.start = static_cast<double>(sm.passes().front().begin);
   for (std::size_t p = 0; p < sm.passes().size(); ++p) {
     const PassTimes& pass = sm.passes()[p];
-    // Where warps run on, the first are in this pass before the last have left the one before.
-    const bool overlaps = p > 0 && !kernel.passes[p - 1].joins;
-    const std::uint64_t begin =
-        overlaps ? std::max(pass.begin, sm.passes()[p - 1].end) : pass.begin;
+    // The first warps may be in this pass before the last have left the one before.
+    const std::uint64_t begin = p > 0 ? std::max(pass.begin, sm.passes()[p - 1].end) : pass.begin;
     run.passes.push_back(pass.end > begin ? static_cast<double>(pass.end - begin) : 0);
     const bool drains = pass.steps_end > 0 && pass.end > pass.steps_end;
     run.drains.push_back(drains ? static_cast<double>(pass.end - pass.steps_end) : 0);
@@ -174,7 +172,8 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
     const KernelPass& pass = kernel.passes[p];
     const auto latency = static_cast<double>(pass.peer_bytes > 0 ? gpu.sm.peer_latency_cycles
-                                                                 : gpu.sm.l1.latency_cycles);
+                                                                 : gpu.sm.l1.latency_cycles) +
+                         static_cast<double>(pass.bulk ? gpu.sm.bulk_latency_cycles : 0);
     const bool loads = !pass.loads.empty() || pass.peer_bytes > 0;
     PassCost c;
     c.interval_cycles = std::min(scale * together[p] / static_cast<double>(co_resident), alone[p]);
@@ -190,7 +189,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const double once = loads ? latency - (alone[p] - c.alone_cycles) : 0;
     const double steps = static_cast<double>(FewSteps(pass));
     double beside = one.passes[p] - steps * alone[p] - once;
-    if (beside < 0 && p > 0 && !kernel.passes[p - 1].joins) {
+    if (beside < 0 && p > 0) {
       // Its first warps were at it while the last were in the pass before.
       PassCost& before = cost.passes.back();
       before.fill_cycles = std::max(0.0, before.fill_cycles + beside);
@@ -234,6 +233,7 @@ std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
                                      in.sources[2],
                                      in.reuse,
                                      in.lanes,
+                                     in.first_warp_only,
                                      in.access,
                                      in.pass,
                                      in.operand,
@@ -250,7 +250,8 @@ std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
   }
   for (const KernelPass& pass : kernel.passes) {
     key += "/" + std::to_string(pass.ring) + ":" + std::to_string(FewSteps(pass));
-    for (const bool is : {pass.joins, pass.Loads(), pass.through_registers}) key += is ? "y" : "n";
+    for (const bool is : {pass.joins, pass.Loads(), pass.through_registers, pass.bulk})
+      key += is ? "y" : "n";
   }
   key += "|" + std::to_string(gpu.l2.near_latency_cycles);
   return key;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/gpu/cycle_player.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -82,10 +84,24 @@ std::uint64_t ChipSmMemory::Atomic(std::uint64_t cycle, const TouchedLine& line,
   return CycleOf(end);
 }
 
+void ChipSmMemory::Multicast(const std::vector<Sm*>& receivers, std::uint64_t cycle,
+                             const TouchedLine& line, std::vector<std::uint64_t>* ready) {
+  const std::uint32_t tensor = TensorAt(line.address);
+  const Rectangle r = RectangleAt(tensor, line);
+  const L2Response response = sm_.Load(events_.now(), origin_ + clock_.Cycles(cycle), launch_,
+                                       tensor, program_.tensors[tensor], r);
+  for (std::size_t i = 0; i < receivers.size(); ++i) {
+    const Tick end = receivers[i] == &sm_ ? response.end : receivers[i]->Receive(response, r).end;
+    (*ready)[i] = std::max((*ready)[i], CycleOf(end));
+  }
+}
+
+std::uint64_t ChipSmMemory::LoadPeer(Sm& peer, std::uint64_t cycle, std::int64_t bytes) {
+  return CycleOf(sm_.LoadFrom(peer, origin_ + clock_.Cycles(cycle), bytes));
+}
+
 std::string CyclePlayer::Refusal(const GpuKernel& kernel) {
-  if (kernel.persistent) return kernel.name + " walks several tiles a CTA";
-  if (kernel.cluster_rows * kernel.cluster_columns * kernel.cluster_splits > 1)
-    return kernel.name + " runs in clusters";
+  if (kernel.stream_k_ctas > 0) return kernel.name + " shares out the steps of tiles";
   return "";
 }
 
@@ -98,6 +114,8 @@ CyclePlayer::CyclePlayer(const GpuProgram& program, std::uint32_t launch, const 
       op_(program.launches[launch].op),
       gpu_(gpu),
       most_(static_cast<std::size_t>(occupancy.ctas)),
+      grid_(kernel_),
+      slots_(MakeClusterSlots(gpu, grid_.members())),
       sms_(sms),
       events_(events),
       clock_(clock),
@@ -114,7 +132,7 @@ void CyclePlayer::Start(Tick now) {
   origin_ = end_ = now;
   std::vector<std::int64_t> steps;
   for (const KernelPass& pass : kernel_.passes) {
-    steps.push_back(StepsOf(kernel_, pass, PlaceOf(kernel_.grid, 0)).count);
+    steps.push_back(StepsOf(kernel_, pass, grid_.PlaceIn(0, 0)).count);
   }
   lanes_.resize(sms_.size());
   for (std::size_t s = 0; s < sms_.size(); ++s) {
@@ -123,54 +141,136 @@ void CyclePlayer::Start(Tick now) {
         std::make_unique<ChipSmMemory>(program_, launch_, *sms_[s], events_, clock_, origin_);
     lane.sm = std::make_unique<SmCycle>(gpu_, &program_, kernel_, steps, *lane.memory);
     lane.sm->WarmInstructions();
+    if (grid_.members() > 1) lane.sm->JoinClusters(this);
   }
-  const ClusterSlots slots = MakeClusterSlots(gpu_, 1);
+  in_grid_ = ClustersInGrid();
   for (std::size_t round = 0; round < most_; ++round) {  // spread before they share
-    for (const auto& slot : slots) Place(slot.front(), 0);
+    for (const auto& slot : slots_) Place(slot, 0);
   }
 }
 
-void CyclePlayer::Place(std::uint32_t sm, std::uint64_t cycle) {
-  Lane& lane = lanes_[sm];
-  if (started_ == kernel_.grid.Ctas() || lane.resident == most_) return;
-  scheduler_cycle_ = std::max(scheduler_cycle_, cycle) + 1;
-  lane.sm->Launch(PlaceOf(kernel_.grid, started_),
-                  scheduler_cycle_ + static_cast<std::uint64_t>(gpu_.launch.cta_start_cycles));
-  ++started_;
-  ++lane.resident;
-  if (!lane.scheduled) {
-    lane.scheduled = true;
-    events_.Schedule(origin_ + clock_.Cycles(scheduler_cycle_), &CallTurn, this, sm);
+/// Of a persistent kernel, those that fit at a time; they walk the others' tiles, too.
+std::int64_t CyclePlayer::ClustersInGrid() const {
+  if (!kernel_.persistent) return grid_.tiles();
+  return std::min(grid_.tiles(), static_cast<std::int64_t>(slots_.size() * most_));
+}
+
+void CyclePlayer::Place(const std::vector<std::uint32_t>& sms, std::uint64_t cycle) {
+  const auto number = static_cast<std::int64_t>(clusters_.size());
+  if (number == in_grid_) return;
+  for (const std::uint32_t sm : sms) {
+    if (lanes_[sm].resident == most_) return;
   }
+  scheduler_cycle_ = std::max(scheduler_cycle_, cycle) + 1;
+  clusters_.emplace_back();
+  Cluster& cluster = clusters_.back();
+  cluster.sms = &sms;
+  cluster.running = static_cast<std::int64_t>(sms.size());
+  for (std::uint32_t m = 0; m < sms.size(); ++m) {
+    CtaWork work;
+    work.at = {static_cast<std::uint32_t>(number), m};
+    work.tiles.clear();
+    for (std::int64_t tile = number; tile < grid_.tiles(); tile += in_grid_) {
+      work.tiles.push_back(grid_.PlaceIn(tile, m));
+    }
+    cluster.tiles = static_cast<std::int64_t>(work.tiles.size());
+    Lane& lane = lanes_[sms[m]];
+    const std::uint32_t slot = lane.sm->Launch(
+        work, scheduler_cycle_ + static_cast<std::uint64_t>(gpu_.launch.cta_start_cycles));
+    cluster.slots.push_back(slot);
+    ++lane.resident;
+    AwaitTurn(sms[m], scheduler_cycle_);
+  }
+}
+
+void CyclePlayer::AwaitTurn(std::uint32_t sm, std::uint64_t cycle) {
+  const Tick when = std::max(events_.now() + 1, origin_ + clock_.Cycles(cycle));
+  if (when >= lanes_[sm].turn) return;
+  lanes_[sm].turn = when;
+  ++turns_;
+  events_.Schedule(when, &CallTurn, this, sm);
 }
 
 void CyclePlayer::Turn(std::uint32_t index) {
+  --turns_;
   Lane& lane = lanes_[index];
-  lane.scheduled = false;
+  if (lane.turn == events_.now()) {  // else an earlier one came in between
+    lane.turn = kNever;
+    RunLane(index);
+  }
+  if (ended_ < in_grid_ || turns_ > 0) return;
+  CheckAllProducts();
+  for (std::uint32_t s = 0; s < lanes_.size(); ++s) Charge(s);
+  owner_.KernelDone(launch_, end_);
+}
+
+void CyclePlayer::RunLane(std::uint32_t index) {
+  Lane& lane = lanes_[index];
   const std::uint64_t now = clock_.CyclesIn(events_.now() - origin_);
-  const std::uint64_t next = lane.sm->RunUntil(now + kTurnCycles);
+  lane.sm->RunUntil(now + kTurnCycles);
   for (const std::int64_t contracted : lane.sm->TakeContractions()) {
     if (product_) product_->Check(contracted, kernel_.name);
   }
-  while (lane.resident > lane.sm->resident_ctas()) {
-    --lane.resident;
-    ++ended_;
+  for (const std::uint32_t ended : lane.sm->TakeEnded()) {
     end_ = std::max({end_, origin_ + clock_.Cycles(lane.sm->now()), lane.memory->stored()});
-    sms_[index]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share);
-    Place(index, lane.sm->now());
+    Cluster& cluster = clusters_[ended];
+    sms_[index]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share *
+                          static_cast<double>(cluster.tiles));
+    if (--cluster.running > 0) continue;
+    // The members give their room back together.
+    const std::vector<std::uint32_t>& sms = *cluster.sms;
+    for (const std::uint32_t sm : sms) --lanes_[sm].resident;
+    ++ended_;
+    Place(sms, lane.sm->now());
   }
-  if (ended_ == kernel_.grid.Ctas()) {
-    for (std::uint32_t s = 0; s < lanes_.size(); ++s) Charge(s);
-    owner_.KernelDone(launch_, end_);
-    return;
-  }
-  if (lane.scheduled || lane.resident == 0) return;
-  if (next == kNoWork) {
+  const std::uint64_t next = lane.sm->next();
+  if (next != kNoWork) {
+    AwaitTurn(index, next);
+  } else if (lane.sm->resident_ctas() > 0 && grid_.members() == 1) {
     throw InternalError("warps of " + kernel_.name + " wait for each other for ever");
   }
-  lane.scheduled = true;
-  events_.Schedule(std::max(events_.now() + 1, origin_ + clock_.Cycles(next)), &CallTurn, this,
-                   index);
+}
+
+void CyclePlayer::Multicast(ClusterMember from, const std::vector<std::uint32_t>& receivers,
+                            std::uint64_t cycle, const TouchedLine& line,
+                            std::vector<std::uint64_t>* ready) {
+  const Cluster& cluster = clusters_[from.cluster];
+  std::vector<Sm*> sms;
+  for (const std::uint32_t m : receivers) sms.push_back(sms_[(*cluster.sms)[m]].get());
+  lanes_[(*cluster.sms)[from.member]].memory->Multicast(sms, cycle, line, ready);
+}
+
+void CyclePlayer::Arrive(ClusterMember to, std::size_t ring, std::size_t stage,
+                         std::uint64_t ready) {
+  const Cluster& cluster = clusters_[to.cluster];
+  const std::uint32_t sm = (*cluster.sms)[to.member];
+  lanes_[sm].sm->ArriveFromPeer(cluster.slots[to.member], ring, stage, ready);
+  const std::uint64_t next = lanes_[sm].sm->next();
+  if (next != kNoWork) AwaitTurn(sm, next);
+}
+
+void CyclePlayer::ArriveAtBarrier(ClusterMember from, std::uint64_t cycle) {
+  Cluster& cluster = clusters_[from.cluster];
+  cluster.barrier_cycle = std::max(cluster.barrier_cycle, cycle);
+  if (++cluster.at_barrier < cluster.sms->size()) return;
+  const std::uint64_t known =
+      cluster.barrier_cycle + static_cast<std::uint64_t>(gpu_.sm.peer_latency_cycles / 2);
+  cluster.at_barrier = 0;
+  cluster.barrier_cycle = 0;
+  for (std::size_t m = 0; m < cluster.sms->size(); ++m) {
+    const std::uint32_t sm = (*cluster.sms)[m];
+    lanes_[sm].sm->PassClusterBarrier(cluster.slots[m], known);
+    AwaitTurn(sm, lanes_[sm].sm->next());
+  }
+}
+
+std::uint64_t CyclePlayer::LoadPeer(ClusterMember to, std::uint64_t cycle, std::int64_t bytes) {
+  Cluster& cluster = clusters_[to.cluster];
+  const auto others = static_cast<std::uint32_t>(cluster.sms->size()) - 1;
+  const std::uint32_t peer = (to.member + 1 + cluster.next_peer++ % others) %
+                             static_cast<std::uint32_t>(cluster.sms->size());
+  return lanes_[(*cluster.sms)[to.member]].memory->LoadPeer(*sms_[(*cluster.sms)[peer]], cycle,
+                                                            bytes);
 }
 
 /// Elements of the dot product behind each result of a CTA.
@@ -179,7 +279,15 @@ std::int64_t CyclePlayer::Contraction() const {
   ParseDataType(kernel_.dtype, &type);
   const OperandStream& a = kernel_.streams.front();
   const std::int64_t in_step = a.byte_step > 0 ? a.row_bytes * 8 / BitsPerElement(type) : a.rows;
-  return in_step * StepsOf(kernel_, kernel_.passes.front(), PlaceOf(kernel_.grid, 0)).count;
+  return in_step * StepsOf(kernel_, kernel_.passes.front(), grid_.PlaceIn(0, 0)).count;
+}
+
+/// Every tile's first results have been compared.
+void CyclePlayer::CheckAllProducts() const {
+  const std::int64_t tiles = grid_.tiles() * grid_.members();
+  if (!product_ || static_cast<std::int64_t>(product_->checked()) == tiles) return;
+  throw InternalError(fmt::format("{}: Tensor Cores computed {} of {} tiles", kernel_.name,
+                                  product_->checked(), tiles));
 }
 
 /// The SM's time goes to the causes of its issue slots.

@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "models/gpu/cluster_grid.h"
+#include "models/gpu/cluster_port.h"
 #include "models/gpu/kernel_player.h"
 #include "models/gpu/product_check.h"
 #include "models/gpu/sm_cycle.h"
@@ -31,6 +33,11 @@ class ChipSmMemory : public SmMemory {
   std::uint64_t Write(std::uint64_t cycle, const TouchedLine& line) override;
   std::uint64_t Atomic(std::uint64_t cycle, const TouchedLine& line,
                        std::int64_t on_one_address) override;
+  /// The same line for several SMs of a cluster, this one or others; see ClusterPort.
+  void Multicast(const std::vector<Sm*>& receivers, std::uint64_t cycle, const TouchedLine& line,
+                 std::vector<std::uint64_t>* ready);
+  /// Bytes of another SM's shared memory.
+  std::uint64_t LoadPeer(Sm& peer, std::uint64_t cycle, std::int64_t bytes);
   /// When the last store is in L2.
   Tick stored() const { return stored_; }
 
@@ -48,7 +55,7 @@ class ChipSmMemory : public SmMemory {
   Tick stored_ = 0;
 };
 
-class CyclePlayer : public LaunchPlayer {
+class CyclePlayer : public LaunchPlayer, private ClusterPort {
  public:
   CyclePlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
               const Occupancy& occupancy, const std::vector<std::unique_ptr<Sm>>& sms,
@@ -73,29 +80,53 @@ class CyclePlayer : public LaunchPlayer {
     std::unique_ptr<ChipSmMemory> memory;
     std::unique_ptr<SmCycle> sm;
     std::size_t resident = 0;
-    bool scheduled = false;
+    Tick turn = kNever;  ///< the next
+  };
+  /// A running cluster, or a CTA alone.
+  struct Cluster {
+    const std::vector<std::uint32_t>* sms = nullptr;  ///< by member
+    std::vector<std::uint32_t> slots;                 ///< the CTA's on each
+    std::int64_t tiles = 0, running = 0;              ///< of each CTA; CTAs
+    std::uint32_t at_barrier = 0;
+    std::uint64_t barrier_cycle = 0;
+    std::uint32_t next_peer = 0;
   };
 
-  void Place(std::uint32_t sm, std::uint64_t cycle);
+  void Place(const std::vector<std::uint32_t>& sms, std::uint64_t cycle);
   void Turn(std::uint32_t sm);
+  void RunLane(std::uint32_t sm);
+  void AwaitTurn(std::uint32_t sm, std::uint64_t cycle);
   void Charge(std::uint32_t sm);
   std::int64_t Contraction() const;
+  void CheckAllProducts() const;
+  std::int64_t ClustersInGrid() const;
   static void CallTurn(void* self, std::uint64_t argument) {
     static_cast<CyclePlayer*>(self)->Turn(static_cast<std::uint32_t>(argument));
   }
+  // Between the members of a cluster.
+  void Multicast(ClusterMember from, const std::vector<std::uint32_t>& receivers,
+                 std::uint64_t cycle, const TouchedLine& line,
+                 std::vector<std::uint64_t>* ready) override;
+  void Arrive(ClusterMember to, std::size_t ring, std::size_t stage, std::uint64_t ready) override;
+  void ArriveAtBarrier(ClusterMember from, std::uint64_t cycle) override;
+  std::uint64_t LoadPeer(ClusterMember to, std::uint64_t cycle, std::int64_t bytes) override;
 
   const GpuProgram& program_;
   const GpuKernel& kernel_;
   std::uint32_t launch_, op_;
   const GpuSpec& gpu_;
   std::size_t most_;  ///< CTAs of an SM
+  ClusterGrid grid_;
+  ClusterSlots slots_;
   const std::vector<std::unique_ptr<Sm>>& sms_;
   EventQueue& events_;
   Clock clock_;
   Owner& owner_;
   Tick origin_ = 0, end_ = 0;
   std::vector<Lane> lanes_;
-  std::int64_t started_ = 0, ended_ = 0;
+  std::vector<Cluster> clusters_;         ///< in the order of starting
+  std::int64_t turns_ = 0;                ///< that are to come
+  std::int64_t in_grid_ = 0, ended_ = 0;  ///< clusters
   std::uint64_t scheduler_cycle_ = 0;
   std::optional<ProductCheck> product_;  ///< of kernels on Tensor Cores
 };

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sim/core/ceil_divide.h"
-
 namespace siliscope {
 KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
                            const CtaCost& cost, const Occupancy& occupancy,
@@ -21,14 +19,10 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
       events_(events),
       clock_(clock),
       owner_(owner),
-      clusters_(kernel_.grid),
-      members_(kernel_.cluster_rows * kernel_.cluster_columns * kernel_.cluster_splits),
+      clusters_(kernel_),
       share_(1.0 / static_cast<double>(std::max<std::int64_t>(1, occupancy.ctas))),
-      slots_(MakeClusterSlots(gpu, members_)) {
-  clusters_.rows = CeilDivide(kernel_.grid.rows, kernel_.cluster_rows);
-  clusters_.columns = CeilDivide(kernel_.grid.columns, kernel_.cluster_columns);
-  clusters_.splits = CeilDivide(kernel_.grid.splits, kernel_.cluster_splits);
-  tiles_ = clusters_.Ctas();
+      slots_(MakeClusterSlots(gpu, clusters_.members())) {
+  tiles_ = clusters_.tiles();
   l1_bytes_ = gpu.sm.l1.size_bytes;
   if (gpu.sm.l1.unified) {
     l1_bytes_ -= std::min(
@@ -44,17 +38,6 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
     groups_in_grid_ =
         std::min<std::int64_t>(tiles_, static_cast<std::int64_t>(slots_.size()) * occupancy.ctas);
   }
-}
-
-CtaPlace KernelPlayer::PlaceIn(std::int64_t tile, std::size_t member) const {
-  CtaPlace place = PlaceOf(clusters_, tile);
-  const std::int64_t tile_members = kernel_.cluster_rows * kernel_.cluster_columns;
-  const std::int64_t m = static_cast<std::int64_t>(member) % tile_members;
-  place.split =
-      place.split * kernel_.cluster_splits + static_cast<std::int64_t>(member) / tile_members;
-  place.i = place.i * kernel_.cluster_rows + m / kernel_.cluster_columns;
-  place.j = place.j * kernel_.cluster_columns + m % kernel_.cluster_columns;
-  return place;
 }
 
 StepRange KernelPlayer::RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const {
@@ -133,7 +116,7 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
   ++running_;
   // The CTA scheduler places so many a cycle; then the CTA is set up and runs to its first pass.
   const double place_cycles =
-      static_cast<double>(members_) / static_cast<double>(gpu_.launch.ctas_per_cycle);
+      static_cast<double>(clusters_.members()) / static_cast<double>(gpu_.launch.ctas_per_cycle);
   const Tick placing = clock_.Cycles(place_cycles);
   const Tick placed = scheduler_.Reserve(now, placing) + placing;
   const Tick begin = placed + clock_.Cycles(static_cast<double>(gpu_.launch.cta_start_cycles) +

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "models/gpu/cluster_grid.h"
 #include "models/gpu/cluster_slots.h"
 #include "models/gpu/cta_cost.h"
 #include "models/gpu/occupancy.h"
@@ -119,7 +120,10 @@ class KernelPlayer : public LaunchPlayer {
   template <class Each>
   void ForEachLoad(const Group& g, std::size_t pass, std::int64_t tile, std::int64_t first,
                    std::int64_t step, const Each& fetch) const;
-  bool Receives(const Fetch& f, std::size_t other) const;
+  /// Whether another member of the cluster gets what one fetches.
+  bool Receives(const Fetch& f, std::size_t other) const {
+    return other != f.member && clusters_.Shares(*f.stream, f.member, other);
+  }
   L2Arrivals FollowSteps(const Group& g, std::int64_t from, std::int64_t steps) const;
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
   bool WarpsRunOn(const Group& g) const;
@@ -152,7 +156,9 @@ class KernelPlayer : public LaunchPlayer {
   }
   std::int64_t StretchesLeft() const;
   void SkipStretches(Tick length);
-  CtaPlace PlaceIn(std::int64_t tile, std::size_t member) const;
+  CtaPlace PlaceIn(std::int64_t tile, std::size_t member) const {
+    return clusters_.PlaceIn(tile, member);
+  }
   StepRange RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const;
   std::int64_t NextTile(const Group& g, std::int64_t tile) const;
   // Stream-K (kernel_player_stream_k.cpp)
@@ -181,8 +187,7 @@ class KernelPlayer : public LaunchPlayer {
   EventQueue& events_;
   Clock clock_;
   Owner& owner_;
-  GridMap clusters_;  ///< the grid in clusters
-  std::int64_t members_;
+  ClusterGrid clusters_;
   std::int64_t l1_bytes_ = 0;  ///< what shared memory leaves
   double share_;
   ClusterSlots slots_;

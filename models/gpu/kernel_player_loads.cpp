@@ -54,10 +54,8 @@ void KernelPlayer::ForEachLoad(const Group& g, std::size_t pass, std::int64_t ti
     const OperandStream& stream = kernel_.streams[id];
     const GpuTensor& tensor = program_.tensors[stream.tensor];
     for (std::size_t m = 0; m < g.sms.size(); ++m) {
-      const std::int64_t row = static_cast<std::int64_t>(m) / kernel_.cluster_columns;
-      const std::int64_t column = static_cast<std::int64_t>(m) % kernel_.cluster_columns;
-      const bool copy = (stream.shared_by_cluster_rows && row > 0) ||
-                        (stream.shared_by_cluster_columns && column > 0);
+      const bool copy = (stream.shared_by_cluster_rows && clusters_.RowOf(m) > 0) ||
+                        (stream.shared_by_cluster_columns && clusters_.ColumnOf(m) > 0);
       if (copy) continue;
       CtaPlace place = PlaceIn(tile, m);
       if (StreamK()) place.split = SlotOf(g, pass, step);
@@ -67,14 +65,6 @@ void KernelPlayer::ForEachLoad(const Group& g, std::size_t pass, std::int64_t ti
                   InLines(RectangleOf(stream, tensor, place, own + step), tensor)});
     }
   }
-}
-
-/// Whether another member of the cluster gets what one fetches.
-bool KernelPlayer::Receives(const Fetch& f, std::size_t other) const {
-  if (other == f.member) return false;
-  const auto columns = static_cast<std::size_t>(kernel_.cluster_columns);
-  return (f.stream->shared_by_cluster_rows && other % columns == f.member % columns) ||
-         (f.stream->shared_by_cluster_columns && other / columns == f.member / columns);
 }
 
 KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
@@ -111,6 +101,10 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
       queued = response.queued + (end - response.end);
     }
   });
+  if (kernel_.passes[pass].bulk) {
+    const Tick longer = clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.bulk_latency_cycles));
+    arrival.first += longer, arrival.mean += longer, arrival.ready += longer;
+  }
   if (kernel_.passes[pass].peer_bytes > 0) {  // an equal part from each of the others
     const auto others = static_cast<std::int64_t>(g->sms.size()) - 1;
     for (std::size_t m = 0; m < g->sms.size(); ++m) {

@@ -59,6 +59,7 @@ SmCycle::SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel&
       kernel_(kernel),
       steps_(std::move(steps)),
       memory_(memory),
+      grid_(kernel),
       fetch_(gpu.sm.instruction_cache, gpu.sm.subcores, gpu.l2.near_latency_cycles,
              InstructionCount(kernel)),
       l1_(gpu.sm.l1, CacheBytes(gpu.sm, kernel)),
@@ -99,13 +100,13 @@ std::uint32_t SmCycle::FreeWarp() {
   return index;
 }
 
-void SmCycle::Launch(const CtaPlace& place, std::uint64_t cycle) {
+std::uint32_t SmCycle::Launch(const CtaWork& work, std::uint64_t cycle) {
   std::size_t slot = 0;
   while (slot < ctas_.size() && ctas_[slot].active) ++slot;
   if (slot == ctas_.size()) ctas_.emplace_back();
   Cta& cta = ctas_[slot];
   cta = Cta{};
-  cta.place = place;
+  cta.work = work;
   cta.active = true;
   cta.barriers.resize(16);
   for (const MbarrierRing& ring : kernel_.mbarriers) {
@@ -134,6 +135,7 @@ void SmCycle::Launch(const CtaPlace& place, std::uint64_t cycle) {
     }
   }
   cta.warps_left = static_cast<std::int64_t>(cta.warps.size());
+  return static_cast<std::uint32_t>(slot);
 }
 
 std::uint64_t SmCycle::Run() {
@@ -154,8 +156,7 @@ std::uint64_t SmCycle::Run() {
 
 std::uint64_t SmCycle::RunUntil(std::uint64_t limit) {
   for (;;) {
-    std::uint64_t next = kBlocked;
-    for (const Subcore& s : subcores_) next = std::min(next, s.next_try);
+    const std::uint64_t next = this->next();
     if (next == kBlocked || next > limit) return next;
     now_ = std::max(now_, next);
     for (std::size_t s = 0; s < subcores_.size(); ++s) {
@@ -236,11 +237,17 @@ void SmCycle::Issue(std::uint32_t index) {
     case WarpOpcode::kBulkCopy:
       BulkCopy(&w, in);
       break;
+    case WarpOpcode::kBulkStore:
+      BulkStore(w, in);
+      break;
     case WarpOpcode::kArrive:
       Arrive(&w, in);
       break;
+    case WarpOpcode::kClusterBarrier:
+      AtClusterBarrier(index, in);
+      return;
     case WarpOpcode::kBarrier:
-      AtBarrier(index, in);
+      AtBarrier(index, in, sm_.barrier_cycles);
       return;
     case WarpOpcode::kWait:
       if (!WaitForPhase(index, in)) return;
@@ -262,7 +269,7 @@ void SmCycle::Issue(std::uint32_t index) {
       Reconverge(index);
       return;
     case WarpOpcode::kExit:
-      Exit(index);
+      if (!NextTile(index)) Exit(index);
       return;
     case WarpOpcode::kAsyncWait:
     case WarpOpcode::kGroupMmaWait:
@@ -303,6 +310,35 @@ void SmCycle::EnterPass(Warp* w, std::int16_t pass) {
   times.begin = std::min(times.begin, when);
 }
 
+/// What the first warp's instructions added up, of the tile that it has finished.
+void SmCycle::TakeContraction(Cta* cta, std::vector<std::int64_t>* contractions) {
+  std::int32_t shortest = 0;
+  for (std::int32_t& length : cta->contracted) {
+    if (length > 0 && (shortest == 0 || length < shortest)) shortest = length;
+    length = 0;
+  }
+  if (shortest > 0) contractions->push_back(shortest);
+}
+
+/// A persistent kernel's warps begin again where their first pass does, each when it gets there.
+bool SmCycle::NextTile(std::uint32_t index) {
+  Warp& w = warps_[index];
+  Cta& cta = ctas_[w.cta];
+  if (w.in_role == 0 && w.role + 1U == kernel_.roles.size()) {
+    TakeContraction(&cta, &contractions_);
+  }
+  if (w.tile + 1 >= cta.work.tiles.size()) return false;
+  ++w.tile;
+  const auto& instructions = ProgramOf(w).instructions;
+  w.pc = static_cast<std::uint32_t>(
+      std::find_if(instructions.begin(), instructions.end(),
+                   [](const WarpInstruction& in) { return in.op == WarpOpcode::kPhase; }) -
+      instructions.begin());
+  w.issue_after = now_ + static_cast<std::uint64_t>(sm_.branch_cycles);
+  Prepare(index);
+  return true;
+}
+
 void SmCycle::Exit(std::uint32_t index) {
   Warp& w = warps_[index];
   if (w.pass >= 0) {
@@ -316,11 +352,7 @@ void SmCycle::Exit(std::uint32_t index) {
   Cta& cta = ctas_[w.cta];
   if (--cta.warps_left > 0) return;
   cta.active = false;
-  std::int32_t shortest = 0;
-  for (const std::int32_t length : cta.contracted) {
-    if (length > 0 && (shortest == 0 || length < shortest)) shortest = length;
-  }
-  contractions_.push_back(shortest);
+  ended_.push_back(cta.work.at.cluster);
   for (const std::uint32_t warp : cta.warps) free_warps_.push_back(warp);
   --resident_;
 }

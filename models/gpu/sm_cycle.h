@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "models/gpu/cluster_grid.h"
+#include "models/gpu/cluster_port.h"
 #include "models/gpu/cta_geometry.h"
 #include "models/gpu/instruction_fetch.h"
 #include "models/gpu/l1_cache.h"
@@ -72,6 +74,12 @@ struct SmCounters {
   }
 };
 
+/// What a CTA is started for.
+struct CtaWork {
+  std::vector<CtaPlace> tiles = {CtaPlace{}};  ///< which it walks one after another
+  ClusterMember at;
+};
+
 /// When a pass of a CTA began and ended, over all its warps.
 struct PassTimes {
   std::uint64_t begin = ~std::uint64_t{0};
@@ -87,14 +95,28 @@ class SmCycle {
 
   /// The program is in the SM's instruction cache, as in a run that is repeated.
   void WarmInstructions() { fetch_.WarmL1(); }
-  /// Starts a CTA at a cycle that is not before the present one.
-  void Launch(const CtaPlace& place, std::uint64_t cycle);
+  /// CTAs run in clusters, whose members are reached through `port`; else each is taken alone, and
+  /// fetches itself what its cluster shares.
+  void JoinClusters(ClusterPort* port) { cluster_ = port; }
+  /// Starts a CTA at a cycle that is not before the present one; returns its slot.
+  std::uint32_t Launch(const CtaWork& work, std::uint64_t cycle);
   /// Runs until every CTA has ended; returns the cycle. Throws InternalError where warps wait for
   /// each other for ever.
   std::uint64_t Run();
   /// Runs up to `limit`; returns the next cycle that has work, or the largest number.
   std::uint64_t RunUntil(std::uint64_t limit);
 
+  /// Another member of the cluster has arrived on a stage of a CTA's mbarrier.
+  void ArriveFromPeer(std::uint32_t cta, std::size_t ring, std::size_t stage, std::uint64_t ready);
+  /// All members of a CTA's cluster have come to their barrier: its warps go on at `cycle`.
+  void PassClusterBarrier(std::uint32_t cta, std::uint64_t cycle);
+
+  /// The next cycle that has work, as far as is known; the largest number = none.
+  std::uint64_t next() const {
+    std::uint64_t next = kBlocked;
+    for (const Subcore& s : subcores_) next = std::min(next, s.next_try);
+    return next;
+  }
   std::uint64_t now() const { return now_; }
   std::size_t resident_ctas() const { return resident_; }
   const SmCounters& counters() const { return counters_; }
@@ -111,8 +133,11 @@ class SmCycle {
   const std::vector<Issued>& issued() const { return issued_; }
   static const char* PipeName(std::uint8_t pipe);
 
-  /// Of each CTA that has ended since the last call: the length of the dot product that its first
-  /// warp's Tensor Core instructions added up in an accumulator; the shortest of all accumulators.
+  /// Clusters of the CTAs that have ended since the last call.
+  std::vector<std::uint32_t> TakeEnded() { return std::exchange(ended_, {}); }
+
+  /// Of each tile that was finished since the last call: the length of the dot product that its
+  /// first warp's Tensor Core instructions added up in an accumulator; the shortest of all.
   std::vector<std::int64_t> TakeContractions() { return std::exchange(contractions_, {}); }
 
  private:
@@ -154,6 +179,7 @@ class SmCycle {
     std::size_t line = ~std::size_t{0};
     std::int64_t step = 0;
     std::int16_t pass = -1;
+    std::uint32_t tile = 0;  ///< of the CTA's
     std::array<std::uint64_t, 256> register_ready{};
     std::array<IssueSlot, 256> register_reason{};
     std::vector<std::int32_t> trips;      ///< done, of each loop of its program
@@ -190,13 +216,14 @@ class SmCycle {
     std::vector<std::pair<std::uint32_t, std::int64_t>> waiting;  ///< warp, phase
   };
   struct Cta {
-    CtaPlace place;
+    CtaWork work;
     bool active = false;
     std::int64_t warps_left = 0;
     std::array<std::int32_t, 256> contracted{};  ///< elements multiplied into each accumulator
     std::vector<std::uint32_t> warps;
     std::vector<Barrier> barriers;
     std::vector<std::vector<Mbarrier>> mbarriers;  ///< of each ring, by stage
+    std::vector<std::uint32_t> at_cluster_barrier;
     Gathering gathering;
   };
   struct Subcore {
@@ -233,13 +260,22 @@ class SmCycle {
   void PeerAccess(Warp* w, const WarpInstruction& in);
   std::uint64_t MovePastL1(const std::vector<TouchedLine>& lines, std::uint64_t cycle);
   void BulkCopy(Warp* w, const WarpInstruction& in);
-  void AtBarrier(std::uint32_t warp, const WarpInstruction& in);
+  void CopyToCluster(const Cta& cta, const OperandStream& stream, std::size_t ring,
+                     std::size_t stage, std::uint64_t cycle);
+  void BulkStore(const Warp& w, const WarpInstruction& in);
+  void AtBarrier(std::uint32_t warp, const WarpInstruction& in, std::int64_t cycles);
   void Arrive(Warp* w, const WarpInstruction& in);
   bool WaitForPhase(std::uint32_t warp, const WarpInstruction& in);
+  void AtClusterBarrier(std::uint32_t warp, const WarpInstruction& in);
+  std::int64_t Arrivals(std::size_t ring) const {
+    const MbarrierRing& r = kernel_.mbarriers[ring];
+    return cluster_ != nullptr && r.cluster_arrivals > 0 ? r.cluster_arrivals : r.arrivals;
+  }
   void CheckPhase(Cta* cta, std::size_t ring, std::size_t stage);
   void Loop(Warp* w, const WarpInstruction& in);
   // Divergence (sm_cycle_divergence.cpp)
   static std::uint8_t Lanes(const Warp& w, const WarpInstruction& in) {
+    if (in.first_warp_only && w.in_role != 0) return 0;
     return std::min(w.lanes, in.lanes);
   }
   bool MayIssue(std::uint32_t warp) const {
@@ -260,7 +296,11 @@ class SmCycle {
   void GoTo(std::uint32_t warp, std::uint32_t pc);
   void Write(Warp* w, const WarpInstruction& in, std::uint64_t when, IssueSlot reason);
   void EnterPass(Warp* w, std::int16_t pass);
+  /// Whether the warp goes on with the CTA's next tile.
+  bool NextTile(std::uint32_t warp);
   void Exit(std::uint32_t warp);
+  const CtaPlace& PlaceOfTile(const Warp& w) const { return ctas_[w.cta].work.tiles[w.tile]; }
+  static void TakeContraction(Cta* cta, std::vector<std::int64_t>* contractions);
   std::uint64_t TakeMemoryPipe(Warp* w, std::uint64_t passes);
   void TouchedLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines);
   void BulkLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines) const;
@@ -277,6 +317,8 @@ class SmCycle {
   const GpuKernel& kernel_;
   std::vector<std::int64_t> steps_;
   SmMemory& memory_;
+  ClusterGrid grid_;
+  ClusterPort* cluster_ = nullptr;
   InstructionFetch fetch_;
   L1Cache l1_;
   std::vector<std::size_t> role_offset_;
@@ -298,6 +340,7 @@ class SmCycle {
   SmCounters counters_;
   std::vector<PassTimes> passes_;
   std::vector<std::int64_t> contractions_;
+  std::vector<std::uint32_t> ended_;
   std::vector<TouchedLine> touched_;
   std::size_t most_issued_ = 0;  ///< 0 = no more are kept
   std::vector<Issued> issued_;

@@ -8,7 +8,7 @@ namespace siliscope {
 
 void SmCycle::CheckPhase(Cta* cta, std::size_t ring, std::size_t stage) {
   Mbarrier& m = cta->mbarriers[ring][stage];
-  if (m.arrived < kernel_.mbarriers[ring].arrivals) return;
+  if (m.arrived < Arrivals(ring)) return;
   m.arrived = 0;
   m.phases.push_back(std::max(m.ready, now_) + static_cast<std::uint64_t>(sm_.mbarrier_cycles));
   m.ready = 0;
@@ -31,7 +31,31 @@ void SmCycle::Arrive(Warp* w, const WarpInstruction& in) {
   if (n < 0) return;
   const auto stage = static_cast<std::size_t>(n % kernel_.mbarriers[ring].stages);
   Cta& cta = ctas_[w->cta];
-  ++cta.mbarriers[ring][stage].arrived;
+  if (cluster_ == nullptr) {
+    ++cta.mbarriers[ring][stage].arrived;
+    CheckPhase(&cta, ring, stage);
+    return;
+  }
+  // All that write to this member's stage learn that it is free.
+  const ClusterMember at = cta.work.at;
+  for (std::uint32_t m = 0; m < static_cast<std::uint32_t>(grid_.members()); ++m) {
+    const bool sends = m == at.member || std::any_of(kernel_.streams.begin(), kernel_.streams.end(),
+                                                     [&](const OperandStream& stream) {
+                                                       return grid_.Shares(stream, m, at.member);
+                                                     });
+    if (!sends) continue;
+    const std::uint64_t way =
+        m == at.member ? 0 : static_cast<std::uint64_t>(sm_.peer_latency_cycles / 2);
+    cluster_->Arrive({at.cluster, m}, ring, stage, now_ + way);
+  }
+}
+
+void SmCycle::ArriveFromPeer(std::uint32_t slot, std::size_t ring, std::size_t stage,
+                             std::uint64_t ready) {
+  Cta& cta = ctas_[slot];
+  Mbarrier& m = cta.mbarriers[ring][stage];
+  ++m.arrived;
+  m.ready = std::max(m.ready, ready);
   CheckPhase(&cta, ring, stage);
 }
 
@@ -52,7 +76,8 @@ bool SmCycle::WaitForPhase(std::uint32_t index, const WarpInstruction& in) {
   return false;
 }
 
-void SmCycle::AtBarrier(std::uint32_t index, const WarpInstruction& in) {
+/// `cycles`: from the last arrival to the next instruction.
+void SmCycle::AtBarrier(std::uint32_t index, const WarpInstruction& in, std::int64_t cycles) {
   Warp& w = warps_[index];
   Cta& cta = ctas_[w.cta];
   Barrier& barrier = cta.barriers[static_cast<std::size_t>(in.operand) % cta.barriers.size()];
@@ -66,7 +91,31 @@ void SmCycle::AtBarrier(std::uint32_t index, const WarpInstruction& in) {
   waiting.swap(barrier.waiting);
   for (const std::uint32_t other : waiting) {
     ++warps_[other].pc;
-    Wake(other, now_ + static_cast<std::uint64_t>(sm_.barrier_cycles));
+    Wake(other, now_ + static_cast<std::uint64_t>(cycles));
+  }
+}
+
+void SmCycle::AtClusterBarrier(std::uint32_t index, const WarpInstruction& in) {
+  if (cluster_ == nullptr) {  // of a CTA that is measured alone, the others are there
+    const std::int64_t way = grid_.members() > 1 ? sm_.peer_latency_cycles / 2 : 0;
+    AtBarrier(index, in, sm_.barrier_cycles + way);
+    return;
+  }
+  Warp& w = warps_[index];
+  Cta& cta = ctas_[w.cta];
+  w.ready_at = kBlocked;
+  w.reason = IssueSlot::kBarrier;
+  cta.at_cluster_barrier.push_back(index);
+  if (static_cast<std::int64_t>(cta.at_cluster_barrier.size()) < in.trips) return;
+  cluster_->ArriveAtBarrier(cta.work.at, now_);
+}
+
+void SmCycle::PassClusterBarrier(std::uint32_t slot, std::uint64_t cycle) {
+  std::vector<std::uint32_t> waiting;
+  waiting.swap(ctas_[slot].at_cluster_barrier);
+  for (const std::uint32_t warp : waiting) {
+    ++warps_[warp].pc;
+    Wake(warp, std::max(now_, cycle) + static_cast<std::uint64_t>(sm_.barrier_cycles));
   }
 }
 

@@ -40,7 +40,8 @@ void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
         IssueSlot::kShortScoreboard);
 }
 
-/// Over the network between the SMs of a cluster, past the L1. The other SM is taken to be free.
+/// Over the network between the SMs of a cluster, past the L1; of a CTA that is measured alone, the
+/// other SM is taken to be free.
 void SmCycle::PeerAccess(Warp* w, const WarpInstruction& in) {
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
   const std::uint64_t bytes = std::uint64_t{Lanes(*w, in)} * access.bytes_per_lane;
@@ -48,6 +49,12 @@ void SmCycle::PeerAccess(Warp* w, const WarpInstruction& in) {
   const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
   counters_.shared_read_bytes += bytes;
   const std::uint64_t start = TakeMemoryPipe(w, 1);
+  if (cluster_ != nullptr) {
+    const ClusterMember at = ctas_[w->cta].work.at;
+    Write(w, in, cluster_->LoadPeer(at, start, static_cast<std::int64_t>(bytes)),
+          IssueSlot::kLongScoreboard);
+    return;
+  }
   peers_free_ = std::max(peers_free_, start) + passes;
   Write(w, in, peers_free_ + static_cast<std::uint64_t>(sm_.peer_latency_cycles),
         IssueSlot::kLongScoreboard);
@@ -74,10 +81,10 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   }
   const OperandStream& stream = kernel_.streams[access.stream];
   const GpuTensor& tensor = program_->tensors[stream.tensor];
-  const Cta& cta = ctas_[w.cta];
-  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], cta.place);
+  const CtaPlace& place = PlaceOfTile(w);
+  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], place);
   const Rectangle at =
-      step < range.count ? RectangleOf(stream, tensor, cta.place, range.first + step) : Rectangle{};
+      step < range.count ? RectangleOf(stream, tensor, place, range.first + step) : Rectangle{};
   if (at.rows == 0) {
     lines->clear();
     return;
@@ -166,15 +173,41 @@ void SmCycle::BulkLines(const Warp& w, const WarpInstruction& in,
   }
   const OperandStream& stream = kernel_.streams[access.stream];
   const GpuTensor& tensor = program_->tensors[stream.tensor];
-  const Cta& cta = ctas_[w.cta];
+  const CtaPlace& place = PlaceOfTile(w);
   const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
-  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], cta.place);
-  const Rectangle at = RectangleOf(stream, tensor, cta.place, range.first + w.step + in.ahead);
+  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], place);
+  const Rectangle at =
+      InLines(RectangleOf(stream, tensor, place, range.first + w.step + in.ahead), tensor);
   for (std::int64_t r = 0; r < at.rows; ++r) {
-    const std::int64_t begin = tensor.address + (at.row + r) * tensor.row_bytes + at.byte;
+    const std::int64_t begin = tensor.address + (at.row + r) * LineRowBytes(tensor) + at.byte;
     for (std::int64_t b = begin / 128 * 128; b < begin + at.bytes; b += 128) {
       lines->push_back({b, 0xf});
     }
+  }
+}
+
+/// This member's part of an operand that the cluster shares, to all that need it; the others'
+/// parts come from them.
+void SmCycle::CopyToCluster(const Cta& cta, const OperandStream& stream, std::size_t ring,
+                            std::size_t stage, std::uint64_t cycle) {
+  std::vector<std::uint32_t> receivers;
+  std::size_t own = 0;
+  for (std::uint32_t m = 0; m < static_cast<std::uint32_t>(grid_.members()); ++m) {
+    if (m == cta.work.at.member) own = receivers.size();
+    if (m == cta.work.at.member || grid_.Shares(stream, cta.work.at.member, m)) {
+      receivers.push_back(m);
+    }
+  }
+  std::vector<std::uint64_t> ready(receivers.size(), cycle);
+  const auto latency = static_cast<std::uint64_t>(sm_.bulk_latency_cycles);
+  const std::size_t first = own * touched_.size() / receivers.size();
+  const std::size_t last = (own + 1) * touched_.size() / receivers.size();
+  for (std::size_t i = first; i < last; ++i) {
+    cluster_->Multicast(cta.work.at, receivers, cycle++, touched_[i], &ready);
+  }
+  bulk_free_ = cycle;
+  for (std::size_t r = 0; r < receivers.size(); ++r) {
+    cluster_->Arrive({cta.work.at.cluster, receivers[r]}, ring, stage, ready[r] + latency);
   }
 }
 
@@ -183,9 +216,6 @@ void SmCycle::BulkCopy(Warp* w, const WarpInstruction& in) {
   BulkLines(*w, in, &touched_);
   std::uint64_t cycle =
       std::max(now_, bulk_free_) + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
-  std::uint64_t ready = cycle;
-  for (const TouchedLine& line : touched_) ready = std::max(ready, memory_.Read(cycle++, line));
-  bulk_free_ = cycle;
   // Whole lines are written past the memory pipe: products that read 128 bytes a cycle keep their
   // rate while copies arrive (m64n256k16 reaches its peak with both operands in shared memory).
   counters_.shared_write_bytes += static_cast<std::uint64_t>(access.bulk_bytes);
@@ -194,11 +224,30 @@ void SmCycle::BulkCopy(Warp* w, const WarpInstruction& in) {
   MbarrierUse& use = w->mbarriers[ring];
   const auto stage = static_cast<std::size_t>(use.copies++ / kernel_.mbarriers[ring].arrivals %
                                               kernel_.mbarriers[ring].stages);
+  w->issue_after = now_ + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
+  if (cluster_ != nullptr) {
+    CopyToCluster(cta, kernel_.streams[access.stream], ring, stage, cycle);
+    return;
+  }
+  std::uint64_t ready = cycle;
+  for (const TouchedLine& line : touched_) ready = std::max(ready, memory_.Read(cycle++, line));
+  bulk_free_ = cycle;
   Mbarrier& m = cta.mbarriers[ring][stage];
   ++m.arrived;
-  m.ready = std::max(m.ready, ready);
+  m.ready = std::max(m.ready, ready + static_cast<std::uint64_t>(sm_.bulk_latency_cycles));
   CheckPhase(&cta, ring, stage);
-  w->issue_after = now_ + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
+}
+
+/// One warp's thread has the copy engine write a rectangle from shared memory; nothing waits for
+/// it.
+void SmCycle::BulkStore(const Warp& w, const WarpInstruction& in) {
+  subcores_[w.subcore].pipe_free[kUniform] = now_ + 1;
+  if (Lanes(w, in) == 0 || program_ == nullptr) return;
+  BulkLines(w, in, &touched_);
+  std::uint64_t cycle =
+      std::max(now_, bulk_free_) + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
+  for (const TouchedLine& line : touched_) memory_.Write(cycle++, line);
+  bulk_free_ = cycle;
 }
 
 }  // namespace siliscope

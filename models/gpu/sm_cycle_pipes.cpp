@@ -95,9 +95,7 @@ void SmCycle::Mma(Warp* w, const WarpInstruction& in) {
   const auto latency = static_cast<std::uint64_t>(gpu_.tensor_core.latency_cycles);
   Write(w, in, now_ + std::max(latency, interval), IssueSlot::kTensor);
   if (w->in_role != 0) return;
-  ctas_[w->cta].contracted[in.destination] +=
-      static_cast<std::int32_t>(in.macs) /
-      static_cast<std::int32_t>(gpu_.tensor_core.m * gpu_.tensor_core.n);
+  ctas_[w->cta].contracted[in.destination] += in.contraction;
 }
 
 void SmCycle::GroupMma(Warp* w, const WarpInstruction& in) {
@@ -120,6 +118,7 @@ void SmCycle::GroupMma(Warp* w, const WarpInstruction& in) {
   s.pipe_free[kTensor] = end;
   counters_.tensor_cycles += interval;
   w->group_mmas.push_back(end + static_cast<std::uint64_t>(gpu_.tensor_core.group_tail_cycles));
+  if (w->in_role == 0) ctas_[w->cta].contracted[in.destination] += in.contraction;
 }
 
 }  // namespace siliscope

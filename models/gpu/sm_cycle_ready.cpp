@@ -46,6 +46,7 @@ void SmCycle::Prepare(std::uint32_t index) {
       w.pipe = kSfu;
       break;
     case WarpOpcode::kUniform:
+    case WarpOpcode::kBulkStore:
       w.pipe = kUniform;
       break;
     case WarpOpcode::kMma:

@@ -132,6 +132,8 @@ void VisitSm(FieldVisitor& v, SmSpec& s) {
   v.Flag("tensor_memory_access", s.tensor_memory_access, kOptional,
          "bulk copies, mbarriers, clusters with multicast (Hopper on)");
   v.Integer("bulk_issue", s.bulk_issue_cycles, kCycles, kOptional, "cycles to issue one bulk copy");
+  v.Integer("bulk_latency", s.bulk_latency_cycles, kCycles, kOptional,
+            "cycles that a bulk copy takes longer than a load");
   v.Integer("mbarrier", s.mbarrier_cycles, kCycles, kOptional,
             "cycles from the last arrival to the waiting warp");
   v.Integer("peer_latency", s.peer_latency_cycles, kCycles, kOptional,

@@ -33,15 +33,17 @@ enum class WarpOpcode : std::uint8_t {
   kLoadConstant,
   kAsyncCopy,  ///< cp.async: global to shared memory, past the registers
   kAsyncCommit,
-  kAsyncWait,  ///< until at most `operand` committed groups are outstanding
-  kBulkCopy,   ///< TMA: a rectangle to shared memory, arriving on mbarrier ring `operand`
-  kBarrier,    ///< barrier `operand` of `trips` warps; 0 = of the CTA
-  kArrive,     ///< on the warp's next stage of mbarrier ring `operand`
-  kWait,       ///< for the next phase of mbarrier ring `operand`
-  kLoop,       ///< back to instruction `operand`, until the loop's trips are done
-  kDiverge,    ///< splits the warp into `operand` paths that run the same code up to kReconverge
-  kBranch,     ///< of each thousand lanes `trips` go on, the others to instruction `operand`
-  kElse,       ///< ends the path of those that went on: to the kReconverge at `operand`
+  kAsyncWait,       ///< until at most `operand` committed groups are outstanding
+  kBulkCopy,        ///< TMA: a rectangle to shared memory, arriving on mbarrier ring `operand`
+  kBulkStore,       ///< TMA: a rectangle from shared memory
+  kBarrier,         ///< barrier `operand` of `trips` warps; 0 = of the CTA
+  kClusterBarrier,  ///< of `trips` warps of each CTA of the cluster
+  kArrive,          ///< on the warp's next stage of mbarrier ring `operand`
+  kWait,            ///< for the next phase of mbarrier ring `operand`
+  kLoop,            ///< back to instruction `operand`, until the loop's trips are done
+  kDiverge,  ///< splits the warp into `operand` paths that run the same code up to kReconverge
+  kBranch,   ///< of each thousand lanes `trips` go on, the others to instruction `operand`
+  kElse,     ///< ends the path of those that went on: to the kReconverge at `operand`
   kReconverge,
   kPhase,  ///< marks the start of pass `operand`; takes no time
   kExit,
@@ -69,7 +71,9 @@ inline const char* WarpOpcodeName(WarpOpcode op) {
                                            "cp.async commit",
                                            "cp.async wait",
                                            "bulk copy",
+                                           "bulk store",
                                            "barrier",
+                                           "cluster barrier",
                                            "arrive",
                                            "wait",
                                            "loop",
@@ -93,12 +97,14 @@ struct WarpInstruction {
   std::array<std::uint8_t, 3> sources = {kNoRegister, kNoRegister, kNoRegister};
   std::uint8_t reuse = 0;            ///< bit i: source i is kept in, or comes from, the reuse cache
   std::uint8_t lanes = 32;           ///< active
+  bool first_warp_only = false;      ///< in the other warps of the role its predicate is off
   std::uint16_t access = kNoAccess;  ///< index into WarpProgram's accesses
   std::int16_t pass = -1;            ///< kLoop: trips are the steps of this pass; else `trips`
   std::int32_t operand = 0;
-  std::int32_t trips = 0;  ///< kLoop, kBarrier
-  std::int16_t ahead = 0;  ///< global memory: of the step this many steps later
-  float macs = 0;          ///< of the whole warp (kMma, kGroupMma)
+  std::int32_t trips = 0;        ///< kLoop, kBarrier
+  std::int16_t ahead = 0;        ///< global memory: of the step this many steps later
+  float macs = 0;                ///< of the whole warp (kMma, kGroupMma)
+  std::int16_t contraction = 0;  ///< the same: products that are added to each result
 };
 
 /// Which addresses the lanes of one instruction touch: rows of consecutive lanes.
@@ -163,6 +169,7 @@ struct KernelPass {
   bool through_registers = false;
   bool joins = true;            ///< at its end the CTA waits for its last warp
   bool split_steps = false;     ///< steps are divided over the grid's splits
+  bool bulk = false;            ///< loads are bulk copies
   bool through_l1 = false;      ///< plain loads, which leave their lines in L1
   bool rereads = false;         ///< loads what an earlier pass has loaded
   std::int32_t touches = 0;     ///< with `through_l1`: number of the step's lines among the CTA's
@@ -184,6 +191,8 @@ struct MbarrierRing {
   std::int64_t arrivals = 1;       ///< that complete a phase; bulk copies arrive with their data
   bool complete_at_start = false;  ///< the first wait on each stage passes ("empty" barriers)
   std::int64_t void_arrivals = 0;  ///< a warp's first arrivals that come before a stage was used
+  /// Arrivals that complete a phase where the CTAs of a cluster copy for each other; 0 = as many.
+  std::int64_t cluster_arrivals = 0;
 };
 
 /// A launch that is no kernel: an engine copies its first stream's tensor over the host link.

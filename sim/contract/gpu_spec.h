@@ -110,6 +110,7 @@ struct SmSpec {
   bool async_copy = false;                 ///< cp.async
   bool tensor_memory_access = false;       ///< TMA, mbarriers and clusters
   std::int64_t bulk_issue_cycles = 32;     ///< of one TMA instruction
+  std::int64_t bulk_latency_cycles = 0;    ///< of its copy, beyond that of a load
   std::int64_t mbarrier_cycles = 30;       ///< from the last arrival to the waiting warp
   std::int64_t peer_latency_cycles = 180;  ///< of a load from another SM's shared memory
 };

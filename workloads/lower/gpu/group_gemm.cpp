@@ -35,7 +35,13 @@ GroupShape ShapeOf(const GemmProblem& p, const GemmTile& tile) {
   return s;
 }
 
-WarpProgram Producer(const GemmProblem& p, const GemmTile& tile) {
+/// Nobody copies or arrives before all mbarriers of the cluster are set up.
+void AwaitCluster(WarpProgramBuilder& b, const GroupShape& s) {
+  WarpInstruction& barrier = b.WithOperand(WarpOpcode::kClusterBarrier, 3);
+  barrier.trips = static_cast<std::int32_t>(1 + 4 * s.groups);
+}
+
+WarpProgram Producer(const GemmProblem& p, const GroupShape& s, const GemmTile& tile) {
   WarpProgramBuilder b;
   WarpAccess a_access, b_access;
   a_access.stream = 0;
@@ -46,6 +52,7 @@ WarpProgram Producer(const GemmProblem& p, const GemmTile& tile) {
       static_cast<std::int64_t>(static_cast<double>(tile.bn * tile.bk) * p.b_bytes);
   const std::uint16_t a = b.Access(a_access), w = b.Access(b_access);
   b.Prologue(50);
+  AwaitCluster(b, s);
   b.Phase(0);
   const std::int32_t loop = b.Here();
   b.WithOperand(WarpOpcode::kWait, kEmpty);
@@ -63,7 +70,7 @@ void AddSumsOfCluster(WarpProgramBuilder& b, const GroupShape& s, const GpuKerne
   const auto all = static_cast<int>(s.accumulators / 4);  // stores of 16 bytes a thread
   const auto splits = static_cast<int>(kernel.cluster_splits);
   for (int i = 0; i < all; ++i) b.Memory(WarpOpcode::kStoreShared, shared, 64 + i % 128, 4);
-  WarpInstruction& barrier = b.WithOperand(WarpOpcode::kBarrier, 2);
+  WarpInstruction& barrier = b.WithOperand(WarpOpcode::kClusterBarrier, 2);
   barrier.trips = static_cast<std::int32_t>(s.groups * 4);
   const std::int32_t loop = b.Here();
   constexpr int kUnderWay = 10;  // loads of 16 bytes that registers are free for
@@ -89,14 +96,19 @@ WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel&
   WarpAccess tile;
   tile.bytes_per_lane = 16;
   const std::uint16_t shared = b.Access(tile);
+  WarpAccess band;
+  band.stream = kernel.passes.back().stores.front();
+  const std::uint16_t result = b.Access(band);
   b.Prologue(50);
+  AwaitCluster(b, s);
   b.Phase(0);
   const std::int32_t loop = b.Here();
   b.WithOperand(WarpOpcode::kWait, kFull);
   for (std::int64_t k = 0; k < s.k_instructions; ++k) {
     for (std::int64_t m = 0; m < s.m_instructions; ++m) {
-      WarpInstruction& in = b.Add(WarpOpcode::kGroupMma);
+      WarpInstruction& in = b.Add(WarpOpcode::kGroupMma, static_cast<int>(64 + m));
       in.access = read;
+      in.contraction = static_cast<std::int16_t>(static_cast<double>(s.k) * MultipliedShare(p));
       in.macs = static_cast<float>(static_cast<double>(16 * s.n * s.k) * MultipliedShare(p));
     }
   }
@@ -124,7 +136,9 @@ WarpProgram Consumer(const GemmProblem& p, const GroupShape& s, const GpuKernel&
   }
   WarpInstruction& barrier = b.WithOperand(WarpOpcode::kBarrier, 1);
   barrier.trips = static_cast<std::int32_t>(s.groups * 4);
-  b.Add(WarpOpcode::kUniform, 8);  // one thread starts the bulk store
+  WarpInstruction& bulk_store = b.Add(WarpOpcode::kBulkStore);
+  bulk_store.access = result;
+  bulk_store.first_warp_only = true;
   b.Overhead(2, 8);
   b.LoopPass(epilogue, last);
   return b.Finish();
@@ -136,13 +150,17 @@ void WriteGroupGemm(const MachineSpec&, const GemmProblem& problem, const GemmTi
                     GpuKernel* kernel) {
   const GroupShape s = ShapeOf(problem, tile);
   kernel->warps = 4 + 4 * s.groups;
-  kernel->mbarriers = {{tile.stages, 2, false, 0}, {tile.stages, 4 * s.groups, true, 1}};
+  // Of a shared operand each member copies a part to all; all say when their stage is free.
+  const std::int64_t copies = tile.cluster_rows + tile.cluster_columns;
+  kernel->mbarriers = {{tile.stages, 2, false, 0, copies},
+                       {tile.stages, 4 * s.groups, true, 1, 4 * s.groups * (copies - 1)}};
   // The producer's group gives most of its registers to the consumers.
   const std::int64_t consumer = std::min<std::int64_t>(240, s.accumulators + 56);
   kernel->registers_per_thread = (24 + s.groups * consumer) / (1 + s.groups);
-  kernel->roles = {{"producer", 1, Producer(problem, tile)},
+  kernel->roles = {{"producer", 1, Producer(problem, s, tile)},
                    {"consumer", 4 * s.groups, Consumer(problem, s, *kernel)}};
   kernel->persistent = true;
+  kernel->passes.front().bulk = true;
 }
 
 }  // namespace siliscope

@@ -48,7 +48,9 @@ void WriteCtaReduction(WarpProgramBuilder* b, std::uint16_t stream) {
   b->WithOperand(WarpOpcode::kBarrier, 0);
   b->Memory(WarpOpcode::kLoadShared, shared, 32, 1);
   combine(5);
-  b->Memory(WarpOpcode::kAtomic, result, 41).lanes = 1;
+  WarpInstruction& atomic = b->Memory(WarpOpcode::kAtomic, result, 41);
+  atomic.lanes = 1;
+  atomic.first_warp_only = true;
   b->LoopPass(loop, 1);
 }
 

@@ -212,6 +212,7 @@ class TensorGemmWriter {
             b_.Add(WarpOpcode::kMma, acc, FragmentA(set, a), FragmentB(set, b), acc);
         in.macs =
             static_cast<float>(static_cast<double>(core.m * core.n * s_.k) * MultipliedShare(p_));
+        in.contraction = static_cast<std::int16_t>(static_cast<double>(s_.k) * MultipliedShare(p_));
         ++multiplied;
         move_up_to((multiplied * moves + products - 1) / products);
       }
