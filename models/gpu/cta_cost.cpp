@@ -55,11 +55,23 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   return run;
 }
 
+/// Cycles that the busiest pipe is taken by what a longer run did more.
+double BusiestPipe(const GpuSpec& gpu, const SmCounters& longer, const SmCounters& few) {
+  const auto subcores = static_cast<double>(gpu.sm.subcores);
+  const auto more = [](std::uint64_t of, std::uint64_t than) {
+    return static_cast<double>(of) - static_cast<double>(than);
+  };
+  return std::max({more(longer.tensor_cycles, few.tensor_cycles) / subcores,
+                   more(longer.fp32_cycles, few.fp32_cycles) / subcores,
+                   more(longer.memory_pipe_cycles, few.memory_pipe_cycles)});
+}
+
 /// What a step of each pass adds to a run of a few CTAs.
 struct StepCosts {
   std::vector<double> cycles;
-  std::vector<SmTraffic> traffic;  ///< of all of them
-  std::vector<Run> runs;           ///< with the further steps
+  std::vector<double> pipe_cycles;  ///< of the busiest
+  std::vector<SmTraffic> traffic;   ///< of all of them
+  std::vector<Run> runs;            ///< with the further steps
 };
 
 /// `few` is the run without the further steps.
@@ -69,6 +81,7 @@ StepCosts MeasureSteps(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
     const Run longer = RunCtas(gpu, kernel, ctas, gpu.sm.l1.latency_cycles, p);
     steps.cycles.push_back(std::max(0.0, (longer.cycles - few.cycles) / kMoreSteps));
+    steps.pipe_cycles.push_back(BusiestPipe(gpu, longer.counters, few.counters) / kMoreSteps);
     SmTraffic traffic;
     traffic.Add(SmTraffic::Of(longer.counters), 1.0 / kMoreSteps);
     traffic.Add(SmTraffic::Of(few.counters), -1.0 / kMoreSteps);
@@ -153,7 +166,9 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
       if (ExposesLatency(kernel.passes[p])) continue;
       const double longer =
           CtaIntervalCycles(gpu, kernel, co_resident, steps_together.runs[p], &cost, p);
-      together[p] = std::max(0.0, (longer - cta) * static_cast<double>(co_resident) / kMoreSteps);
+      // CTAs that change places make differences uncertain: no pipe does more than it can.
+      together[p] = std::max(steps_together.pipe_cycles[p],
+                             (longer - cta) * static_cast<double>(co_resident) / kMoreSteps);
     }
     double steps = 0;
     for (std::size_t p = 0; p < kernel.passes.size(); ++p) {

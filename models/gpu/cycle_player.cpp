@@ -121,10 +121,11 @@ CyclePlayer::CyclePlayer(const GpuProgram& program, std::uint32_t launch, const 
       clock_(clock),
       owner_(owner) {
   DataType type{};
-  const bool computes = ParseDataType(kernel_.dtype, &type) && IsFloat(type) &&
-                        type != DataType::kFp4 && type != DataType::kFp64;
+  const bool computes = ParseDataType(kernel_.dtype, &type) && type != DataType::kFp4;
   if (kernel_.tensor_core && computes && !kernel_.passes.empty() && !kernel_.streams.empty()) {
-    product_.emplace(gpu_.tensor_core.generation, type, Contraction(), kernel_.sparse);
+    const DotProductUnit unit(gpu_.tensor_core.generation, type,
+                              kernel_.half_sums ? DataType::kFp16 : DataType::kFp32);
+    product_.emplace(unit, type, Contraction(), kernel_.sparse);
   }
 }
 

@@ -9,15 +9,16 @@
 
 namespace siliscope {
 
-ProductCheck::ProductCheck(std::int64_t generation, DataType type, std::int64_t contraction,
+ProductCheck::ProductCheck(const DotProductUnit& unit, DataType type, std::int64_t contraction,
                            bool sparse)
-    : unit_(generation, type) {
+    : unit_(unit) {
   std::uint64_t random = 0x9e3779b97f4a7c15ULL;
-  // From 0.5 to 1: an element too many or too few is seen.
+  // From 0.5 to 1 (of the range of an integer type): an element too many or too few is seen.
+  const double scale = IsFloat(type) ? 1 : std::ldexp(1, std::max(1, BitsPerElement(type) - 1)) - 1;
   const auto value = [&] {
     random = random * 6364136223846793005ULL + 1442695040888963407ULL;
-    const float magnitude = 0.5F + static_cast<float>(random >> 41) / 16777216.0F;
-    return RoundToType(magnitude, type);
+    const double magnitude = 0.5 + static_cast<double>(random >> 41) / 16777216.0;
+    return RoundToType(scale * magnitude, type);
   };
   for (std::int64_t k = 0; k < contraction; ++k) {
     row_.push_back(value());
@@ -28,13 +29,15 @@ ProductCheck::ProductCheck(std::int64_t generation, DataType type, std::int64_t 
     column_ = Select(compressed, column_);
     row_ = compressed.values;
   }
-  for (std::size_t k = 0; k < row_.size(); ++k) exact_ += double{row_[k]} * double{column_[k]};
+  for (std::size_t k = 0; k < row_.size(); ++k) {
+    exact_ += static_cast<long double>(row_[k]) * static_cast<long double>(column_[k]);
+  }
   bound_ = unit_.ErrorBound(row_, column_);
 }
 
 void ProductCheck::Check(std::int64_t contracted, const std::string& kernel) {
   if (contracted != last_) {
-    std::vector<float> row = row_, column = column_;
+    std::vector<double> row = row_, column = column_;
     const auto size = static_cast<std::size_t>(contracted);
     while (row.size() < size) {  // what is multiplied twice counts twice
       row.push_back(row_[row.size() % row_.size()]);
@@ -46,10 +49,10 @@ void ProductCheck::Check(std::int64_t contracted, const std::string& kernel) {
     last_ = contracted;
   }
   const bool whole = contracted == static_cast<std::int64_t>(row_.size());
-  if (!whole || std::abs(last_sum_ - exact_) > bound_) {
+  if (!whole || std::abs(static_cast<double>(last_sum_ - exact_)) > bound_) {
     throw InternalError(fmt::format(
         "{}: Tensor Cores multiplied {} elements into a result of {}, their sum is {}, not {}",
-        kernel, contracted, row_.size(), last_sum_, exact_));
+        kernel, contracted, row_.size(), last_sum_, static_cast<double>(exact_)));
   }
   ++checked_;
 }

@@ -16,7 +16,7 @@ class ProductCheck {
   /// `contraction`: elements of the row, as the problem has them.
   /// Of a `sparse` one the row is pruned 2:4 and compressed, and meets what is selected of the
   /// column.
-  ProductCheck(std::int64_t generation, DataType type, std::int64_t contraction, bool sparse);
+  ProductCheck(const DotProductUnit& unit, DataType type, std::int64_t contraction, bool sparse);
 
   /// Throws InternalError where `contracted` elements, which is what was executed, don't add up to
   /// the product within the precision of the unit.
@@ -26,8 +26,9 @@ class ProductCheck {
 
  private:
   DotProductUnit unit_;
-  std::vector<float> row_, column_;
-  double exact_ = 0, bound_ = 0;
+  std::vector<double> row_, column_;
+  long double exact_ = 0;
+  double bound_ = 0;
   std::int64_t last_ = -1;  ///< contracted in the check before
   double last_sum_ = 0;
   std::uint64_t checked_ = 0;

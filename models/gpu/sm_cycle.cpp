@@ -63,7 +63,11 @@ SmCycle::SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel&
       fetch_(gpu.sm.instruction_cache, gpu.sm.subcores, gpu.l2.near_latency_cycles,
              InstructionCount(kernel)),
       l1_(gpu.sm.l1, CacheBytes(gpu.sm, kernel)),
-      tensor_rate_(TensorRate(gpu, kernel.dtype)),
+      group_rate_(TensorRate(gpu, kernel.dtype)),
+      warp_rate_(group_rate_ * (kernel.dtype == "fp64" ? 1 : gpu.tensor_core.warp_level_rate)),
+      sum_bytes_(kernel.dtype == "fp64" ? 8
+                 : kernel.half_sums     ? 2
+                                        : 4),
       subcores_(static_cast<std::size_t>(gpu.sm.subcores)),
       passes_(kernel.passes.size()) {
   std::size_t offset = 0;

@@ -326,7 +326,8 @@ class SmCycle {
   std::vector<std::uint32_t> loops_;
   std::vector<std::vector<Operands>> operands_;        ///< by role and instruction
   std::vector<std::vector<std::int64_t>> wavefronts_;  ///< by role and access, shared memory
-  double tensor_rate_;  ///< multiply-accumulates of a sub-core in a cycle
+  double group_rate_, warp_rate_;  ///< multiply-accumulates of a sub-core in a cycle
+  int sum_bytes_;                  ///< of a Tensor Core's accumulator
   std::uint64_t now_ = 0;
   std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, peers_free_ = 0,
                 constants_ready_ = kBlocked;

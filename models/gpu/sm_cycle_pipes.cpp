@@ -46,12 +46,13 @@ SmCycle::Operands SmCycle::OperandsOf(const WarpInstruction& in) const {
   Operands o;
   o.macs = in.macs;
   switch (in.op) {
-    case WarpOpcode::kMma: {  // operands of as many products as share them; sums in 32 bits
-      const auto rows = static_cast<double>(core.shared_m > 0 ? core.shared_m : core.m);
-      const auto columns = static_cast<double>(core.shared_n > 0 ? core.shared_n : core.n);
-      const double k = static_cast<double>(in.macs) / static_cast<double>(core.m * core.n);
+    case WarpOpcode::kMma: {  // operands of as many products as share them
+      const MmaShape shape = core.ShapeOf(bytes);
+      const auto rows = static_cast<double>(core.shared_m > 0 ? core.shared_m : shape.m);
+      const auto columns = static_cast<double>(core.shared_n > 0 ? core.shared_n : shape.n);
+      const auto k = static_cast<double>(std::max<std::int16_t>(1, in.contraction));
       o.register_bytes = static_cast<float>(static_cast<double>(in.macs) *
-                                            (bytes / rows + bytes / columns + 4 / k));
+                                            (bytes / rows + bytes / columns + sum_bytes_ / k));
       return o;
     }
     case WarpOpcode::kGroupMma:  // operands come from shared memory, sums stay at the multipliers
@@ -83,8 +84,7 @@ void SmCycle::Arithmetic(Warp* w, const WarpInstruction& in, Pipe pipe, const Gp
 }
 
 void SmCycle::Mma(Warp* w, const WarpInstruction& in) {
-  const double cycles =
-      static_cast<double>(in.macs) / (tensor_rate_ * gpu_.tensor_core.warp_level_rate);
+  const double cycles = static_cast<double>(in.macs) / warp_rate_;
   // Fractions of a cycle are carried to the next instruction.
   double& owed = subcores_[w->subcore].tensor_fraction;
   owed += cycles;
@@ -92,8 +92,10 @@ void SmCycle::Mma(Warp* w, const WarpInstruction& in) {
   owed = std::max(0.0, owed - static_cast<double>(interval));
   subcores_[w->subcore].pipe_free[kTensor] = now_ + interval;
   counters_.tensor_cycles += interval;
+  // The latency is that of all steps of a product.
   const auto latency = static_cast<std::uint64_t>(gpu_.tensor_core.latency_cycles);
-  Write(w, in, now_ + std::max(latency, interval), IssueSlot::kTensor);
+  const auto before = static_cast<std::uint64_t>(gpu_.tensor_core.steps - 1) * interval;
+  Write(w, in, now_ + std::max(latency - std::min(latency, before), interval), IssueSlot::kTensor);
   if (w->in_role != 0) return;
   ctas_[w->cta].contracted[in.destination] += in.contraction;
 }
@@ -101,7 +103,7 @@ void SmCycle::Mma(Warp* w, const WarpInstruction& in) {
 void SmCycle::GroupMma(Warp* w, const WarpInstruction& in) {
   Subcore& s = subcores_[w->subcore];
   const auto interval = std::max<std::uint64_t>(
-      1, static_cast<std::uint64_t>(static_cast<double>(in.macs) / tensor_rate_ + 0.5));
+      1, static_cast<std::uint64_t>(static_cast<double>(in.macs) / group_rate_ + 0.5));
   std::uint64_t end = now_ + interval;
   if (w->in_role % 4 == 0 && in.access != kNoAccess) {
     // Operands stream from shared memory once for the four warps.

@@ -140,13 +140,29 @@ void VisitSm(FieldVisitor& v, SmSpec& s) {
             "cycles of a load from the shared memory of another SM of the cluster");
 }
 
+namespace {
+
+void VisitMmaShape(FieldVisitor& v, MmaShape& s) {
+  v.Integer("m", s.m, {1, 1024}, kOptional, "rows of a warp's instruction");
+  v.Integer("n", s.n, {1, 1024}, kOptional, "columns of a warp's instruction");
+  v.Integer("k", s.k, {1, 1024}, kOptional,
+            "contraction of a warp's instruction, 16-bit operands (64-bit in fp64_shape)");
+}
+
+}  // namespace
+
 void VisitTensorCore(FieldVisitor& v, TensorCoreSpec& s) {
   if (!v.BeginSection("tensor_core", kOptional, "Tensor Cores, one in each sub-core")) return;
   v.Integer("generation", s.generation, {1, 4}, kRequired,
             "1 Volta, 2 Turing, 3 Ampere, 4 Hopper (warp-group instructions)");
-  v.Integer("m", s.m, {1, 1024}, kOptional, "rows of a warp's instruction");
-  v.Integer("n", s.n, {1, 1024}, kOptional, "columns of a warp's instruction");
-  v.Integer("k", s.k, {1, 1024}, kOptional, "contraction of a warp's instruction, 16-bit operands");
+  VisitMmaShape(v, s.shape);
+  if (v.BeginSection("fp64_shape", kOptional, "the same of double precision")) {
+    VisitMmaShape(v, s.fp64_shape);
+    v.EndSection();
+  }
+  v.Integer("steps", s.steps, {1, 16}, kOptional,
+            "instructions that one product is issued as, each for a part of its results (HMMA.884 "
+            "of Volta; half as many with sums in half precision)");
   v.Integer("latency", s.latency_cycles, kCycles, kRequired,
             "cycles from an instruction to one that needs its result");
   v.Integer("shared_m", s.shared_m, {0, 1024}, kOptional,

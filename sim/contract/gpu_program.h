@@ -220,6 +220,7 @@ struct GpuKernel {
   std::vector<MbarrierRing> mbarriers;
   std::string dtype;
   bool tensor_core = false;
+  bool half_sums = false;   ///< Tensor Cores accumulate in half precision
   bool sparse = false;      ///< one operand is 2:4 sparse: half of its elements are multiplied
   double macs_per_cta = 0;  ///< executed, padding included
   double fp32_per_cta = 0;  ///< other operations

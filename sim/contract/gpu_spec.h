@@ -75,10 +75,17 @@ struct TlbSpec {
   std::int64_t walkers = 16;
 };
 
+/// Rows, columns and contraction of a matrix instruction of one warp.
+struct MmaShape {
+  std::int64_t m = 16, n = 8, k = 16;
+};
+
 struct TensorCoreSpec {
-  std::int64_t generation = 0;         ///< 0 = none, 1 Volta, 2 Turing, 3 Ampere, 4 Hopper
-  std::int64_t m = 16, n = 8, k = 16;  ///< of a warp's instruction, two-byte operands
-  std::int64_t latency_cycles = 24;    ///< to a dependent instruction
+  std::int64_t generation = 0;  ///< 0 = none, 1 Volta, 2 Turing, 3 Ampere, 4 Hopper
+  MmaShape shape;               ///< of two-byte operands
+  MmaShape fp64_shape{8, 8, 4};
+  std::int64_t steps = 1;            ///< instructions that one product is issued as (Volta)
+  std::int64_t latency_cycles = 24;  ///< to a dependent instruction
   /// Rows and columns that share an operand read from the registers; 0 = all of the instruction.
   std::int64_t shared_m = 0, shared_n = 0;
   /// Multiply-accumulates an SM does in a cycle, dense, by data type.
@@ -87,6 +94,13 @@ struct TensorCoreSpec {
   double warp_level_rate = 1;           ///< of one warp's own instructions, against warp groups
   std::int64_t group_tail_cycles = 66;  ///< warp-group MMA: last operand to result
   std::int64_t group_outstanding = 8;
+
+  /// Of operands of `bytes` each.
+  MmaShape ShapeOf(double bytes) const {
+    if (bytes > 4) return fp64_shape;
+    const double k = static_cast<double>(shape.k) * 2 / bytes;
+    return {shape.m, shape.n, k > 1 ? static_cast<std::int64_t>(k) : 1};
+  }
 };
 
 struct SmSpec {

@@ -93,6 +93,8 @@ void Gemm(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->kind = "matmul";
   const std::string sparsity = keys.Text("sparsity", "none", {"none", "2:4"});
   if (sparsity != "none") op->attributes["sparsity"] = sparsity;
+  const std::string accumulate = keys.Text("accumulate", "fp32", {"fp32", "fp16"});
+  if (accumulate != "fp32") op->attributes["accumulate"] = accumulate;
   op->attributes["transpose_a"] = std::int64_t{ta};
   op->attributes["transpose_b"] = std::int64_t{tb};
   // Lists that say how operands lie say it as BLAS does: column by column.
@@ -256,7 +258,7 @@ constexpr std::array<ListedOperator, 15> kOperators = {
                     &Conv},
      ListedOperator{"elementwise", "elementwise: rows, cols [, fn, tensors]", &Elementwise},
      ListedOperator{"embedding", "gather: rows, cols, indices", &Embedding},
-     ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb, sparsity=2:4]", &Gemm},
+     ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb, sparsity=2:4, accumulate=fp16]", &Gemm},
      ListedOperator{"host_copy", "host_copy: bytes [, to=chip|host]", &HostCopyOperator},
      ListedOperator{
          "layernorm", "layer_norm: rows, cols",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // matmul: a [..., m, k] times b [..., k, n], leading dimensions broadcast; transpose_a and
 // transpose_b exchange the last two. `sparsity` = "2:4": of each four elements of b along k two are
-// zero, and half of the products are made.
+// zero, and half of the products are made. `accumulate` = "fp16": sums are kept in half precision.
 #include "sim/core/error.h"
 #include "workloads/ir/operator_kind.h"
 

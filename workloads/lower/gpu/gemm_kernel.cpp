@@ -52,6 +52,7 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   k.dtype = p.dtype;
   k.tensor_core = t.kind != GemmTile::Kind::kSimt;
   k.sparse = p.b_sparse;
+  k.half_sums = p.half_sums && k.tensor_core;
   k.warps = WarpsOf(t);
   k.cluster_rows = t.cluster_rows;
   k.cluster_columns = t.cluster_columns;
@@ -173,10 +174,18 @@ void AddTensorTiles(const MachineSpec& machine, const GemmProblem& p,
       {256, 128, 4, 2}, {128, 256, 2, 4}, {128, 128, 2, 2}, {256, 64, 4, 1}, {64, 256, 1, 4},
       {128, 64, 2, 2},  {64, 128, 2, 2},  {64, 64, 2, 2},   {64, 32, 2, 1},  {32, 64, 2, 2},
       {32, 128, 1, 4},  {16, 128, 1, 4},  {16, 64, 1, 4}};
+  // Those for double precision: CUTLASS, tensorop_d884gemm.
+  static constexpr Listed kDoubleTiles[] = {{128, 128, 2, 4}, {128, 64, 2, 2}, {64, 128, 2, 2},
+                                            {64, 64, 2, 2},   {64, 32, 2, 1},  {32, 64, 1, 2},
+                                            {32, 32, 2, 1},   {16, 32, 1, 2}};
   const std::int64_t bk = InstructionK(p, static_cast<std::int64_t>(128 / p.a_bytes));
   const bool async = machine.gpu.sm.async_copy;
-  for (const Listed& l : kTiles) {
-    if (l.bm / l.warps_m < machine.gpu.tensor_core.m) continue;
+  const bool fp64 = p.dtype == "fp64";
+  const MmaShape shape = machine.gpu.tensor_core.ShapeOf(p.a_bytes);
+  const Listed* end = fp64 ? std::end(kDoubleTiles) : std::end(kTiles);
+  for (const Listed* at = fp64 ? kDoubleTiles : kTiles; at != end; ++at) {
+    const Listed& l = *at;
+    if (l.bm / l.warps_m < shape.m) continue;
     // The libraries of Volta and Turing have none smaller.
     if (machine.gpu.tensor_core.generation < 3 && (l.bm < 64 || l.bn < 64)) continue;
     GemmTile t;
@@ -260,8 +269,9 @@ bool HasTensorRate(const MachineSpec& machine, const std::string& dtype) {
 
 std::vector<GemmTile> GemmTiles(const MachineSpec& machine, const GemmProblem& p) {
   std::vector<GemmTile> tiles;
-  if (HasTensorRate(machine, p.dtype) && p.dtype != "fp64") {
-    if (machine.gpu.tensor_core.generation >= 4) {
+  if (HasTensorRate(machine, p.dtype)) {
+    // Warp groups multiply no double precision.
+    if (machine.gpu.tensor_core.generation >= 4 && p.dtype != "fp64") {
       AddGroupTiles(machine, p, &tiles);
     } else {
       AddTensorTiles(machine, p, &tiles);

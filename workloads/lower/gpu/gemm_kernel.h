@@ -30,6 +30,7 @@ struct GemmProblem {
   /// B is 2:4 sparse: `b_bytes` is then that of its kept half and of the two bits that say where
   /// each of them was, for an element of the whole.
   bool b_sparse = false;
+  bool half_sums = false;                        ///< accumulated in half precision
   std::string dtype;                             ///< that the multipliers work in
   int epilogue_operations = 0;                   ///< an element
   std::vector<std::uint32_t> epilogue_operands;  ///< read tile by tile beside C (residuals)

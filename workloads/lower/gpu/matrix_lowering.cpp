@@ -97,6 +97,10 @@ void LowerMatmul(GpuLowering& lowering, std::uint32_t index) {
   p.b_bytes = lowering.ElementBytes(op.inputs[1]);
   p.c_bytes = lowering.ElementBytes(op.outputs[0]);
   p.b_sparse = op.Text("sparsity", "") == "2:4";
+  p.half_sums = op.Text("accumulate", "") == "fp16";
+  if (p.half_sums && p.dtype != "fp16") {
+    throw UserError("accumulate=fp16 is for products of fp16, not of " + p.dtype);
+  }
   if (p.b_sparse) {
     CheckSparse(lowering.machine(), p);
     p.b_bytes = p.b_bytes / 2 + 0.125;

@@ -14,19 +14,18 @@ constexpr int kFragments = 24;  ///< first register of the operand fragments
 
 struct Shape {
   std::int64_t m_instructions, n_instructions, k_instructions;  ///< of a warp and stage
-  std::int64_t k;                                               ///< of an instruction
+  std::int64_t m, n, k;                                         ///< of an instruction
   std::int64_t a_loads, b_loads;  ///< 16-byte loads of a warp for one k
 };
 
 Shape ShapeOf(const MachineSpec& machine, const GemmProblem& p, const GemmTile& tile) {
-  const TensorCoreSpec& core = machine.gpu.tensor_core;
   const std::int64_t warp_m = tile.bm / tile.warps_m, warp_n = tile.bn / tile.warps_n;
   Shape s{};
-  s.k = InstructionK(
-      p, std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(core.k) * 2 /
-                                                             std::max(0.5, p.a_bytes))));
-  s.m_instructions = std::max<std::int64_t>(1, warp_m / core.m);
-  s.n_instructions = std::max<std::int64_t>(1, warp_n / core.n);
+  const MmaShape shape = machine.gpu.tensor_core.ShapeOf(std::max(0.5, p.a_bytes));
+  s.m = shape.m, s.n = shape.n;
+  s.k = InstructionK(p, shape.k);
+  s.m_instructions = std::max<std::int64_t>(1, warp_m / s.m);
+  s.n_instructions = std::max<std::int64_t>(1, warp_n / s.n);
   s.k_instructions = std::max<std::int64_t>(1, tile.bk / s.k);
   const auto loads = [&](std::int64_t rows, double bytes) {
     const double total = static_cast<double>(rows * s.k) * bytes;
@@ -46,7 +45,11 @@ class TensorGemmWriter {
     a_copies_ = Copies(t_.bm, p_.a_bytes, threads);
     b_copies_ = Copies(t_.bn, p_.b_bytes, threads);
     acc_ = static_cast<int>(kFragments + 2 * 4 * (s_.a_loads + s_.b_loads));
-    accumulators_ = static_cast<int>(t_.bm * t_.bn / (kernel->warps * 32));
+    results_ = static_cast<int>(t_.bm * t_.bn / threads);
+    const bool fp64 = p_.dtype == "fp64";
+    accumulators_ = fp64 ? 2 * results_ : kernel->half_sums ? (results_ + 1) / 2 : results_;
+    const auto steps = static_cast<int>(machine.gpu.tensor_core.steps);
+    steps_ = kernel->half_sums ? std::max(1, steps / 2) : steps;
     // Accumulator registers beyond the file's are spilled by nobody: such tiles are not offered.
   }
 
@@ -115,7 +118,7 @@ class TensorGemmWriter {
   }
   /// Of a warp, in a step of the epilogue.
   int Values() const {
-    return std::max(1, accumulators_ / static_cast<int>(kernel_->passes.back().steps));
+    return std::max(1, results_ / static_cast<int>(kernel_->passes.back().steps));
   }
   int Stores() const {
     return std::max(1, static_cast<int>(Values() * 32 * p_.c_bytes / 512 + 0.99));
@@ -183,7 +186,6 @@ class TensorGemmWriter {
       StoreStage();
       b_.WithOperand(WarpOpcode::kBarrier, 0);
     }
-    const TensorCoreSpec& core = machine_.gpu.tensor_core;
     const std::int64_t set = kk % 2;
     const std::int64_t parts = async_ ? s_.k_instructions : 1;
     const std::int64_t first_copy = std::min(kk, parts) * copies() / parts;
@@ -208,16 +210,23 @@ class TensorGemmWriter {
             254, acc_ + static_cast<int>((i * s_.n_instructions + j) * per_instruction));
         const std::int64_t a = i * s_.a_loads / s_.m_instructions;
         const std::int64_t b = j * s_.b_loads / s_.n_instructions;
-        WarpInstruction& in =
-            b_.Add(WarpOpcode::kMma, acc, FragmentA(set, a), FragmentB(set, b), acc);
-        in.macs =
-            static_cast<float>(static_cast<double>(core.m * core.n * s_.k) * MultipliedShare(p_));
-        in.contraction = static_cast<std::int16_t>(static_cast<double>(s_.k) * MultipliedShare(p_));
+        Multiply(acc, static_cast<int>(per_instruction), FragmentA(set, a), FragmentB(set, b));
         ++multiplied;
         move_up_to((multiplied * moves + products - 1) / products);
       }
     }
     move_up_to(moves);
+  }
+
+  /// One product, as so many instructions as the Tensor Core has steps for it.
+  void Multiply(int acc, int accumulators, int a, int b) {
+    for (int step = 0; step < steps_; ++step) {
+      const int sums = std::min(254, acc + step * accumulators / steps_);
+      WarpInstruction& in = b_.Add(WarpOpcode::kMma, sums, a, b, sums);
+      in.macs = static_cast<float>(static_cast<double>(s_.m * s_.n * s_.k) * MultipliedShare(p_) /
+                                   steps_);
+      in.contraction = static_cast<std::int16_t>(static_cast<double>(s_.k) * MultipliedShare(p_));
+    }
   }
 
   /// Sums as they lie in the registers, to the workspace or added from it, a band a step.
@@ -248,6 +257,17 @@ class TensorGemmWriter {
     b_.LoopPass(loop, 2);
   }
 
+  /// What the results are added to or multiplied by, in the same places.
+  void LoadBesideResults() {
+    for (const std::uint16_t stream : kernel_->passes.back().loads) {
+      for (const std::uint16_t store : store_access_) {
+        WarpAccess access = b_.AccessAt(store);
+        access.stream = stream;
+        b_.Memory(WarpOpcode::kLoadGlobal, b_.Access(access), kFragments + 16, 4);
+      }
+    }
+  }
+
   int last_pass() const { return static_cast<int>(kernel_->passes.size()) - 1; }
 
   /// A band of each warp's rows a step: convert, through shared memory to whole rows, store.
@@ -255,8 +275,15 @@ class TensorGemmWriter {
     b_.Phase(last_pass());
     const std::int32_t loop = b_.Here();
     const int values = Values();
-    for (int i = 0; i < std::max(1, values / 2); ++i) {
-      b_.Add(WarpOpcode::kFp32, kFragments + i % 16, std::min(254, acc_ + 2 * i));
+    LoadBesideResults();
+    if (p_.dtype == "fp64") {  // times alpha
+      for (int i = 0; i < values; ++i) {
+        b_.Add(WarpOpcode::kFp64, kFragments + i % 16, std::min(254, acc_ + 2 * i));
+      }
+    } else {
+      for (int i = 0; i < std::max(1, values / 2); ++i) {
+        b_.Add(WarpOpcode::kFp32, kFragments + i % 16, std::min(254, acc_ + 2 * i));
+      }
     }
     const int operations = p_.epilogue_operations * values;
     for (int i = 0; i < operations; ++i) {
@@ -286,7 +313,9 @@ class TensorGemmWriter {
   WarpProgramBuilder b_;
   bool async_ = true;
   std::int64_t a_copies_ = 1, b_copies_ = 1;
-  int acc_ = 0, accumulators_ = 0;
+  int acc_ = 0, accumulators_ = 0;  ///< registers
+  int results_ = 0;                 ///< of a thread
+  int steps_ = 1;
   std::vector<std::uint16_t> copy_access_, store_access_;
   std::uint16_t shared_ = 0;
 };

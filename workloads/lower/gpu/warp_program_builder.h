@@ -41,6 +41,7 @@ class WarpProgramBuilder {
     program_.accesses.push_back(access);
     return static_cast<std::uint16_t>(program_.accesses.size() - 1);
   }
+  const WarpAccess& AccessAt(std::uint16_t access) const { return program_.accesses[access]; }
   /// Integer work that nothing waits for: addresses, predicates, loop counters.
   void Overhead(int instructions, int reg = 0) {
     for (int i = 0; i < instructions; ++i) Add(WarpOpcode::kInteger, reg + i % 4);

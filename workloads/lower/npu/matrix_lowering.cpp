@@ -53,6 +53,10 @@ void LowerMatmul(NpuLowering& lowering, std::uint32_t index) {
     throw UserError(lowering.machine().name + ": its arrays don't skip zeros, sparsity=" +
                     op.Text("sparsity", "") + " has no meaning");
   }
+  if (!op.Text("accumulate", "").empty()) {
+    throw UserError(lowering.machine().name + ": its arrays' accumulators have one width, " +
+                    "accumulate=" + op.Text("accumulate", "") + " has no meaning");
+  }
   GemmTask task;
   task.op = index;
   const bool ta = op.Int("transpose_a", 0) != 0, tb = op.Int("transpose_b", 0) != 0;
