@@ -52,6 +52,7 @@ void VisitPass(Pass& pass, Visit number) {
   number(pass.chain_cycles);
   number(pass.beside_loads_cycles);
   number(pass.interval_cycles);
+  number(pass.precedence);
   number(pass.fill_cycles);
   number(pass.drain_cycles);
   number(pass.drain_interval_cycles);

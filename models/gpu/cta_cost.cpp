@@ -17,6 +17,7 @@ constexpr std::size_t kNoPass = ~std::size_t{0};
 struct Run {
   double cycles = 0;  ///< in all
   double start = 0;
+  double oldest_end = 0;  ///< of the CTA that was started first
   std::vector<double> passes, drains;
   SmCounters counters;
 };
@@ -35,13 +36,21 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   constexpr std::uint64_t kTurnCycles = 16;
   Run run;
   std::uint64_t next = 0;
+  std::uint32_t started = 0;
   for (std::int64_t left = ctas * rounds; left > 0;) {
     const auto free = ctas - static_cast<std::int64_t>(sm.resident_ctas());
-    for (std::int64_t c = std::min(left, free); c > 0; --c, --left) sm.Launch({}, sm.now());
+    for (std::int64_t c = std::min(left, free); c > 0; --c, --left) {
+      CtaWork work;
+      work.at.cluster = started++;
+      sm.Launch(work, sm.now());
+    }
     if (left == 0 || next == ~std::uint64_t{0}) break;
     next = sm.RunUntil(std::max(next, sm.now() + kTurnCycles));
   }
   run.cycles = static_cast<double>(sm.Run());
+  for (const SmCycle::Ended& ended : sm.TakeEnded()) {
+    if (ended.cluster == 0) run.oldest_end = static_cast<double>(ended.cycle);
+  }
   run.start = static_cast<double>(sm.passes().front().begin);
   for (std::size_t p = 0; p < sm.passes().size(); ++p) {
     const PassTimes& pass = sm.passes()[p];
@@ -103,6 +112,19 @@ double CtaIntervalCycles(const GpuSpec& gpu, const GpuKernel& kernel, std::int64
   return (more.cycles - first_round.cycles) / static_cast<double>(kMoreRounds * ctas);
 }
 
+/// How far the oldest CTA is preferred where all together ask for more than the pipes have.
+double Precedence(double alone, double together, double oldest) {
+  const double demand = together / alone;  // steps that the pipes do in the time of one
+  if (demand <= 1.001 || oldest <= 0) return 1;
+  const double fair = 1 / demand;
+  return std::clamp((alone / oldest - fair) / (1 - fair), 0.0, 1.0);
+}
+
+/// Whether other CTAs come after those that an SM holds at first.
+bool CtasFollow(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
+  return !kernel.persistent && kernel.grid.Ctas() > gpu.sms * co_resident;
+}
+
 /// Whether a step waits for the memory: loads are not sent ahead of it.
 bool ExposesLatency(const KernelPass& pass) {
   return pass.Loads() && pass.ring <= 1 && !pass.through_registers;
@@ -151,7 +173,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
   const StepCosts steps_alone = MeasureSteps(gpu, kernel, 1, one, &cost);
   const std::vector<double>& alone = steps_alone.cycles;
   const std::vector<double> chains = ChainCycles(gpu, kernel, &cost);
-  std::vector<double> together = alone;
+  std::vector<double> together = alone, precedence(alone.size(), 1.0);
   double drain_interval = 0, drains = 0, scale = 1;
   bool whole = true;  ///< the kernel's own steps were run
   if (co_resident > 1) {
@@ -163,7 +185,10 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     // the more steps they have. (What waits for its loads is measured in step with the others.)
     together = steps_together.cycles;
     for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
-      if (ExposesLatency(kernel.passes[p])) continue;
+      const double oldest =
+          (steps_together.runs[p].oldest_end - all.oldest_end) / static_cast<double>(kMoreSteps);
+      precedence[p] = Precedence(alone[p], steps_together.cycles[p], oldest);
+      if (ExposesLatency(kernel.passes[p]) || !CtasFollow(gpu, kernel, co_resident)) continue;
       const double longer =
           CtaIntervalCycles(gpu, kernel, co_resident, steps_together.runs[p], &cost, p);
       // CTAs that change places make differences uncertain: no pipe does more than it can.
@@ -192,6 +217,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const bool loads = !pass.loads.empty() || pass.peer_bytes > 0;
     PassCost c;
     c.interval_cycles = std::min(scale * together[p] / static_cast<double>(co_resident), alone[p]);
+    c.precedence = precedence[p];
     // The latency of the memory is the chip's: a ring of one exposes it in every step where warps
     // don't hide it from each other, a longer ring once.
     const bool exposes = ExposesLatency(pass);
@@ -268,6 +294,7 @@ std::string CtaCostKey(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t
     for (const bool is : {pass.joins, pass.Loads(), pass.through_registers, pass.bulk})
       key += is ? "y" : "n";
   }
+  key += CtasFollow(gpu, kernel, co_resident) ? "|follow" : "|once";
   key += "|" + std::to_string(gpu.l2.near_latency_cycles);
   return key;
 }

@@ -37,6 +37,7 @@ struct PassCost {
   double chain_cycles = 0;         ///< what follows its loads before the next, where they take long
   double beside_loads_cycles = 0;  ///< from storing loads to registers until the next leave
   double interval_cycles = 0;      ///< the SM's time for a step, where enough CTAs fill it
+  double precedence = 1;           ///< of the oldest CTA, as in PipeShare
   double fill_cycles = 0;          ///< once, up to the first step
   double drain_cycles = 0;         ///< once, after the last step: results, barriers, reductions
   double drain_interval_cycles = 0;  ///< the SM's time for it, where enough CTAs fill it

@@ -212,9 +212,9 @@ void CyclePlayer::RunLane(std::uint32_t index) {
   for (const std::int64_t contracted : lane.sm->TakeContractions()) {
     if (product_) product_->Check(contracted, kernel_.name);
   }
-  for (const std::uint32_t ended : lane.sm->TakeEnded()) {
+  for (const SmCycle::Ended& ended : lane.sm->TakeEnded()) {
     end_ = std::max({end_, origin_ + clock_.Cycles(lane.sm->now()), lane.memory->stored()});
-    Cluster& cluster = clusters_[ended];
+    Cluster& cluster = clusters_[ended.cluster];
     sms_[index]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share *
                           static_cast<double>(cluster.tiles));
     if (--cluster.running > 0) continue;

@@ -187,6 +187,7 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
   Sm::Step step;
   step.alone_cycles = ready.cycles;
   step.interval_cycles = cost.interval_cycles;
+  step.precedence = cost.precedence;
   // Issue slots go to the oldest warps first; Tensor Cores and memories take turns.
   step.shares = loads && !kernel_.tensor_core && (pass.ring > 1 || pass.through_registers);
   step.wait = wait;

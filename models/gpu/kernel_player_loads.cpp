@@ -150,7 +150,16 @@ KernelPlayer::Ready KernelPlayer::WhenReady(Group& g) const {
   const Arrival& arrival = g.ring().arrivals.front();
   const PassCost& cost = cost_.passes[g.pass];
   if (!WarpsRunOn(g)) {
-    return {arrival.ready + clock_.Cycles(cost.beside_loads_cycles), cost.alone_cycles};
+    // Loads to registers are sent and stored one after another while others are on their way: that
+    // part of what comes beside them is hidden where they don't arrive all at once.
+    const double stores =
+        cost.traffic.shared_write_bytes /
+        static_cast<double>(gpu_.sm.shared_memory.banks * gpu_.sm.shared_memory.bank_width_bytes);
+    const double rest = std::max(0.0, cost.beside_loads_cycles - stores);
+    const Tick first = std::min(arrival.first, arrival.ready);
+    return {std::max(first + clock_.Cycles(cost.beside_loads_cycles),
+                     arrival.ready + clock_.Cycles(rest)),
+            cost.alone_cycles};
   }
   const auto mean = static_cast<double>(arrival.mean);
   const auto first = std::min(mean, static_cast<double>(arrival.first));

@@ -6,19 +6,23 @@
 
 namespace siliscope {
 
-void PipeShare::Add(Tick now, double alone, double busy, std::uint64_t age, std::uint32_t id) {
+void PipeShare::Add(Tick now, double alone, double busy, double precedence, std::uint64_t age,
+                    std::uint32_t id) {
   Advance(now);
   const double left = std::max({alone, busy, 1.0});
   const auto place = std::upper_bound(steps_.begin(), steps_.end(), age,
                                       [](std::uint64_t a, const Step& s) { return a < s.age; });
-  steps_.insert(place, Step{left, busy / left, 1, age, id});
+  steps_.insert(place, Step{left, busy / left, precedence, 1, age, id});
   Divide();
 }
 
 void PipeShare::Divide() {
-  double free = 1;
+  double free = 1, asked = 0;
+  for (const Step& s : steps_) asked += s.share;
+  const double fair = asked > 1 ? 1 / asked : 1;
   for (Step& s : steps_) {
-    s.speed = s.share > free ? free / s.share : 1;
+    const double first = s.share > free ? free / s.share : 1;
+    s.speed = s.precedence * first + (1 - s.precedence) * fair;
     free = std::max(0.0, free - s.share);
   }
 }

@@ -152,8 +152,8 @@ void Sm::Share(const Step& step) {
   if (id == sharing_.size()) sharing_.emplace_back();
   sharing_[id] = step;
   const double period = 1e12 / clock_.hertz();
-  share_.Add(events_.now(), step.alone_cycles * period, step.interval_cycles * period, step.age,
-             id);
+  share_.Add(events_.now(), step.alone_cycles * period, step.interval_cycles * period,
+             step.precedence, step.age, id);
   AwaitEnd();
 }
 

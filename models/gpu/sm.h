@@ -76,6 +76,7 @@ class Sm : public sc_core::sc_module {
   struct Step {
     std::uint64_t age = 0;                         ///< the CTA that started first has the lowest
     double alone_cycles = 0, interval_cycles = 0;  ///< as in PassCost
+    double precedence = 1;                         ///< as in PipeShare
     bool shares = false;  ///< runs beside others: it doesn't wait for the memory in between
     Wait wait;
     std::uint32_t op = 0;

@@ -356,7 +356,7 @@ void SmCycle::Exit(std::uint32_t index) {
   Cta& cta = ctas_[w.cta];
   if (--cta.warps_left > 0) return;
   cta.active = false;
-  ended_.push_back(cta.work.at.cluster);
+  ended_.push_back({cta.work.at.cluster, now_ + 1});
   for (const std::uint32_t warp : cta.warps) free_warps_.push_back(warp);
   --resident_;
 }

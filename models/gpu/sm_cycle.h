@@ -133,8 +133,12 @@ class SmCycle {
   const std::vector<Issued>& issued() const { return issued_; }
   static const char* PipeName(std::uint8_t pipe);
 
-  /// Clusters of the CTAs that have ended since the last call.
-  std::vector<std::uint32_t> TakeEnded() { return std::exchange(ended_, {}); }
+  struct Ended {
+    std::uint32_t cluster = 0;
+    std::uint64_t cycle = 0;
+  };
+  /// The CTAs that have ended since the last call.
+  std::vector<Ended> TakeEnded() { return std::exchange(ended_, {}); }
 
   /// Of each tile that was finished since the last call: the length of the dot product that its
   /// first warp's Tensor Core instructions added up in an accumulator; the shortest of all.
@@ -341,7 +345,7 @@ class SmCycle {
   SmCounters counters_;
   std::vector<PassTimes> passes_;
   std::vector<std::int64_t> contractions_;
-  std::vector<std::uint32_t> ended_;
+  std::vector<Ended> ended_;
   std::vector<TouchedLine> touched_;
   std::size_t most_issued_ = 0;  ///< 0 = no more are kept
   std::vector<Issued> issued_;
