@@ -137,9 +137,8 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
     }
   }
   k.passes = {main, out};
-  const std::int64_t stage_k = t.kind == GemmTile::Kind::kSimt ? 8 * t.slices : t.bk;
-  k.shared_bytes = t.stages * BytesOf(p.a_bytes, t.bm * stage_k) +
-                   t.stages * BytesOf(p.b_bytes, t.bn * stage_k) + 1024;
+  k.shared_bytes = t.stages * BytesOf(p.a_bytes, t.bm * t.bk) +
+                   t.stages * BytesOf(p.b_bytes, t.bn * t.bk) + 1024;
   const double tile_macs = static_cast<double>(t.bm * t.bn) * static_cast<double>(steps * t.bk) /
                            static_cast<double>(t.split) * MultipliedShare(p);
   k.macs_per_cta = tile_macs;
@@ -249,7 +248,7 @@ void AddSimtTiles(const MachineSpec& machine, const GemmProblem& p, std::vector<
   const auto add = [&](const Listed& l) {
     GemmTile t;
     t.kind = GemmTile::Kind::kSimt;
-    t.bm = l.bm, t.bn = l.bn, t.bk = 32, t.thread_m = l.thread_m, t.thread_n = l.thread_n;
+    t.bm = l.bm, t.bn = l.bn, t.bk = 8, t.thread_m = l.thread_m, t.thread_n = l.thread_n;
     t.stages = wide ? 3 : 2;
     t.warps_m = std::max<std::int64_t>(1, l.bm / 32), t.warps_n = 1;
     AddSplits(machine, p, t, tiles);

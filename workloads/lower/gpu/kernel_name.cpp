@@ -65,7 +65,7 @@ std::optional<GemmTile> TileOfName(const std::string& name, const GemmProblem& p
     }
   }
   if (!found) return std::nullopt;
-  if (name.find("sliced1x4") != std::string::npos) found->slices = 4;
+  if (name.find("sliced1x4") != std::string::npos) found->slices = 4, found->bk *= 4;
   if (problem.batch == 1) found->split = std::max<std::int64_t>(1, z);
   return found;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // GEMM on the single-precision pipes: each thread keeps a tile of sums in registers and reads its
-// rows of A and columns of B from shared memory one k ahead. Steps of 8 in k; the next step's
-// operands come through registers, or by asynchronous copies where there are more than two stages.
+// rows of A and columns of B from shared memory one k ahead. Steps of 8 in k, of each slice where
+// threads share the contraction; the next step's operands come through registers, or by
+// asynchronous copies where there are more than two stages.
 #include <algorithm>
 
 #include "workloads/lower/gpu/gemm_kernel.h"
@@ -10,8 +11,7 @@
 namespace siliscope {
 namespace {
 
-constexpr int kA = 16, kB = 48;    ///< registers of the operands, two sets of up to 16 each
-constexpr std::int64_t kPart = 8;  ///< of k that is in shared memory at a time
+constexpr int kA = 16, kB = 48;  ///< registers of the operands, two sets of up to 16 each
 
 class SimtGemmWriter {
  public:
@@ -22,9 +22,6 @@ class SimtGemmWriter {
     opcode_ = problem.dtype == "fp64"   ? WarpOpcode::kFp64
               : problem.dtype == "fp16" ? WarpOpcode::kFp16
                                         : WarpOpcode::kFp32;
-    const double bytes = static_cast<double>((t_.bm + t_.bn) * kPart) * p_.a_bytes;
-    copies_ =
-        std::max(1, static_cast<int>(bytes / static_cast<double>(kernel->warps * 512) + 0.99));
   }
 
   void Write() {
@@ -32,17 +29,16 @@ class SimtGemmWriter {
     b_.Prologue(70);
     b_.Phase(0);
     const int ahead = async_ ? static_cast<int>(t_.stages - 1) : 1;
-    for (int stage = 0; stage < ahead; ++stage) Copy(stage);
+    for (int stage = 0; stage < ahead; ++stage) CopyStage(stage);
     if (async_) {
       b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
     } else {
-      for (int copy = 0; copy < copies_; ++copy) Store(copy);
+      for (std::size_t i = 0; i < copies_.size(); ++i) Store(i);
     }
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     Operands(0);
     const std::int32_t loop = b_.Here();
-    Part(ahead);
-    b_.Loop(loop, static_cast<int>(t_.bk / kPart));
+    Step(ahead);
     b_.LoopPass(loop, 0);
     Epilogue();
     kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
@@ -52,18 +48,30 @@ class SimtGemmWriter {
   }
 
  private:
+  /// A warp's instruction that copies a part of a step's operand.
+  struct Copy {
+    std::uint16_t access;
+    bool turned;  ///< lies along k: turned on its way to shared memory, a word at a time
+  };
+  void AddCopies(std::uint16_t stream, bool k_contiguous, std::int64_t length, double bytes) {
+    WarpAccess a;
+    a.stream = stream;
+    a.bytes_per_lane = k_contiguous && async_ ? static_cast<std::uint8_t>(bytes) : 16;
+    const std::int64_t in_row = std::max<std::int64_t>(
+        1, static_cast<std::int64_t>(static_cast<double>(k_contiguous ? t_.bk : length) * bytes /
+                                     a.bytes_per_lane));
+    const std::int64_t rows = k_contiguous ? length : t_.bk;
+    a.lanes_per_row = static_cast<std::uint8_t>(std::min<std::int64_t>(in_row, 32));
+    a.warp_rows = 32 / a.lanes_per_row;
+    for (; a.row < rows; a.row += kernel_->warps * a.warp_rows) {
+      for (a.offset = 0; a.offset < in_row * a.bytes_per_lane; a.offset += 32 * a.bytes_per_lane) {
+        copies_.push_back({b_.Access(a), k_contiguous && !async_});
+      }
+    }
+  }
   void AddAccesses() {
-    const auto global = [&](std::uint16_t stream, bool k_contiguous, std::int64_t rows) {
-      WarpAccess a;
-      a.stream = stream;
-      a.bytes_per_lane = k_contiguous && async_ ? 4 : 16;
-      const std::int64_t lanes = k_contiguous ? kPart * 4 / a.bytes_per_lane : rows / 4;
-      a.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(lanes, 1, 32));
-      a.warp_rows = 32 / a.lanes_per_row;
-      return b_.Access(a);
-    };
-    global_a_ = global(0, p_.a_k_contiguous, t_.bm);
-    global_b_ = global(1, p_.b_k_contiguous, t_.bn);
+    AddCopies(0, p_.a_k_contiguous, t_.bm, p_.a_bytes);
+    AddCopies(1, p_.b_k_contiguous, t_.bn, p_.b_bytes);
     // The 32 threads of a warp stand 8 x 4 (or 4 x 8): lanes of a row want the same words.
     WarpAccess of_a;
     of_a.bytes_per_lane = 16;
@@ -91,28 +99,22 @@ class SimtGemmWriter {
     return a;
   }
 
-  bool OfA(int copy) const {
-    return copy < std::max<int>(1, static_cast<int>(copies_ * t_.bm / (t_.bm + t_.bn)));
-  }
-  void Copy(int ahead) {
-    for (int i = 0; i < copies_; ++i) {
-      const std::uint16_t access = OfA(i) ? global_a_ : global_b_;
-      if (async_) {
-        b_.Memory(WarpOpcode::kAsyncCopy, access, kNoRegister).ahead =
-            static_cast<std::int16_t>(ahead);
-      } else {
-        b_.Memory(WarpOpcode::kLoadGlobal, access, 232 + 4 * (i % 5), 4).ahead =
-            static_cast<std::int16_t>(ahead);
-      }
+  void CopyStage(int ahead) {
+    for (std::size_t i = 0; i < copies_.size(); ++i) {
+      const auto reg = 232 + 4 * static_cast<int>(i % 5);
+      WarpInstruction& in = async_
+                                ? b_.Memory(WarpOpcode::kAsyncCopy, copies_[i].access, kNoRegister)
+                                : b_.Memory(WarpOpcode::kLoadGlobal, copies_[i].access, reg, 4);
+      in.ahead = static_cast<std::int16_t>(ahead);
     }
     if (async_) b_.Add(WarpOpcode::kAsyncCommit);
   }
-  /// Into the other buffer. What lies along k is turned on its way: a word at a time.
-  void Store(int copy) {
-    const bool turned = OfA(copy) ? p_.a_k_contiguous : p_.b_k_contiguous;
+  /// Into the other buffer.
+  void Store(std::size_t copy) {
+    const bool turned = copies_[copy].turned;
     for (int word = 0; word < (turned ? 4 : 1); ++word) {
       b_.Memory(WarpOpcode::kStoreShared, turned ? store_word_ : store_,
-                232 + 4 * (copy % 5) + word, turned ? 1 : 4);
+                232 + 4 * static_cast<int>(copy % 5) + word, turned ? 1 : 4);
     }
   }
   void Operands(std::int64_t set) {
@@ -123,11 +125,11 @@ class SimtGemmWriter {
       b_.Memory(WarpOpcode::kLoadShared, b_shared_, kB + static_cast<int>(set) * 16 + 4 * i, 4);
     }
   }
-  /// kPart of k: the next part's operands are on their way while this one is multiplied.
-  void Part(int ahead) {
-    const std::int64_t each = std::max<std::int64_t>(1, kPart / t_.slices);
+  /// The next step's operands are on their way while this one's are multiplied.
+  void Step(int ahead) {
+    const std::int64_t each = t_.bk / t_.slices;
     for (std::int64_t k = 0; k < each; ++k) {
-      if (k == 0) Copy(ahead);
+      if (k == 0) CopyStage(ahead);
       Operands((k + 1) % 2);
       Products(k % 2, !async_ && k + 1 == each);
       b_.Overhead(3, 4);
@@ -136,12 +138,13 @@ class SimtGemmWriter {
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     b_.Overhead(4, 8);
   }
-  /// With `stores`, what was loaded for the next part goes to shared memory between the products.
+  /// With `stores`, what was loaded for the next step goes to shared memory between the products.
   void Products(std::int64_t set, bool stores) {
     const int at = static_cast<int>(set) * 16;
-    int stored = 0;
+    std::size_t stored = 0;
     for (int m = 0; m < t_.thread_m; ++m) {
-      const int due = (m + 1) * copies_ / static_cast<int>(t_.thread_m);
+      const std::size_t due =
+          static_cast<std::size_t>(m + 1) * copies_.size() / static_cast<std::size_t>(t_.thread_m);
       for (; stores && stored < due; ++stored) Store(stored);
       for (int n = 0; n < t_.thread_n; ++n) {
         // Sums lie in the other bank than the column they are made with; A's row is reused.
@@ -179,9 +182,8 @@ class SimtGemmWriter {
   WarpProgramBuilder b_;
   WarpOpcode opcode_ = WarpOpcode::kFp32;
   bool async_ = false;
-  int copies_ = 1;
-  std::uint16_t global_a_ = 0, global_b_ = 0, global_c_ = 0, a_shared_ = 0, b_shared_ = 0,
-                store_ = 0, store_word_ = 0;
+  std::vector<Copy> copies_;  ///< of a warp and step
+  std::uint16_t global_c_ = 0, a_shared_ = 0, b_shared_ = 0, store_ = 0, store_word_ = 0;
 };
 
 }  // namespace
