@@ -63,6 +63,7 @@ SmCycle::SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel&
       fetch_(gpu.sm.instruction_cache, gpu.sm.subcores, gpu.l2.near_latency_cycles,
              InstructionCount(kernel)),
       l1_(gpu.sm.l1, CacheBytes(gpu.sm, kernel)),
+      constants_(gpu.sm.constant_cache, gpu.l2.near_latency_cycles),
       group_rate_(TensorRate(gpu, kernel.dtype)),
       warp_rate_(group_rate_ * (kernel.dtype == "fp64" ? 1 : gpu.tensor_core.warp_level_rate)),
       sum_bytes_(kernel.dtype == "fp64" ? 8
@@ -226,12 +227,7 @@ void SmCycle::Issue(std::uint32_t index) {
       PeerAccess(&w, in);
       break;
     case WarpOpcode::kLoadConstant:
-      if (constants_ready_ == kBlocked) {  // the first touch misses
-        constants_ready_ = now_ + static_cast<std::uint64_t>(gpu_.l2.near_latency_cycles);
-      }
-      Write(&w, in,
-            std::max(constants_ready_,
-                     now_ + static_cast<std::uint64_t>(sm_.constant_latency_cycles)),
+      Write(&w, in, constants_.Read(now_, in.operand, ConstantWords(w, in)),
             IssueSlot::kLongScoreboard);
       break;
     case WarpOpcode::kAsyncCommit:

@@ -17,6 +17,7 @@
 
 #include "models/gpu/cluster_grid.h"
 #include "models/gpu/cluster_port.h"
+#include "models/gpu/constant_cache.h"
 #include "models/gpu/cta_geometry.h"
 #include "models/gpu/instruction_fetch.h"
 #include "models/gpu/l1_cache.h"
@@ -263,6 +264,11 @@ class SmCycle {
   void GlobalAccess(Warp* w, const WarpInstruction& in);
   void PeerAccess(Warp* w, const WarpInstruction& in);
   std::uint64_t MovePastL1(const std::vector<TouchedLine>& lines, std::uint64_t cycle);
+  /// Different words that the lanes of a constant load name: all the same without an access.
+  static std::int64_t ConstantWords(const Warp& w, const WarpInstruction& in) {
+    return in.access == kNoAccess ? 1 : std::max<std::int64_t>(1, Lanes(w, in));
+  }
+  std::uint64_t DescriptorOf(const WarpAccess& access);
   void BulkCopy(Warp* w, const WarpInstruction& in);
   void CopyToCluster(const Cta& cta, const OperandStream& stream, std::size_t ring,
                      std::size_t stage, std::uint64_t cycle);
@@ -325,6 +331,7 @@ class SmCycle {
   ClusterPort* cluster_ = nullptr;
   InstructionFetch fetch_;
   L1Cache l1_;
+  ConstantCache constants_;
   std::vector<std::size_t> role_offset_;
   std::vector<std::vector<std::uint32_t>> loop_ids_;  ///< by role and instruction
   std::vector<std::uint32_t> loops_;
@@ -333,8 +340,7 @@ class SmCycle {
   double group_rate_, warp_rate_;  ///< multiply-accumulates of a sub-core in a cycle
   int sum_bytes_;                  ///< of a Tensor Core's accumulator
   std::uint64_t now_ = 0;
-  std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, peers_free_ = 0,
-                constants_ready_ = kBlocked;
+  std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, peers_free_ = 0;
   std::vector<Warp> warps_;
   std::vector<std::uint32_t> free_warps_;
   std::vector<Team> teams_;

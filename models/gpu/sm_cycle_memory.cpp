@@ -89,13 +89,16 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
     lines->clear();
     return;
   }
-  const std::int64_t row0 = access.row + access.warp_rows * w.in_role;
+  const bool moves = access.trip_rows != 0 || access.trip_bytes != 0;
+  const std::int64_t trip = moves ? w.trips[loop_ids_[w.role][w.pc]] : 0;
+  const std::int64_t row0 = access.row + access.warp_rows * w.in_role + trip * access.trip_rows;
   const std::int64_t stride = access.row_stride > 0 ? access.row_stride : 1;
   Coalesce(
       sm_.l1, access, Lanes(w, in),
       [&](std::int64_t r, std::int64_t in_row) -> std::int64_t {
         const std::int64_t row = row0 + r * stride;
-        const std::int64_t byte = access.offset + access.warp_bytes * w.in_role + in_row;
+        const std::int64_t byte =
+            access.offset + access.warp_bytes * w.in_role + trip * access.trip_bytes + in_row;
         // What lies outside of the tensor is not asked for.
         if (row >= at.rows || byte >= at.bytes) return -1;
         return tensor.address + (at.row + row) * tensor.row_bytes + at.byte + byte;
@@ -211,11 +214,20 @@ void SmCycle::CopyToCluster(const Cta& cta, const OperandStream& stream, std::si
   }
 }
 
+/// When the copy engine knows the shape of the tensor: its descriptor is a constant of 128 bytes
+/// behind the parameters.
+std::uint64_t SmCycle::DescriptorOf(const WarpAccess& access) {
+  constexpr std::int64_t kDescriptors = 1024, kDescriptorBytes = 128;
+  const std::int64_t stream = access.stream == kNoStream ? 0 : access.stream;
+  const auto hit = static_cast<std::uint64_t>(sm_.constant_cache.l1_latency_cycles);
+  return constants_.Read(now_, kDescriptors + kDescriptorBytes * stream) - hit;
+}
+
 void SmCycle::BulkCopy(Warp* w, const WarpInstruction& in) {
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
   BulkLines(*w, in, &touched_);
-  std::uint64_t cycle =
-      std::max(now_, bulk_free_) + static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
+  std::uint64_t cycle = std::max(DescriptorOf(access), std::max(now_, bulk_free_)) +
+                        static_cast<std::uint64_t>(sm_.bulk_issue_cycles);
   // Whole lines are written past the memory pipe: products that read 128 bytes a cycle keep their
   // rate while copies arrive (m64n256k16 reaches its peak with both operands in shared memory).
   counters_.shared_write_bytes += static_cast<std::uint64_t>(access.bulk_bytes);

@@ -78,8 +78,18 @@ void VisitFrontEnd(FieldVisitor& v, SmSpec& s) {
               "lines of 128 B that are fetched ahead on a miss");
     v.EndSection();
   }
-  v.Integer("constant_latency", s.constant_latency_cycles, kCycles, kOptional,
-            "cycles of a hit in the constant cache");
+  if (v.BeginSection("constant_cache", kOptional, "constant caches of an SM, before the L2")) {
+    ConstantCacheSpec& c = s.constant_cache;
+    v.Bytes("l1", c.l1_bytes, {64, 1 << 24}, kOptional, "of the first level");
+    v.Bytes("l1_line", c.l1_line_bytes, {16, 1024}, kOptional, "of the first level");
+    v.Integer("l1_latency", c.l1_latency_cycles, kCycles, kOptional, "of a hit in the first level");
+    v.Bytes("l2", c.l2_bytes, {1024, 1 << 24}, kOptional, "of the second level");
+    v.Bytes("l2_line", c.l2_line_bytes, {16, 1024}, kOptional, "of the second level");
+    v.Integer("l2_latency", c.l2_latency_cycles, kCycles, kOptional,
+              "of a hit in the second level");
+    v.Integer("ways", c.ways, {1, 64}, kOptional, "lines of a set");
+    v.EndSection();
+  }
 }
 
 void VisitTlb(FieldVisitor& v, TlbSpec& s) {
@@ -284,6 +294,8 @@ void VisitLibrary(FieldVisitor& v, KernelLibrarySpec& s) {
             "for products of at least so many such tiles");
   v.Integer("large_tile_below_k", s.large_tile_below_k, {0, 1 << 30}, kOptional,
             "and of a shorter contraction, which is not worth splitting");
+  v.Integer("sliced_from_k", s.sliced_from_k, {0, 1 << 30}, kOptional,
+            "shorter contractions are not sliced among the threads of a CTA (SIMT kernels)");
   v.Integer("split_from_k", s.split_from_k, {0, 1 << 30}, kOptional,
             "shorter contractions are never split over CTAs");
   v.Flag("cluster_split", s.cluster_split, kOptional,

@@ -29,9 +29,9 @@ enum class WarpOpcode : std::uint8_t {
   kAtomic,
   kLoadShared,
   kStoreShared,
-  kLoadPeer,  ///< shared memory of another CTA of the cluster (distributed shared memory)
-  kLoadConstant,
-  kAsyncCopy,  ///< cp.async: global to shared memory, past the registers
+  kLoadPeer,      ///< shared memory of another CTA of the cluster (distributed shared memory)
+  kLoadConstant,  ///< from byte `operand`; with an access, another word for each lane
+  kAsyncCopy,     ///< cp.async: global to shared memory, past the registers
   kAsyncCommit,
   kAsyncWait,       ///< until at most `operand` committed groups are outstanding
   kBulkCopy,        ///< TMA: a rectangle to shared memory, arriving on mbarrier ring `operand`
@@ -118,6 +118,8 @@ struct WarpAccess {
   std::int64_t row = 0;          ///< global: first row, inside of the stream's rectangle
   std::int64_t warp_rows = 0;    ///< global: rows from one warp to the next
   std::int64_t warp_bytes = 0;   ///< from one warp to the next
+  std::int64_t trip_rows = 0;    ///< global: from one trip of the loop around it to the next
+  std::int64_t trip_bytes = 0;   ///< the same, inside of the row
   bool past_l1 = false;          ///< global loads that are cached in L2 only (ld.global.cg)
   bool swizzled = false;         ///< shared memory: 16-byte chunks XOR row, against conflicts
   std::int64_t bulk_bytes = 0;   ///< kBulkCopy: in all

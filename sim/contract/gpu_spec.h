@@ -66,6 +66,14 @@ struct InstructionCacheSpec {
   std::int64_t prefetch_lines = 4;  ///< lines of 128 B fetched ahead on a miss
 };
 
+/// Two levels of an SM; behind them lies the L2. Sizes, lines and latencies: Jia et al. 2018
+/// (V100).
+struct ConstantCacheSpec {
+  std::int64_t l1_bytes = 2048, l1_line_bytes = 64, l1_latency_cycles = 27;
+  std::int64_t l2_bytes = 65536, l2_line_bytes = 256, l2_latency_cycles = 89;
+  std::int64_t ways = 4;
+};
+
 struct TlbSpec {
   std::int64_t page_bytes = 2 << 20;
   std::int64_t l1_entries = 16;     ///< of an SM
@@ -119,7 +127,7 @@ struct SmSpec {
   SharedMemorySmSpec shared_memory;
   L1Spec l1;
   InstructionCacheSpec instruction_cache;
-  std::int64_t constant_latency_cycles = 8;
+  ConstantCacheSpec constant_cache;
   TlbSpec tlb;
   bool async_copy = false;                 ///< cp.async
   bool tensor_memory_access = false;       ///< TMA, mbarriers and clusters
@@ -194,6 +202,9 @@ struct KernelLibrarySpec {
   std::int64_t large_tile_from_ctas = 0;
   std::int64_t large_tile_below_k = 0;
   std::int64_t split_from_k = 0;  ///< shorter contractions are never split over CTAs
+  /// Shorter contractions are not sliced among the threads of a CTA of single precision: measured
+  /// choices on V100 and A100 are sliced from k = 30522 on, and not up to 16384 (neusight).
+  std::int64_t sliced_from_k = 30000;
   bool stream_k = false;          ///< products may be shared out by steps instead of tiles
   bool cluster_split = false;     ///< splits may be added up inside of a cluster
 };

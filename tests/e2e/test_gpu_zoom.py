@@ -34,6 +34,33 @@ def test_whole_chip_at_cycle_zoom_takes_the_time_of_tiles(tmp_path, workload, to
     assert tiles == pytest.approx(cycles, rel=tolerance)
 
 
+@pytest.mark.parametrize("chip,workload,options", [
+    # Clusters of Hopper: multicast, arrivals at each other's barriers, several tiles a CTA.
+    ("h100-sxm-80gb", "gemm:m=1024;n=1024;k=1024", ()),
+    ("h100-sxm-80gb", "gemm:m=128;n=4096;k=4096", ()),
+    ("h100-sxm-80gb", "gemm:m=16;n=4096;k=4096", ()),  # swapped, no cluster
+    ("h100-sxm-80gb", "gemm:m=512;n=512;k=8192", ()),  # split
+    ("h200-sxm-141gb", "gemm:m=3000;n=1500;k=2048", ()),
+    ("h100-sxm-80gb", "gemm:m=2048;n=2048;k=2048", ("--dtype", "fp8")),
+    ("h100-sxm-80gb", "gemm:m=2048;n=2048;k=2048", ("--dtype", "fp64")),
+    ("a100-sxm-80gb", "gemm:m=1024;n=1024;k=1024", ("--dtype", "fp64")),
+    ("v100-sxm2-16gb", "gemm:m=1024;n=1024;k=1024", ("--dtype", "fp16")),
+    ("v100-sxm2-16gb", "gemm:m=512;n=512;k=512", ("--dtype", "fp32")),
+    ("p100-pcie-16gb", "gemm:m=512;n=512;k=512", ("--dtype", "fp32")),
+    ("t4-16gb", "gemm:m=512;n=512;k=512", ("--dtype", "fp32")),
+    ("a100-pcie-40gb", "gemm:m=1024;n=1024;k=512", ("--dtype", "fp32")),
+    ("h100-sxm-80gb", "gemm:m=1536;n=1536;k=256", ("--dtype", "fp32")),
+    ("v100-sxm2-16gb", "softmax:rows=1024;cols=2048", ()),
+    ("h100-sxm-80gb", "softmax:rows=1024;cols=2048", ()),
+    ("p100-pcie-16gb", "elementwise:fn=relu;tensors=1;rows=2048;cols=2048", ()),
+    ("t4-16gb", "elementwise:fn=relu;tensors=1;rows=2048;cols=2048", ()),
+])
+def test_tiles_of_other_chips_take_the_time_of_cycles(tmp_path, chip, workload, options):
+    tiles = sum(kernel_us(chip, workload, tmp_path / "t", *options))
+    cycles = sum(kernel_us(chip, workload, tmp_path / "c", "--zoom", "sms", *options))
+    assert tiles == pytest.approx(cycles, rel=0.03)
+
+
 def bytes_by_level(workload, out, *options):
     kernel_us("a100-sxm-80gb", workload, out, "--dtype", "bf16", *options)
     return {row["level"]: (int(row["read_bytes"]), int(row["write_bytes"]))
@@ -77,17 +104,51 @@ def test_trace_shows_warps_and_pipes_at_cycle_zoom(tmp_path):
             assert {(length, name) for _, length, name in found} == {(8, "mma")}
 
 
-def test_zoomed_tensor_cores_compute_real_values(tmp_path):
-    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=512;n=512;k=512",
+@pytest.mark.parametrize("chip,workload,dtype,results", [
+    ("a100-sxm-80gb", "gemm:m=512;n=512;k=512", "bf16", 32),
+    ("a100-sxm-80gb", "gemm:m=256;n=256;k=256;sparsity=2:4", "fp16", 32),
+    ("a100-sxm-80gb", "gemm:m=256;n=256;k=256", "int8", 32),
+    ("a100-sxm-80gb", "gemm:m=256;n=256;k=256", "fp64", 64),
+    ("v100-sxm2-16gb", "gemm:m=256;n=256;k=256;accumulate=fp16", "fp16", 16),
+    ("h100-sxm-80gb", "gemm:m=512;n=512;k=512", "bf16", 128),
+    ("h100-sxm-80gb", "gemm:m=256;n=256;k=256", "int8", 64),
+])
+def test_zoomed_tensor_cores_compute_real_values(tmp_path, chip, workload, dtype, results):
+    """Of each tile (persistent CTAs walk several) a result is computed with values of the type."""
+    done = siliscope("run", "--system", chip, "--workload", workload, "--dtype", dtype,
                      "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
     assert done.returncode == 0, done.stderr
-    assert "results of Tensor Cores within their precision" in done.stdout
+    assert f"{results} results of Tensor Cores within their precision" in done.stdout
+
+
+def test_members_of_a_cluster_fetch_shared_operands_once(tmp_path):
+    """Multicast (H100 whitepaper, "Asynchronous execution"): 2 x 2 CTAs read half of what they read
+    alone, and both zooms count the same."""
+    shape = "gemm:m=2048;n=2048;k=512"
+    tile_bytes = (128 + 256) * 512 * 2  # of 128 x 256 results
+    for zoom in ((), ("--zoom", "sms")):
+        kernel_us("h100-sxm-80gb", shape, tmp_path / "r", *zoom)
+        (kernel,) = rows_of(tmp_path / "r" / "kernels.csv")
+        assert kernel["cluster"] == "2x2"
+        l2 = {row["level"]: row for row in rows_of(tmp_path / "r" / "memory.csv")}["l2"]
+        assert int(l2["read_bytes"]) == int(kernel["ctas"]) * tile_bytes // 2
+        assert int(l2["write_bytes"]) == 2048 * 2048 * 2
 
 
 def test_kernels_that_cannot_be_zoomed_say_so(tmp_path):
-    done = siliscope("run", "--system", "h100-sxm-80gb", "--workload", "gemm:m=4096;n=4096;k=4096",
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=1024;n=1024;k=4096",
+                     "--set", "kernel_library.stream_k=true", "--set", "kernel_library.large_tile_rows=0",
                      "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
     assert done.returncode == 2 and "tile zoom only" in done.stderr
+
+
+def test_half_precision_sums_are_for_half_precision_products(tmp_path):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload",
+                     "gemm:m=64;n=64;k=64;accumulate=fp16", "--dtype", "bf16", "--out", str(tmp_path / "r"))
+    assert done.returncode == 2 and "accumulate=fp16 is for products of fp16, not of bf16" in done.stderr
+    done = siliscope("run", "--system", "tpu-v4", "--workload",
+                     "gemm:m=64;n=64;k=64;accumulate=fp16", "--out", str(tmp_path / "r"))
+    assert done.returncode == 2 and "accumulate=fp16 has no meaning" in done.stderr
 
 
 def kernels_and_ctas(workload, out):

@@ -48,6 +48,68 @@ TEST(SmCycle, WarpGroupProductsReadTheirOperandsFromSharedMemory) {
   }
 }
 
+TEST(SmCycle, RatesFollowGenerationAndType) {
+  // Cycles between two instructions of a warp: multiply-accumulates of the instruction / those of a
+  // sub-core (white papers of V100, T4 and A100; DMMA m8n8k4 and, on H100, m16n8k16).
+  struct Row {
+    const char* chip;
+    const char* dtype;
+    int macs;
+    double cycles;
+  };
+  for (const Row& row :
+       {Row{"v100-sxm2-16gb", "fp16", 256, 2}, Row{"t4-16gb", "fp16", 1024, 8},
+        Row{"t4-16gb", "int8", 2048, 8}, Row{kA100, "bf16", 2048, 8}, Row{kA100, "tf32", 1024, 8},
+        Row{kA100, "int8", 4096, 8}, Row{kA100, "fp64", 256, 16}, Row{kH100, "fp64", 2048, 64}}) {
+    const Part mma = [&](Builder& b, int i) {
+      const int acc = 64 + 4 * (i % 16);
+      b.Add(Op::kMma, acc, 4, 8, acc).macs = static_cast<float>(row.macs);
+    };
+    const auto cycles = [&](int parts) {
+      GpuKernel kernel = KernelOf({{"main", 1, LoopOf(parts, 20, mma)}});
+      kernel.dtype = row.dtype;
+      return RunKernel(Gpu(row.chip), kernel).cycles;
+    };
+    EXPECT_NEAR((cycles(128) - cycles(64)) / 64 / 20, row.cycles, 0.02 * row.cycles)
+        << row.chip << " " << row.dtype;
+  }
+}
+
+TEST(SmCycle, AVoltaProductIsFourStepsTwoCyclesApart) {
+  // HMMA.884.F32.F32.STEP0 to 3: results of the fourth after 18 cycles (Jia et al. 2018, section
+  // 4.3; Raihan et al. 2019, Figure 9).
+  const GpuSpec gpu = Gpu("v100-sxm2-16gb");
+  EXPECT_EQ(gpu.tensor_core.steps, 4);
+  const Part product = [](Builder& b, int) {
+    for (int step = 0; step < 4; ++step) {
+      const int acc = 64 + 2 * step;
+      b.Add(Op::kMma, acc, 4, 8, acc).macs = 16 * 16 * 4 / 4;
+    }
+  };
+  // A chain of products on the same sums: each step waits for its own of the product before.
+  EXPECT_NEAR(PartCycles(gpu, 1, product), 18 - 3 * 2, 0.1);
+}
+
+TEST(SmCycle, EightWarpGroupProductsAreUnderWay) {
+  // Results of a chain come 66 cycles after their last operand (group_tail); with one outstanding
+  // each waits for the one before, with 8 the Tensor Core is never idle.
+  WarpAccess operands;
+  operands.bulk_bytes = 64 * 16 * 2 + 64 * 16 * 2;
+  const Part product = [](Builder& b, int) {
+    WarpInstruction& in = b.Add(Op::kGroupMma);
+    in.access = 0;
+    in.macs = 16 * 64 * 16;
+  };
+  EXPECT_NEAR(PartCycles(Gpu(kH100), 4, product, operands), 32, 1);
+  EXPECT_NEAR(
+      PartCycles(Gpu(kH100, {{"tensor_core.group_outstanding", "1"}}), 4, product, operands),
+      32 + 66, 2);
+  EXPECT_NEAR(PartCycles(Gpu(kH100, {{"tensor_core.group_outstanding", "1"},
+                                     {"tensor_core.group_tail", "166"}}),
+                         4, product, operands),
+              32 + 166, 2);
+}
+
 TEST(SmCycle, WarpLevelProductsOfH100RunAtTheirShareOfTheRate) {
   // 2048 / (512 x 0.62) = 6.45 cycles on average; rounded to 6, the rate is 0.67.
   const Part mma = [](Builder& b, int i) {

@@ -25,7 +25,10 @@ double ResidentCtas(const SmSpec& sm, const GemmTile& t, const GemmProblem& p) {
   const double registers = t.kind == GemmTile::Kind::kSimt
                                ? static_cast<double>(t.thread_m * t.thread_n + 56)
                                : std::min(255.0, static_cast<double>(t.bm * t.bn) / threads + 90);
-  const double shared = static_cast<double>(t.stages) * StageBytes(p, t.bm, t.bn, t.bk) + 2048;
+  const double shared =
+      static_cast<double>(t.stages) *
+          StageBytes(p, t.bm, t.bn, t.kind == GemmTile::Kind::kSimt ? kSimtPart * t.slices : t.bk) +
+      2048;
   return std::max(
       1.0, std::floor(std::min({static_cast<double>(sm.registers.registers) / (threads * registers),
                                 static_cast<double>(sm.shared_memory.size_bytes) / shared,

@@ -35,6 +35,7 @@ std::string NameOf(const GemmProblem& p, const GemmTile& t) {
     name += p.a_k_contiguous ? "t" : "n";
     name += p.b_k_contiguous ? "n" : "t";
   }
+  if (t.slices > 1) name += fmt::format("_sliced1x{}", t.slices);
   if (t.cluster_rows * t.cluster_columns > 1) {
     name += fmt::format("_cluster{}x{}", t.cluster_rows, t.cluster_columns);
   }
@@ -137,8 +138,9 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
     }
   }
   k.passes = {main, out};
-  k.shared_bytes = t.stages * BytesOf(p.a_bytes, t.bm * t.bk) +
-                   t.stages * BytesOf(p.b_bytes, t.bn * t.bk) + 1024;
+  const std::int64_t stage_k = t.kind == GemmTile::Kind::kSimt ? kSimtPart * t.slices : t.bk;
+  k.shared_bytes = t.stages * BytesOf(p.a_bytes, t.bm * stage_k) +
+                   t.stages * BytesOf(p.b_bytes, t.bn * stage_k) + 1024;
   const double tile_macs = static_cast<double>(t.bm * t.bn) * static_cast<double>(steps * t.bk) /
                            static_cast<double>(t.split) * MultipliedShare(p);
   k.macs_per_cta = tile_macs;
@@ -235,20 +237,27 @@ void AddGroupTiles(const MachineSpec& machine, const GemmProblem& p, std::vector
 
 void AddSimtTiles(const MachineSpec& machine, const GemmProblem& p, std::vector<GemmTile>* tiles) {
   struct Listed {
-    std::int64_t bm, bn, thread_m, thread_n;
+    std::int64_t bm, bn, thread_m, thread_n, slices;
   };
-  // Volta and Ampere sgemm; the tiles of 16 x 8 belong to SMs of 128 lanes.
-  static constexpr Listed kNarrow[] = {{128, 128, 8, 8}, {128, 64, 8, 8}, {64, 128, 8, 8},
-                                       {64, 64, 8, 8},   {128, 32, 8, 4}, {32, 128, 4, 8},
-                                       {64, 32, 8, 4},   {32, 32, 4, 4}};
-  static constexpr Listed kWide[] = {{128, 128, 16, 8}, {256, 64, 16, 8}, {64, 256, 8, 16},
-                                     {128, 64, 8, 8},   {64, 64, 8, 4},   {128, 32, 8, 4},
-                                     {32, 32, 4, 4}};
+  // Those of cuBLAS by name: sgemm_128x64, sgemm_32x32_sliced1x4, ...; the tiles of 16 x 8 belong
+  // to SMs of 128 lanes.
+  static constexpr Listed kNarrow[] = {{128, 128, 8, 8, 1}, {128, 64, 8, 8, 1}, {64, 128, 8, 8, 1},
+                                       {64, 64, 8, 8, 1},   {128, 32, 8, 4, 1}, {32, 128, 4, 8, 1},
+                                       {64, 32, 8, 4, 1},   {32, 32, 4, 4, 1},  {128, 32, 8, 8, 4},
+                                       {32, 128, 8, 8, 4},  {64, 32, 8, 8, 4},  {32, 64, 8, 8, 4},
+                                       {32, 32, 8, 4, 4}};
+  static constexpr Listed kWide[] = {{128, 128, 16, 8, 1}, {256, 64, 16, 8, 1}, {64, 256, 8, 16, 1},
+                                     {128, 64, 8, 8, 1},   {64, 128, 8, 8, 1},  {64, 64, 8, 4, 1},
+                                     {128, 32, 8, 4, 1},   {32, 32, 4, 4, 1}};
   const bool wide = machine.gpu.sm.fp32.interval_cycles == 1 && machine.gpu.sm.async_copy;
   const auto add = [&](const Listed& l) {
+    if (l.slices > 1 && p.k < machine.gpu.library.sliced_from_k) return;
     GemmTile t;
     t.kind = GemmTile::Kind::kSimt;
-    t.bm = l.bm, t.bn = l.bn, t.bk = 8, t.thread_m = l.thread_m, t.thread_n = l.thread_n;
+    t.bm = l.bm, t.bn = l.bn;
+    t.thread_m = l.thread_m, t.thread_n = l.thread_n, t.slices = l.slices;
+    // A stage of a ring; or the parts that come through registers in 32 of k, together.
+    t.bk = wide ? kSimtPart : 4 * kSimtPart;
     t.stages = wide ? 3 : 2;
     t.warps_m = std::max<std::int64_t>(1, l.bm / 32), t.warps_n = 1;
     AddSplits(machine, p, t, tiles);

@@ -41,6 +41,9 @@ struct GemmProblem {
   std::int64_t a_step_k = 0;  ///< contraction that one of those steps covers
 };
 
+/// Of k that a thread of a single-precision kernel multiplies between two barriers.
+inline constexpr std::int64_t kSimtPart = 8;
+
 /// A kernel of the library.
 struct GemmTile {
   std::int64_t bm = 0, bn = 0, bk = 0, stages = 2;

@@ -13,17 +13,16 @@ namespace {
 std::int64_t Number(const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); }
 
 /// The offered tile of that size, in either direction, without split.
-std::optional<GemmTile> Offered(std::int64_t bm, std::int64_t bn,
+std::optional<GemmTile> Offered(std::int64_t bm, std::int64_t bn, bool sliced,
                                 const std::vector<GemmTile>& offered) {
+  const auto plain = [&](const GemmTile& t) {
+    return t.split == 1 && t.cluster_rows * t.cluster_columns == 1 && (t.slices > 1) == sliced;
+  };
   for (const GemmTile& t : offered) {
-    if (t.bm == bm && t.bn == bn && t.split == 1 && t.cluster_rows * t.cluster_columns == 1) {
-      return t;
-    }
+    if (t.bm == bm && t.bn == bn && plain(t)) return t;
   }
   for (const GemmTile& t : offered) {
-    if (t.bm != bn || t.bn != bm || t.split != 1 || t.cluster_rows * t.cluster_columns != 1) {
-      continue;
-    }
+    if (t.bm != bn || t.bn != bm || !plain(t)) continue;
     GemmTile turned = t;
     std::swap(turned.bm, turned.bn);
     std::swap(turned.thread_m, turned.thread_n);
@@ -57,15 +56,15 @@ std::optional<GemmTile> TileOfName(const std::string& name, const GemmProblem& p
   const bool named_for_blas = name.find("sgemm_") != std::string::npos;
   std::int64_t bm = named_for_blas ? b : a, bn = named_for_blas ? a : b;
   if (x > 0 && !fits(bm, bn) && fits(bn, bm)) std::swap(bm, bn);
-  std::optional<GemmTile> found = Offered(bm, bn, offered);
+  const bool sliced = name.find("sliced1x4") != std::string::npos;
+  std::optional<GemmTile> found = Offered(bm, bn, sliced, offered);
   if (!found && bm * bn == 256 * 128) {
-    found = Offered(128, 128, offered);
+    found = Offered(128, 128, sliced, offered);
     if (found) {  // twice the threads
       found->bm = bm, found->bn = bn;
     }
   }
   if (!found) return std::nullopt;
-  if (name.find("sliced1x4") != std::string::npos) found->slices = 4, found->bk *= 4;
   if (problem.batch == 1) found->split = std::max<std::int64_t>(1, z);
   return found;
 }

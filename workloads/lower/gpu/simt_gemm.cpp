@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // GEMM on the single-precision pipes: each thread keeps a tile of sums in registers and reads its
-// rows of A and columns of B from shared memory one k ahead. Steps of 8 in k, of each slice where
-// threads share the contraction; the next step's operands come through registers, or by
-// asynchronous copies where there are more than two stages.
+// rows of A and columns of B from shared memory one k ahead. 8 of k are in shared memory at a time,
+// of each slice where threads share the contraction: a part of a step whose operands come through
+// registers, or a stage of a ring that asynchronous copies fill.
 #include <algorithm>
 
 #include "workloads/lower/gpu/gemm_kernel.h"
@@ -38,7 +38,8 @@ class SimtGemmWriter {
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     Operands(0);
     const std::int32_t loop = b_.Here();
-    Step(ahead);
+    Part(ahead);
+    if (parts() > 1) b_.Loop(loop, static_cast<int>(parts()));
     b_.LoopPass(loop, 0);
     Epilogue();
     kernel_->roles = {{"main", kernel_->warps, b_.Finish()}};
@@ -48,19 +49,26 @@ class SimtGemmWriter {
   }
 
  private:
-  /// A warp's instruction that copies a part of a step's operand.
+  /// Of a step.
+  std::int64_t parts() const { return t_.bk / (kSimtPart * t_.slices); }
+  /// A warp's instruction that copies some of a part's operand.
   struct Copy {
     std::uint16_t access;
     bool turned;  ///< lies along k: turned on its way to shared memory, a word at a time
   };
   void AddCopies(std::uint16_t stream, bool k_contiguous, std::int64_t length, double bytes) {
+    const std::int64_t part_k = kSimtPart * t_.slices;
     WarpAccess a;
     a.stream = stream;
+    if (parts() > 1) {
+      (k_contiguous ? a.trip_bytes : a.trip_rows) =
+          k_contiguous ? static_cast<std::int64_t>(static_cast<double>(part_k) * bytes) : part_k;
+    }
     a.bytes_per_lane = k_contiguous && async_ ? static_cast<std::uint8_t>(bytes) : 16;
     const std::int64_t in_row = std::max<std::int64_t>(
-        1, static_cast<std::int64_t>(static_cast<double>(k_contiguous ? t_.bk : length) * bytes /
+        1, static_cast<std::int64_t>(static_cast<double>(k_contiguous ? part_k : length) * bytes /
                                      a.bytes_per_lane));
-    const std::int64_t rows = k_contiguous ? length : t_.bk;
+    const std::int64_t rows = k_contiguous ? length : part_k;
     a.lanes_per_row = static_cast<std::uint8_t>(std::min<std::int64_t>(in_row, 32));
     a.warp_rows = 32 / a.lanes_per_row;
     for (; a.row < rows; a.row += kernel_->warps * a.warp_rows) {
@@ -125,20 +133,19 @@ class SimtGemmWriter {
       b_.Memory(WarpOpcode::kLoadShared, b_shared_, kB + static_cast<int>(set) * 16 + 4 * i, 4);
     }
   }
-  /// The next step's operands are on their way while this one's are multiplied.
-  void Step(int ahead) {
-    const std::int64_t each = t_.bk / t_.slices;
-    for (std::int64_t k = 0; k < each; ++k) {
+  /// The next part's operands are on their way while this one's are multiplied.
+  void Part(int ahead) {
+    for (std::int64_t k = 0; k < kSimtPart; ++k) {
       if (k == 0) CopyStage(ahead);
       Operands((k + 1) % 2);
-      Products(k % 2, !async_ && k + 1 == each);
+      Products(k % 2, !async_ && k + 1 == kSimtPart);
       b_.Overhead(3, 4);
     }
     if (async_) b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
     b_.WithOperand(WarpOpcode::kBarrier, 0);
     b_.Overhead(4, 8);
   }
-  /// With `stores`, what was loaded for the next step goes to shared memory between the products.
+  /// With `stores`, what was loaded for the next part goes to shared memory between the products.
   void Products(std::int64_t set, bool stores) {
     const int at = static_cast<int>(set) * 16;
     std::size_t stored = 0;
@@ -165,11 +172,14 @@ class SimtGemmWriter {
     for (int i = 0; i < values / 4; ++i) {
       b_.Memory(WarpOpcode::kStoreShared, store_, 16 + 4 * (i % 4), 4);
     }
-    if (t_.slices > 1) b_.WithOperand(WarpOpcode::kBarrier, 0);
+    const auto slices = static_cast<int>(t_.slices);
+    if (slices > 1) b_.WithOperand(WarpOpcode::kBarrier, 0);
     for (int i = 0; i < values / 4; ++i) {
       b_.Memory(WarpOpcode::kLoadShared, store_, 16 + 4 * (i % 4), 4);
     }
-    for (int i = 0; i < values / 4; ++i) {
+    // Each slice adds up and writes its part of the results.
+    for (int i = 0; slices > 1 && i < values; ++i) b_.Add(opcode_, 16 + i % 16, 16 + i % 16);
+    for (int i = 0; i < std::max(1, values / 4 / slices); ++i) {
       b_.Memory(WarpOpcode::kStoreGlobal, global_c_, 16 + 4 * (i % 4), 4);
     }
     b_.Overhead(4, 8);

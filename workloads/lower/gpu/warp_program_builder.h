@@ -76,7 +76,7 @@ class WarpProgramBuilder {
   /// What every kernel begins with: parameters, indices, pointers.
   void Prologue(int instructions) {
     Add(WarpOpcode::kLoadConstant, 0);
-    Add(WarpOpcode::kLoadConstant, 1);
+    Add(WarpOpcode::kLoadConstant, 1).operand = 32;
     Add(WarpOpcode::kInteger, 2, 0, 1);
     Chain(instructions / 3, 2);
     Overhead(instructions - instructions / 3, 4);
