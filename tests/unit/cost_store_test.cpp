@@ -12,8 +12,8 @@ TEST(CostStore, CostsReadBackExactly) {
   CtaCost cost;
   cost.start_cycles = 342;
   cost.instructions = 123456789012;
-  cost.passes = {{1.0 / 3, 7, 81.5, 2e-17, 1e300, 0, 5, {1, 2, 3, 4}},
-                 {0.1, 0.15, 0, 0.2, 0.3, 0.4, 0.5, {}}};
+  cost.passes = {{1.0 / 3, 7, 81.5, 2e-17, 0.25, 1e300, 0, 5, {1, 2, 3, 4}},
+                 {0.1, 0.15, 0, 0.2, 1, 0.3, 0.4, 0.5, {}}};
   cost.counters.slots[3] = ~std::uint64_t{0};
   cost.counters.macs = 1e12 / 7;
   const std::string text = WriteCtaCost(cost);

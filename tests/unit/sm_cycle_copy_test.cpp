@@ -124,20 +124,22 @@ TEST(SmCycle, AsynchronousCopiesHideTheMemory) {
 }
 
 TEST(SmCycle, ARingOfStagesHidesTheLatencyOfBulkCopies) {
-  // With one stage each step is a round trip: compute, empty, copy, full. With four the copies of
+  // With one stage each step is a round trip: compute, empty, copy, full. With eight the copies of
   // the next steps run under the compute.
   const GpuSpec gpu = Gpu(kH100);
   const auto step = [&](std::int64_t stages) {
     return (Ring(gpu, stages, 60, 48).cycles - Ring(gpu, stages, 60, 16).cycles) / 32;
   };
-  const double compute = 60 * 4, trip = 600 + compute;
-  const double one = step(1), two = step(2), four = step(4);
+  const double compute = 60 * 4;
+  const double trip = 600 + static_cast<double>(gpu.sm.bulk_latency_cycles) + compute;
+  const double one = step(1), two = step(2), four = step(4), eight = step(8);
   EXPECT_GT(one, trip + 2 * 30);  // two mbarriers
   EXPECT_LT(one, trip + 250);
   EXPECT_NEAR(two, one / 2, 0.05 * one);
-  EXPECT_LT(four, compute + 60);
-  EXPECT_GE(four, compute);
-  EXPECT_NEAR(step(8), four, 1);
+  EXPECT_NEAR(four, one / 4, 0.05 * one);
+  EXPECT_LT(eight, compute + 60);
+  EXPECT_GE(eight, compute);
+  EXPECT_NEAR(step(12), eight, 1);
 }
 
 TEST(SmCycle, AStageIsNotFilledBeforeItIsEmpty) {

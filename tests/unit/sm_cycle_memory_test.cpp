@@ -119,5 +119,37 @@ TEST(SmCycle, ASecondLoadOfALineUnderWayWaitsForIt) {
   EXPECT_GE(o.cycles, 2000);
   EXPECT_LT(o.cycles, 2500);
 }
+/// Cycles a load of dependent constant loads, 64 bytes apart, that go round `bytes`.
+double ConstantChase(std::int64_t bytes) {
+  const int loads = static_cast<int>(bytes / 64);
+  const auto run = [&](int trips) {
+    return RunLoop(Gpu("v100-sxm2-16gb"), 1, loads, trips,
+                   [](Builder& b, int i) {
+                     WarpInstruction& in = b.Add(Op::kLoadConstant, 4, 4);
+                     in.operand = 64 * i;
+                   })
+        .cycles;
+  };
+  return (run(6) - run(2)) / 4 / loads;
+}
+
+TEST(SmCycle, ConstantCachesHaveTheirKnees) {
+  // Jia et al. 2018, Table 3.1, V100: 2 KiB at 27 cycles, 64 KiB at 89, then the L2.
+  EXPECT_NEAR(ConstantChase(1024), 27, 3);
+  EXPECT_NEAR(ConstantChase(2048), 27, 3);
+  EXPECT_NEAR(ConstantChase(16384), 89, 3);
+  EXPECT_NEAR(ConstantChase(131072), (212 + 3 * 89) / 4.0, 20);  // a line of 256 B is four loads
+}
+
+TEST(SmCycle, LanesThatNameDifferentConstantsTakeTurns) {
+  const auto cycles = [](bool apart) {
+    return PartCycles(Gpu(kA100), 1, [apart](Builder& b, int) {
+      WarpInstruction& in = b.Add(Op::kLoadConstant, 4, 4);
+      if (apart) in.access = 0;
+    });
+  };
+  EXPECT_NEAR(cycles(true) - cycles(false), 31, 0.5);
+}
+
 }  // namespace
 }  // namespace siliscope

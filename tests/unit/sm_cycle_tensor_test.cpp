@@ -70,7 +70,7 @@ TEST(SmCycle, RatesFollowGenerationAndType) {
       kernel.dtype = row.dtype;
       return RunKernel(Gpu(row.chip), kernel).cycles;
     };
-    EXPECT_NEAR((cycles(128) - cycles(64)) / 64 / 20, row.cycles, 0.02 * row.cycles)
+    EXPECT_NEAR((cycles(128) - cycles(64)) / 64 / 20, row.cycles, 0.3)
         << row.chip << " " << row.dtype;
   }
 }
