@@ -54,8 +54,10 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   run.start = static_cast<double>(sm.passes().front().begin);
   for (std::size_t p = 0; p < sm.passes().size(); ++p) {
     const PassTimes& pass = sm.passes()[p];
-    // The first warps may be in this pass before the last have left the one before.
-    const std::uint64_t begin = p > 0 ? std::max(pass.begin, sm.passes()[p - 1].end) : pass.begin;
+    // Where warps run on, the first are in this pass before the last have left the one before.
+    const bool overlaps = p > 0 && !kernel.passes[p - 1].joins;
+    const std::uint64_t begin =
+        overlaps ? std::max(pass.begin, sm.passes()[p - 1].end) : pass.begin;
     run.passes.push_back(pass.end > begin ? static_cast<double>(pass.end - begin) : 0);
     const bool drains = pass.steps_end > 0 && pass.end > pass.steps_end;
     run.drains.push_back(drains ? static_cast<double>(pass.end - pass.steps_end) : 0);
@@ -230,7 +232,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     const double once = loads ? latency - (alone[p] - c.alone_cycles) : 0;
     const double steps = static_cast<double>(FewSteps(pass));
     double beside = one.passes[p] - steps * alone[p] - once;
-    if (beside < 0 && p > 0) {
+    if (beside < 0 && p > 0 && !kernel.passes[p - 1].joins) {
       // Its first warps were at it while the last were in the pass before.
       PassCost& before = cost.passes.back();
       before.fill_cycles = std::max(0.0, before.fill_cycles + beside);

@@ -161,6 +161,7 @@ void WriteGroupGemm(const MachineSpec&, const GemmProblem& problem, const GemmTi
                    {"consumer", 4 * s.groups, Consumer(problem, s, *kernel)}};
   kernel->persistent = true;
   kernel->passes.front().bulk = true;
+  kernel->passes.front().joins = false;  // one group writes results while another multiplies
 }
 
 }  // namespace siliscope
