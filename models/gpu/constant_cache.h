@@ -28,6 +28,14 @@ class ConstantCache {
     return Fetch(start, address) + static_cast<std::uint64_t>(words - 1);
   }
 
+  /// The line is here already.
+  void Warm(std::int64_t address) {
+    for (Level* level : {&first_, &second_}) {
+      Level::Line& line = level->At(address);
+      line = {level->NumberOf(address), 0, 1};
+    }
+  }
+
  private:
   /// Sets of lines, least recently used first out.
   class Level {

@@ -27,6 +27,7 @@ void VisitTraffic(Traffic& traffic, Visit number) {
 template <typename Cost, typename Visit>
 void VisitNumbers(Cost& cost, Visit number) {
   number(cost.start_cycles);
+  number(cost.later_start_cycles);
   number(cost.instructions);
   auto& c = cost.counters;
   for (auto& slot : c.slots) number(slot);

@@ -114,6 +114,17 @@ double CtaIntervalCycles(const GpuSpec& gpu, const GpuKernel& kernel, std::int64
   return (more.cycles - first_round.cycles) / static_cast<double>(kMoreRounds * ctas);
 }
 
+/// From the first instruction to the first pass, where the SM has the kernel's parameters.
+double LaterStart(const GpuSpec& gpu, const GpuKernel& kernel) {
+  IdealSmMemory memory(static_cast<std::uint64_t>(gpu.sm.l1.latency_cycles));
+  SmCycle sm(gpu, nullptr, kernel, std::vector<std::int64_t>(kernel.passes.size(), 1), memory);
+  sm.WarmInstructions();
+  sm.WarmConstants();
+  sm.Launch({}, 0);
+  sm.Run();
+  return static_cast<double>(sm.passes().front().begin);
+}
+
 /// How far the oldest CTA is preferred where all together ask for more than the pipes have.
 double Precedence(double alone, double together, double oldest) {
   const double demand = together / alone;  // steps that the pipes do in the time of one
@@ -210,6 +221,7 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     if (whole && steps > 0) scale = std::min(1.0, cta / steps);
   }
   cost.start_cycles = one.start;
+  cost.later_start_cycles = LaterStart(gpu, kernel);
   cost.once = SmTraffic::Of(one.counters);
   for (std::size_t p = 0; p < kernel.passes.size(); ++p) {
     const KernelPass& pass = kernel.passes[p];

@@ -46,6 +46,8 @@ struct PassCost {
 
 struct CtaCost {
   double start_cycles = 0;  ///< from the first instruction to the first pass
+  /// The same of a CTA that finds the kernel's parameters in the SM.
+  double later_start_cycles = 0;
   std::vector<PassCost> passes;
   SmTraffic once;                  ///< of a CTA, beside its steps
   std::uint64_t instructions = 0;  ///< warp instructions that were simulated to measure it

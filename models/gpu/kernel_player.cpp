@@ -119,8 +119,9 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
       static_cast<double>(clusters_.members()) / static_cast<double>(gpu_.launch.ctas_per_cycle);
   const Tick placing = clock_.Cycles(place_cycles);
   const Tick placed = scheduler_.Reserve(now, placing) + placing;
-  const Tick begin = placed + clock_.Cycles(static_cast<double>(gpu_.launch.cta_start_cycles) +
-                                            cost_.start_cycles);
+  const double start = g.number < resident_ ? cost_.start_cycles : cost_.later_start_cycles;
+  const Tick begin =
+      placed + clock_.Cycles(static_cast<double>(gpu_.launch.cta_start_cycles) + start);
   events_.Schedule(begin, &Call<&KernelPlayer::Begin>, this, index);
   return true;
 }

@@ -95,6 +95,14 @@ SmCycle::SmCycle(const GpuSpec& gpu, const GpuProgram* program, const GpuKernel&
   }
 }
 
+void SmCycle::WarmConstants() {
+  for (const WarpRole& role : kernel_.roles) {
+    for (const WarpInstruction& in : role.program.instructions) {
+      if (in.op == WarpOpcode::kLoadConstant) constants_.Warm(in.operand);
+    }
+  }
+}
+
 std::uint32_t SmCycle::FreeWarp() {
   if (free_warps_.empty()) {
     warps_.emplace_back();

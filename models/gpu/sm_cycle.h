@@ -96,6 +96,8 @@ class SmCycle {
 
   /// The program is in the SM's instruction cache, as in a run that is repeated.
   void WarmInstructions() { fetch_.WarmL1(); }
+  /// The kernel's parameters are in the SM, as CTAs before have loaded them.
+  void WarmConstants();
   /// CTAs run in clusters, whose members are reached through `port`; else each is taken alone, and
   /// fetches itself what its cluster shares.
   void JoinClusters(ClusterPort* port) { cluster_ = port; }

@@ -205,8 +205,8 @@ struct KernelLibrarySpec {
   /// Shorter contractions are not sliced among the threads of a CTA of single precision: measured
   /// choices on V100 and A100 are sliced from k = 30522 on, and not up to 16384 (neusight).
   std::int64_t sliced_from_k = 30000;
-  bool stream_k = false;          ///< products may be shared out by steps instead of tiles
-  bool cluster_split = false;     ///< splits may be added up inside of a cluster
+  bool stream_k = false;       ///< products may be shared out by steps instead of tiles
+  bool cluster_split = false;  ///< splits may be added up inside of a cluster
 };
 
 struct GpuSpec {

@@ -258,7 +258,8 @@ constexpr std::array<ListedOperator, 15> kOperators = {
                     &Conv},
      ListedOperator{"elementwise", "elementwise: rows, cols [, fn, tensors]", &Elementwise},
      ListedOperator{"embedding", "gather: rows, cols, indices", &Embedding},
-     ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb, sparsity=2:4, accumulate=fp16]", &Gemm},
+     ListedOperator{"gemm", "matmul: m, n, k [, batch, ta, tb, sparsity=2:4, accumulate=fp16]",
+                    &Gemm},
      ListedOperator{"host_copy", "host_copy: bytes [, to=chip|host]", &HostCopyOperator},
      ListedOperator{
          "layernorm", "layer_norm: rows, cols",
