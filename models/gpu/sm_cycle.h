@@ -240,6 +240,10 @@ class SmCycle {
     std::uint64_t accounted = 0;
     IssueSlot reason = IssueSlot::kNoWarp;
     std::array<std::uint64_t, kPipes> pipe_free{};
+    // Operand collectors, where the chip has them: cycles in which each is free again.
+    std::vector<std::uint64_t> collectors_free;
+    std::array<double, 64> bank_free{};
+    std::array<std::uint64_t, kPipes> dispatch_free{};  ///< a pipe takes a collected instruction
     double tensor_fraction = 0;
     std::deque<std::uint64_t> memory_starts;  ///< of the loads and stores in its queue
   };
@@ -260,6 +264,11 @@ class SmCycle {
 
   void Arithmetic(Warp* w, const WarpInstruction& in, Pipe pipe, const GpuPipeSpec& spec,
                   IssueSlot reason);
+  void Collect(Warp* w, const WarpInstruction& in, Pipe pipe, const GpuPipeSpec& spec,
+               IssueSlot reason);
+  bool IsReused(const WarpInstruction& in, std::size_t source) const {
+    return sm_.registers.reuse_cache && ((in.reuse >> source) & 1) != 0;
+  }
   void Mma(Warp* w, const WarpInstruction& in);
   void GroupMma(Warp* w, const WarpInstruction& in);
   void SharedAccess(Warp* w, const WarpInstruction& in);

@@ -30,7 +30,7 @@ std::int64_t SmCycle::BankConflict(const WarpInstruction& in) const {
   std::int64_t most = 0;
   for (std::size_t i = 0; i < in.sources.size(); ++i) {
     const std::uint8_t r = in.sources[i];
-    if (r == kNoRegister || (sm_.registers.reuse_cache && ((in.reuse >> i) & 1) != 0)) continue;
+    if (r == kNoRegister || IsReused(in, i)) continue;
     bool again = false;
     for (std::size_t j = 0; j < i; ++j) again = again || in.sources[j] == r;
     if (again) continue;
@@ -68,15 +68,47 @@ SmCycle::Operands SmCycle::OperandsOf(const WarpInstruction& in) const {
   const float width = in.op == WarpOpcode::kFp64 ? 8 : 4;
   const bool many = in.op == WarpOpcode::kStoreGlobal || in.op == WarpOpcode::kStoreShared;
   for (std::size_t i = 0; i < in.sources.size(); ++i) {
-    const bool kept = sm_.registers.reuse_cache && ((in.reuse >> i) & 1) != 0;
-    if (in.sources[i] == kNoRegister || kept) continue;
+    if (in.sources[i] == kNoRegister || IsReused(in, i)) continue;
     o.register_bytes += 32 * width * (many && i == 0 ? static_cast<float>(in.destinations) : 1);
   }
   return o;
 }
 
+/// An instruction waits in a collector until the banks have delivered its operands, which they do
+/// for one of the waiting at a time, and its pipe takes it. Issue stops where all are in use.
+void SmCycle::Collect(Warp* w, const WarpInstruction& in, Pipe pipe, const GpuPipeSpec& spec,
+                      IssueSlot reason) {
+  Subcore& s = subcores_[w->subcore];
+  const auto banks = static_cast<std::size_t>(sm_.registers.banks);
+  std::uint64_t there = now_;
+  for (std::size_t i = 0; i < in.sources.size(); ++i) {
+    const std::uint8_t r = in.sources[i];
+    const bool again =
+        std::find(in.sources.begin(), in.sources.begin() + i, r) != in.sources.begin() + i;
+    if (r == kNoRegister || again || IsReused(in, i)) continue;
+    double& bank = s.bank_free[static_cast<std::size_t>(r) % banks];
+    bank = std::max(bank, static_cast<double>(now_)) +
+           1 / static_cast<double>(sm_.registers.reads_per_bank);
+    there = std::max(there, static_cast<std::uint64_t>(bank + 0.999) - 1);
+  }
+  const std::uint64_t dispatch = std::max(there, s.dispatch_free[pipe]);
+  s.dispatch_free[pipe] = dispatch + static_cast<std::uint64_t>(spec.interval_cycles);
+  Write(w, in, dispatch + static_cast<std::uint64_t>(spec.latency_cycles), reason);
+  auto& collectors = s.collectors_free;
+  collectors.resize(static_cast<std::size_t>(sm_.registers.collectors), 0);
+  *std::min_element(collectors.begin(), collectors.end()) = dispatch + 1;
+  const std::uint64_t next = *std::min_element(collectors.begin(), collectors.end());
+  for (const Pipe p : {kFp32, kFp16, kFp64, kInteger, kSfu}) {
+    s.pipe_free[p] = std::max({s.pipe_free[p], next, now_ + 1});
+  }
+}
+
 void SmCycle::Arithmetic(Warp* w, const WarpInstruction& in, Pipe pipe, const GpuPipeSpec& spec,
                          IssueSlot reason) {
+  if (sm_.registers.collectors > 0 && pipe != kUniform) {
+    Collect(w, in, pipe, spec, reason);
+    return;
+  }
   const std::int64_t interval = std::max(spec.interval_cycles, BankConflict(in));
   const std::int64_t late = interval - spec.interval_cycles;
   subcores_[w->subcore].pipe_free[pipe] = now_ + static_cast<std::uint64_t>(interval);

@@ -32,6 +32,9 @@ void VisitRegisters(FieldVisitor& v, RegisterFileSpec& s) {
   v.Integer("reads_per_bank", s.reads_per_bank, {1, 8}, kOptional,
             "operands of a warp that a bank delivers in a cycle of the pipe's interval");
   v.Flag("reuse_cache", s.reuse_cache, kOptional, "operands marked for reuse need no bank");
+  v.Integer("collectors", s.collectors, {0, 64}, kOptional,
+            "arithmetic instructions of a sub-core that may wait for their operands; 0 = operands "
+            "are read at issue, and a conflict holds up the pipe");
   v.EndSection();
 }
 

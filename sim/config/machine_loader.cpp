@@ -51,6 +51,16 @@ bool ParsePlainArray(const std::string& name, std::string* rows, std::string* co
   return true;
 }
 
+/// What the file leaves out is that of configs/defaults for its kind of chip, with its source.
+void CompleteByKind(YamlDocument* document) {
+  const YAML::Node kind = document->root()["kind"];
+  if (!kind.IsDefined() || !kind.IsScalar()) return;
+  const std::vector<std::string> kinds = NamesIn("configs/defaults");
+  if (std::find(kinds.begin(), kinds.end(), kind.Scalar()) == kinds.end()) return;
+  const std::string file = RootFolder() + "/configs/defaults/" + kind.Scalar() + ".yaml";
+  document->Complete(YamlDocument::FromFile(file), {"tensor_core", "host_link"});
+}
+
 }  // namespace
 
 std::vector<std::string> ListMachines() { return NamesIn("configs/chips"); }
@@ -98,6 +108,7 @@ DramTiming ReadDramTiming(const YamlDocument& document) {
 
 MachineSpec ParseMachine(YamlDocument document, const std::vector<Override>& overrides) {
   for (const Override& change : overrides) document.Set(change);
+  CompleteByKind(&document);
   MachineSpec spec;
   YamlReader reader(document, &spec.sources);
   VisitMachine(reader, spec);

@@ -106,6 +106,31 @@ void YamlDocument::Set(const Override& change) {
   overridden_.push_back(path);
 }
 
+namespace {
+
+void CompleteSection(YAML::Node section, const YAML::Node& defaults) {
+  for (const auto& pair : defaults) {
+    const std::string key = pair.first.Scalar();
+    const YAML::Node given = std::as_const(section)[key];
+    if (!given.IsDefined()) {
+      section[key] = YAML::Clone(pair.second);
+    } else if (given.IsMap() && pair.second.IsMap() && !pair.second["value"].IsDefined()) {
+      CompleteSection(given, pair.second);
+    }
+  }
+}
+
+}  // namespace
+
+void YamlDocument::Complete(const YamlDocument& defaults,
+                            const std::vector<std::string>& only_where_given) {
+  YAML::Node wanted = YAML::Clone(defaults.root());
+  for (const std::string& section : only_where_given) {
+    if (!std::as_const(root_)[section].IsDefined()) wanted.remove(section);
+  }
+  CompleteSection(root_, wanted);
+}
+
 std::string YamlDocument::Place(const YAML::Node& node, const std::string& path) const {
   for (const std::string& changed : overridden_) {
     if (changed == path) return "--set " + path;

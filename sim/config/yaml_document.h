@@ -27,6 +27,10 @@ class YamlDocument {
   /// is not a mapping.
   void Set(const Override& change);
 
+  /// Adds the keys of `defaults` that are not here, section by section. Sections named in
+  /// `only_where_given` are completed where the document has them, others are added whole.
+  void Complete(const YamlDocument& defaults, const std::vector<std::string>& only_where_given);
+
   /// "file:line:column"; for a value that came from --set, "--set path".
   std::string Place(const YAML::Node& node, const std::string& path) const;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A SIMT GPU: streaming multiprocessors (SMs) with warp schedulers, pipes, Tensor Cores, shared
 // memory and L1; an L2 cache in partitions; off-chip memory; how kernels are launched; power.
-// Meaning, unit and range of every field stand in sim/config/gpu_fields.cpp.
+// Meaning, unit and range of every field stand in sim/config/gpu_fields.cpp; what a chip's file
+// leaves out, in configs/defaults/gpu.yaml.
 #pragma once
 
 #include <cstdint>
@@ -23,85 +24,86 @@ enum class Divergence {
 
 /// A pipe of a sub-core. `interval` is between two warp instructions (32 lanes).
 struct GpuPipeSpec {
-  std::int64_t latency_cycles = 4;
-  std::int64_t interval_cycles = 2;
+  std::int64_t latency_cycles = 0;
+  std::int64_t interval_cycles = 0;
 };
 
 struct RegisterFileSpec {
-  std::int64_t registers = 65536;  ///< 32 bits each, of an SM
-  std::int64_t granule = 256;      ///< allocated to a warp in multiples of this
-  std::int64_t most_per_thread = 255;
-  std::int64_t banks = 2;
-  std::int64_t reads_per_bank = 1;  ///< operands of a warp that a bank delivers in a cycle
-  bool reuse_cache = true;
+  std::int64_t registers = 0;  ///< 32 bits each, of an SM
+  std::int64_t granule = 0;    ///< allocated to a warp in multiples of this
+  std::int64_t most_per_thread = 0;
+  std::int64_t banks = 0;
+  std::int64_t reads_per_bank = 0;  ///< operands of a warp that a bank delivers in a cycle
+  bool reuse_cache = false;
+  /// Instructions of a sub-core that may wait for operands; 0 = operands are read at issue.
+  std::int64_t collectors = 0;
 };
 
 struct SharedMemorySmSpec {
   std::int64_t size_bytes = 0;          ///< of an SM
   std::int64_t most_per_cta_bytes = 0;  ///< of a CTA
   std::int64_t reserved_per_cta_bytes = 0;
-  std::int64_t banks = 32;
-  std::int64_t bank_width_bytes = 4;
-  std::int64_t latency_cycles = 23;
-  std::int64_t wide_lanes = 8;  ///< of a 16-byte access that are looked at together
+  std::int64_t banks = 0;
+  std::int64_t bank_width_bytes = 0;
+  std::int64_t latency_cycles = 0;
+  std::int64_t wide_lanes = 0;  ///< of a 16-byte access that are looked at together
 };
 
 struct L1Spec {
   std::int64_t size_bytes = 0;  ///< together with the shared memory where `unified`
-  bool unified = true;
-  std::int64_t line_bytes = 128;
-  std::int64_t sector_bytes = 32;
-  std::int64_t ways = 16;  ///< assumed: few sets of many ways
-  std::int64_t latency_cycles = 30;
-  std::int64_t mshrs = 1024;                ///< sectors that may be on their way
-  std::int64_t fill_bytes_per_cycle = 64;   ///< from the crossbar
-  std::int64_t store_bytes_per_cycle = 32;  ///< to the crossbar
+  bool unified = false;
+  std::int64_t line_bytes = 0;
+  std::int64_t sector_bytes = 0;
+  std::int64_t ways = 0;
+  std::int64_t latency_cycles = 0;
+  std::int64_t mshrs = 0;                  ///< sectors that may be on their way
+  std::int64_t fill_bytes_per_cycle = 0;   ///< from the crossbar
+  std::int64_t store_bytes_per_cycle = 0;  ///< to the crossbar
 };
 
 struct InstructionCacheSpec {
-  std::int64_t l0_bytes = 12288;  ///< of a sub-core
-  std::int64_t l1_bytes = 131072;
-  std::int64_t instruction_bytes = 16;
-  std::int64_t l0_miss_cycles = 30;
-  std::int64_t prefetch_lines = 4;  ///< lines of 128 B fetched ahead on a miss
+  std::int64_t l0_bytes = 0;  ///< of a sub-core
+  std::int64_t l1_bytes = 0;
+  std::int64_t instruction_bytes = 0;
+  std::int64_t l0_miss_cycles = 0;
+  std::int64_t prefetch_lines = 0;  ///< lines of 128 B fetched ahead on a miss
 };
 
-/// Two levels of an SM; behind them lies the L2. Sizes, lines and latencies: Jia et al. 2018
-/// (V100).
+/// Two levels of an SM; behind them lies the L2.
 struct ConstantCacheSpec {
-  std::int64_t l1_bytes = 2048, l1_line_bytes = 64, l1_latency_cycles = 27;
-  std::int64_t l2_bytes = 65536, l2_line_bytes = 256, l2_latency_cycles = 89;
-  std::int64_t ways = 4;
+  std::int64_t l1_bytes = 0, l1_line_bytes = 0, l1_latency_cycles = 0;
+  std::int64_t l2_bytes = 0, l2_line_bytes = 0, l2_latency_cycles = 0;
+  std::int64_t ways = 0;
 };
 
 struct TlbSpec {
-  std::int64_t page_bytes = 2 << 20;
-  std::int64_t l1_entries = 16;     ///< of an SM
-  std::int64_t l1_miss_cycles = 8;  ///< to the second level: RRZE-HPC/gpu-benches, 5 to 13 cycles
-  std::int64_t l2_entries = 4096;   ///< of the chip
-  std::int64_t walk_cycles = 650;   ///< of a page walk
-  std::int64_t walkers = 16;
+  std::int64_t page_bytes = 0;
+  std::int64_t l1_entries = 0;      ///< of an SM
+  std::int64_t l1_miss_cycles = 0;  ///< to the second level
+  std::int64_t l2_entries = 0;      ///< of the chip
+  std::int64_t walk_cycles = 0;     ///< of a page walk
+  std::int64_t walkers = 0;
 };
 
 /// Rows, columns and contraction of a matrix instruction of one warp.
 struct MmaShape {
-  std::int64_t m = 16, n = 8, k = 16;
+  std::int64_t m = 0, n = 0, k = 0;
 };
 
 struct TensorCoreSpec {
   std::int64_t generation = 0;  ///< 0 = none, 1 Volta, 2 Turing, 3 Ampere, 4 Hopper
   MmaShape shape;               ///< of two-byte operands
-  MmaShape fp64_shape{8, 8, 4};
-  std::int64_t steps = 1;            ///< instructions that one product is issued as (Volta)
-  std::int64_t latency_cycles = 24;  ///< to a dependent instruction
+  MmaShape fp64_shape;
+  std::int64_t steps = 0;           ///< instructions that one product is issued as (Volta)
+  std::int64_t latency_cycles = 0;  ///< to a dependent instruction
   /// Rows and columns that share an operand read from the registers; 0 = all of the instruction.
   std::int64_t shared_m = 0, shared_n = 0;
   /// Multiply-accumulates an SM does in a cycle, dense, by data type.
   std::map<std::string, double> macs_per_cycle;
-  bool sparse = false;                  ///< 2:4 structured sparsity
-  double warp_level_rate = 1;           ///< of one warp's own instructions, against warp groups
-  std::int64_t group_tail_cycles = 66;  ///< warp-group MMA: last operand to result
-  std::int64_t group_outstanding = 8;
+  bool sparse = false;                 ///< 2:4 structured sparsity
+  double warp_level_rate = 1;          ///< of one warp's own instructions, against warp groups
+  std::int64_t group_tail_cycles = 0;  ///< warp-group MMA: last operand to result
+  std::int64_t group_outstanding = 0;
 
   /// Of operands of `bytes` each.
   MmaShape ShapeOf(double bytes) const {
@@ -112,44 +114,45 @@ struct TensorCoreSpec {
 };
 
 struct SmSpec {
-  std::int64_t subcores = 4;
-  std::int64_t max_warps = 64;
-  std::int64_t max_ctas = 32;
+  std::int64_t subcores = 0;
+  std::int64_t max_warps = 0;
+  std::int64_t max_ctas = 0;
   WarpScheduler scheduler = WarpScheduler::kGreedyThenOldest;
   bool dual_issue = false;
   Divergence divergence = Divergence::kStack;
   RegisterFileSpec registers;
   GpuPipeSpec fp32, fp16, fp64, integer, sfu;
-  std::int64_t load_store_interval_cycles = 2;  ///< of a sub-core's load and store instructions
-  std::int64_t load_store_queue = 8;            ///< instructions of a sub-core that may wait
-  std::int64_t branch_cycles = 8;               ///< from a branch to the warp's next instruction
-  std::int64_t barrier_cycles = 20;             ///< from the last arrival to the first issue
+  std::int64_t load_store_interval_cycles = 0;  ///< of a sub-core's load and store instructions
+  std::int64_t load_store_queue = 0;            ///< instructions of a sub-core that may wait
+  std::int64_t branch_cycles = 0;               ///< from a branch to the warp's next instruction
+  std::int64_t barrier_cycles = 0;              ///< from the last arrival to the first issue
   SharedMemorySmSpec shared_memory;
   L1Spec l1;
   InstructionCacheSpec instruction_cache;
   ConstantCacheSpec constant_cache;
   TlbSpec tlb;
-  bool async_copy = false;                 ///< cp.async
-  bool tensor_memory_access = false;       ///< TMA, mbarriers and clusters
-  std::int64_t bulk_issue_cycles = 32;     ///< of one TMA instruction
-  std::int64_t bulk_latency_cycles = 0;    ///< of its copy, beyond that of a load
-  std::int64_t mbarrier_cycles = 30;       ///< from the last arrival to the waiting warp
-  std::int64_t peer_latency_cycles = 180;  ///< of a load from another SM's shared memory
+  bool async_copy = false;               ///< cp.async
+  bool tensor_memory_access = false;     ///< TMA, mbarriers and clusters
+  std::int64_t bulk_issue_cycles = 0;    ///< of one TMA instruction
+  std::int64_t bulk_latency_cycles = 0;  ///< of its copy, beyond that of a load
+  std::int64_t mbarrier_cycles = 0;      ///< from the last arrival to the waiting warp
+  std::int64_t peer_latency_cycles = 0;  ///< of a load from another SM's shared memory
 };
 
 struct L2Spec {
   std::int64_t size_bytes = 0;
-  std::int64_t partitions = 1;
-  std::int64_t slices = 1;  ///< of all partitions
-  std::int64_t slice_bytes_per_cycle = 64;
-  std::int64_t fetch_bytes = 128;           ///< that a miss fetches from memory
-  std::int64_t atomic_interval_cycles = 1;  ///< between two operations on one address
-  std::int64_t candidates = 8;  ///< lines that a replacement looks at, to take the longest unused
+  std::int64_t partitions = 0;
+  std::int64_t slices = 0;  ///< of all partitions
+  std::int64_t slice_bytes_per_cycle = 0;
+  std::int64_t fetch_bytes = 0;             ///< that a miss fetches from memory
+  std::int64_t atomic_interval_cycles = 0;  ///< between two operations on one address
+  std::int64_t candidates = 0;  ///< lines that a replacement looks at, to take the longest unused
   double clock_hz = 0;          ///< 0 = the chip's clock
-  std::int64_t near_latency_cycles = 200;  ///< of a load that hits, unloaded, L1 passed
-  std::int64_t far_latency_cycles = 200;   ///< of a line that the other partition holds
-  double link_bytes_per_cycle = 0;         ///< between the partitions, a direction; 0 = no limit
-  double gpc_bytes_per_cycle = 0;          ///< from the crossbar to a GPC; 0 = no limit
+  std::int64_t near_latency_cycles = 0;  ///< of a load that hits, unloaded, L1 passed
+  std::int64_t far_latency_cycles =
+      0;  ///< of a line that the other partition holds, where there is one
+  double link_bytes_per_cycle = 0;  ///< between the partitions, a direction; 0 = no limit
+  double gpc_bytes_per_cycle = 0;   ///< from the crossbar to a GPC; 0 = no limit
 
   /// What all SMs together can read in a cycle.
   double ReadBytesPerCycle(std::int64_t gpcs) const {
@@ -162,8 +165,8 @@ struct L2Spec {
 /// The way to the host's memory. 0 bytes a second = without limit.
 struct GpuHostLinkSpec {
   double bytes_per_s = 0;                  ///< each way, on the wire
-  std::int64_t payload_bytes = 256;        ///< of a packet
-  std::int64_t overhead_bytes = 28;        ///< header, sequence number and checksum of a packet
+  std::int64_t payload_bytes = 0;          ///< of a packet
+  std::int64_t overhead_bytes = 0;         ///< header, sequence number and checksum of a packet
   double latency_s = 1e-6;                 ///< there and back
   double setup_s = 1e-6;                   ///< of an engine, once a copy
   std::int64_t outstanding_bytes = 65536;  ///< of a copy, requested and not yet there
@@ -180,7 +183,7 @@ struct GpuLaunchSpec {
   double graph_s = 1.3e-6;   ///< from the end of a kernel to the start of the next in a graph
   double stream_s = 2.6e-6;  ///< the same for launches back to back in a stream
   std::int64_t cta_start_cycles = 200;  ///< from the CTA scheduler to the first instruction
-  std::int64_t ctas_per_cycle = 1;      ///< that the CTA scheduler places
+  std::int64_t ctas_per_cycle = 0;      ///< that the CTA scheduler places
 };
 
 /// Energy of counted events; power = idle + events / time. 0 = never the limit.
@@ -191,7 +194,7 @@ struct GpuPowerSpec {
   double l2_j_per_byte = 0;
   double dram_j_per_byte = 0;
   double shared_j_per_byte = 0;
-  double voltage_exponent = 2;  ///< energy of an event goes with (clock / boost)^this
+  double voltage_exponent = 0;  ///< energy of an event goes with (clock / boost)^this
 };
 
 /// What is known of the choices of the matrix library that a chip is measured with.
@@ -202,9 +205,8 @@ struct KernelLibrarySpec {
   std::int64_t large_tile_from_ctas = 0;
   std::int64_t large_tile_below_k = 0;
   std::int64_t split_from_k = 0;  ///< shorter contractions are never split over CTAs
-  /// Shorter contractions are not sliced among the threads of a CTA of single precision: measured
-  /// choices on V100 and A100 are sliced from k = 30522 on, and not up to 16384 (neusight).
-  std::int64_t sliced_from_k = 30000;
+  /// Shorter contractions are not sliced among the threads of a CTA of single precision.
+  std::int64_t sliced_from_k = 0;
   bool stream_k = false;       ///< products may be shared out by steps instead of tiles
   bool cluster_split = false;  ///< splits may be added up inside of a cluster
 };
@@ -212,7 +214,7 @@ struct KernelLibrarySpec {
 struct GpuSpec {
   std::int64_t sms = 0;
   std::int64_t gpcs = 1;  ///< SMs are divided over them as evenly as they can be
-  std::int64_t sms_per_tpc = 2;
+  std::int64_t sms_per_tpc = 0;
   SmSpec sm;
   TensorCoreSpec tensor_core;
   L2Spec l2;

@@ -36,6 +36,59 @@ def test_schemas_are_the_programs_own_and_fit_every_file(kind, folder):
             jsonschema.validate(yaml.safe_load(file), schema)
 
 
+def numbers_of(section, path=()):
+    """The paths of all numbers of a schema's section."""
+    for key, value in section["properties"].items():
+        if value.get("type") == "object" and "properties" in value and "required" in value:
+            yield from numbers_of(value, path + (key,))
+        elif key not in ("source", "confidence"):
+            yield path + (key,), value
+
+
+def looked_up(document, path):
+    """A value and the nearest source that stands at it or above it."""
+    source, node = document.get("source"), document
+    for key in path:
+        if not isinstance(node, dict) or key not in node:
+            return None, None
+        node = node[key]
+        source = node.get("source", source) if isinstance(node, dict) else source
+    return node, source
+
+
+# Left out, these mean "none", "never the limit" or "as the number beside it".
+MEANINGFUL_WHEN_ABSENT = ("runs_as", "default_dtype", "peak_clock", "lock_clock", "base_clock", "neighbour", "power",
+                          "kernel_library", "l2.clock", "l2.link", "l2.gpc_port", "l2.far_latency", "memory", "host_link",
+                          "tensor_core", "published_peak", "description", "launch")
+
+
+def chips_of(kind):
+    for path in sorted(glob.glob(os.path.join(ROOT, "configs", "chips", "*.yaml"))):
+        with open(path, encoding="utf-8") as file:
+            if yaml.safe_load(file)["kind"] == kind:
+                yield path
+
+
+@pytest.mark.parametrize("chip", chips_of("gpu"), ids=os.path.basename)
+def test_every_number_of_a_gpu_has_a_source(chip):
+    """A number stands in the chip's file or in the defaults of its kind, below a source; no default hides in the code."""
+    with open(chip, encoding="utf-8") as file:
+        document = yaml.safe_load(file)
+    with open(os.path.join(ROOT, "configs", "defaults", "gpu.yaml"), encoding="utf-8") as file:
+        defaults = yaml.safe_load(file)
+    with open(os.path.join(ROOT, "configs", "schema", "chip.schema.json"), encoding="utf-8") as file:
+        schema = json.load(file)["then"]
+    for path, _ in numbers_of(schema):
+        value, source = looked_up(document, path)
+        if value is None:
+            value, source = looked_up(defaults, path)
+        name = ".".join(path)
+        if value is None:
+            assert name.startswith(MEANINGFUL_WHEN_ABSENT), f"{name} stands nowhere"
+        else:
+            assert source, f"{name} has no source"
+
+
 def test_includes_never_point_up_a_floor_or_across_a_wing():
     for path in SOURCES:
         here = relative(path)

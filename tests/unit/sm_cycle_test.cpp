@@ -151,5 +151,27 @@ TEST(SmCycle, OperandsOfOneRegisterBankComeOneAfterAnother) {
   EXPECT_DOUBLE_EQ(PartCycles(a100, 1, fma(2, 4, 7, 0)), 2);
   EXPECT_DOUBLE_EQ(PartCycles(a100, 1, fma(2, 4, 6, 0)), 3);
 }
+
+TEST(SmCycle, OperandCollectorsOverlapBankConflicts) {
+  // Collectors (Lindholm et al., US patent 7339592, up to Kepler) hold instructions whose operands
+  // are late, so that others use the banks meanwhile. Of P100's four banks, three operands of one
+  // bank take three cycles; the instruction beside it needs the three others.
+  const Part mixed = [](Builder& b, int i) {
+    if (i % 2 == 0) {
+      b.Add(Op::kFp32, 64 + i % 32, 4, 8, 12);
+    } else {
+      b.Add(Op::kFp32, 64 + i % 32, 5, 10, 15);
+    }
+  };
+  const auto cycles = [&](const char* collectors) {
+    const GpuSpec gpu = Gpu(kP100, {{"sm.dual_issue", "false"},
+                                    {"sm.register_file.banks", "4"},
+                                    {"sm.register_file.collectors", collectors}});
+    return PartCycles(gpu, 1, mixed);
+  };
+  EXPECT_NEAR(cycles("0"), 2, 0.02) << "three and one: the pipe waits for the operands";
+  EXPECT_NEAR(cycles("1"), 2, 0.02) << "alone in its collector, each waits for its own";
+  EXPECT_NEAR(cycles("4"), 1.5, 0.02) << "the bank's three cycles, and nothing beside them";
+}
 }  // namespace
 }  // namespace siliscope
