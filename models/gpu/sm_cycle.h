@@ -273,6 +273,8 @@ class SmCycle {
   void GroupMma(Warp* w, const WarpInstruction& in);
   void SharedAccess(Warp* w, const WarpInstruction& in);
   void GlobalAccess(Warp* w, const WarpInstruction& in);
+  std::uint64_t DataPasses(const WarpInstruction& in, const WarpAccess& access,
+                           std::uint64_t bytes) const;
   void PeerAccess(Warp* w, const WarpInstruction& in);
   std::uint64_t MovePastL1(const std::vector<TouchedLine>& lines, std::uint64_t cycle);
   /// Different words that the lanes of a constant load name: all the same without an access.

@@ -33,8 +33,10 @@ void SmCycle::SharedAccess(Warp* w, const WarpInstruction& in) {
       static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
   const std::uint64_t least = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
   counters_.bank_conflicts += passes > least ? passes - least : 0;
+  // Words that several lanes ask for are moved once.
   (in.op == WarpOpcode::kStoreShared ? counters_.shared_write_bytes
-                                     : counters_.shared_read_bytes) += bytes;
+                                     : counters_.shared_read_bytes) +=
+      std::min(bytes, passes * width);
   const std::uint64_t start = TakeMemoryPipe(w, passes);
   Write(w, in, start + passes - 1 + static_cast<std::uint64_t>(sm_.shared_memory.latency_cycles),
         IssueSlot::kShortScoreboard);
@@ -114,15 +116,32 @@ std::uint64_t SmCycle::MovePastL1(const std::vector<TouchedLine>& lines, std::ui
   return ready;
 }
 
+/// Passes over the banks in which the data of a global access leaves or enters the SM: 128 bytes at
+/// most in each, and one of the sectors that lie in the same banks of their lines. Copies of 16
+/// bytes a lane (cp.async.cg) go past the lines.
+std::uint64_t SmCycle::DataPasses(const WarpInstruction& in, const WarpAccess& access,
+                                  std::uint64_t bytes) const {
+  const auto width =
+      static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
+  std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
+  if (in.op == WarpOpcode::kAsyncCopy && access.bytes_per_lane >= 16) return passes;
+  if (touched_.size() <= passes) return passes;
+  std::array<std::uint64_t, 32> lines_of_sector{};
+  for (const TouchedLine& line : touched_) {
+    for (std::uint32_t left = line.sectors; left != 0; left &= left - 1) {
+      passes = std::max(passes, ++lines_of_sector[static_cast<std::size_t>(__builtin_ctz(left))]);
+    }
+  }
+  return passes;
+}
+
 void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   TouchedLines(*w, in, &touched_);
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
-  // One tag a cycle; beside it, 128 bytes of data a cycle pass the banks, which those of an
-  // asynchronous copy do when they arrive.
+  // One tag a cycle; beside it, data passes the banks, which that of an asynchronous copy does when
+  // it arrives.
   const std::uint64_t bytes = std::uint64_t{Lanes(*w, in)} * access.bytes_per_lane;
-  const auto width =
-      static_cast<std::uint64_t>(sm_.shared_memory.banks * sm_.shared_memory.bank_width_bytes);
-  const std::uint64_t passes = std::max<std::uint64_t>(1, (bytes + width - 1) / width);
+  const std::uint64_t passes = DataPasses(in, access, bytes);
   std::uint64_t start = std::max(TakeMemoryPipe(w, passes), tags_free_);
   tags_free_ = start + std::max<std::uint64_t>(1, touched_.size());
   if (in.op == WarpOpcode::kAsyncCopy) {

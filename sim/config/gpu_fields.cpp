@@ -301,6 +301,11 @@ void VisitLibrary(FieldVisitor& v, KernelLibrarySpec& s) {
             "shorter contractions are not sliced among the threads of a CTA (SIMT kernels)");
   v.Integer("split_from_k", s.split_from_k, {0, 1 << 30}, kOptional,
             "shorter contractions are never split over CTAs");
+  v.Text("simt_tiles", s.simt_tiles, kOptional,
+         "tiles of unsliced SIMT kernels that it has (\"128x64 64x64\"); default: any");
+  v.Text("simt_batched_tiles", s.simt_batched_tiles, kOptional,
+         "those that batched products take; default: any of them");
+  v.Flag("simt_split", s.simt_split, kOptional, "SIMT kernels may split k over CTAs");
   v.Flag("cluster_split", s.cluster_split, kOptional,
          "warp-group kernels may split k over a cluster and add up through its shared memories");
   v.Flag("stream_k", s.stream_k, kOptional,

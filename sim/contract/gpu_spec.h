@@ -207,6 +207,10 @@ struct KernelLibrarySpec {
   std::int64_t split_from_k = 0;  ///< shorter contractions are never split over CTAs
   /// Shorter contractions are not sliced among the threads of a CTA of single precision.
   std::int64_t sliced_from_k = 0;
+  /// Tiles of its unsliced kernels of single precision ("128x64 64x64"), and those that batched
+  /// products take; empty = any.
+  std::string simt_tiles, simt_batched_tiles;
+  bool simt_split = true;      ///< the same may be split over CTAs
   bool stream_k = false;       ///< products may be shared out by steps instead of tiles
   bool cluster_split = false;  ///< splits may be added up inside of a cluster
 };
