@@ -81,7 +81,11 @@ def test_a_trace_from_elsewhere_runs(tmp_path):
 
 @pytest.mark.parametrize("ranks, says", [
     ([[node(1, COMPUTE, [2]), node(2, COMPUTE, [1])]], "circle"),
+    ([[node(1, COMPUTE, [1])]], "circle"),
     ([[node(1, COMPUTE, [9])]], "waits for node 9"),
+    # Each begins with what the other does second.
+    ([[node(1, COLLECTIVE, comm_type=kind, comm_size=8), node(2, COLLECTIVE, [1], comm_type=2 - kind, comm_size=8)]
+      for kind in (0, 2)], "rank 0 has all_reduce"),
     ([[node(1, COMPUTE), node(1, COMPUTE)]], "two nodes have the number 1"),
     ([[node(1, SEND, comm_src=0, comm_dst=1, comm_size=8)], []], "rank 1 has no receive"),
     ([[node(1, COLLECTIVE, comm_type=0, comm_size=8)], []], "rank 1 has no part in it"),
