@@ -29,12 +29,18 @@ void VisitProtocol(FieldVisitor& v, const char* key, Need need, CollectiveProtoc
             "parts of the buffer that a primitive moves; half of it, or ranks wait for each other");
   v.Integer("slice_steps", s.slice_steps, {1, 4}, Need::kOptional,
             "of these, that are posted at a time");
+  v.Integer("chain_chunk_steps", s.chain_chunk_steps, {1, 4}, Need::kOptional,
+            "as chunk_steps, of broadcast and reduce");
+  v.Integer("chain_slice_steps", s.chain_slice_steps, {1, 4}, Need::kOptional,
+            "as slice_steps, of broadcast and reduce");
   v.Real("bytes_per_cycle", s.bytes_per_cycle, Dimension::kBytesPerCycle, {1e-3, 1e6},
          Need::kRequired, "of a CTA onto the wire");
   v.Real("local_bytes_per_cycle", s.local_bytes_per_cycle, Dimension::kBytesPerCycle, {1e-3, 1e6},
          Need::kRequired, "of a CTA within its chip");
   v.Integer("channel_threshold", s.channel_threshold, {0, 1 << 30}, Need::kOptional,
             "bytes a thread, below which there are fewer channels");
+  v.Real("tuner_share", s.tuner_share, Dimension::kPlain, {0.01, 1}, Need::kOptional,
+         "of the bandwidth, that the tuner expects of the protocol");
   v.Real("tuner_base", s.tuner_base_s, Dimension::kTime, {0, 1}, Need::kRequired,
          "latency that the tuner expects");
   v.Real("tuner_hop", s.tuner_hop_s, Dimension::kTime, {0, 1}, Need::kRequired,
@@ -84,6 +90,8 @@ void VisitTuner(FieldVisitor& v, TunerSpec& s) {
   v.Real("nvls_bandwidth", s.nvls_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, Need::kOptional,
          "bytes of the all-reduce a second, expected of it");
   v.Flag("pcie", s.pcie, Need::kOptional, "steps go over PCIe; no LL128");
+  v.Flag("ll128", s.ll128, Need::kOptional,
+         "chips keep the order of 128-byte stores, which LL128 needs; default: true");
 }
 
 /// Where a file is silent, buffers are as large as full rate needs: what is sent until the first of
@@ -195,6 +203,8 @@ void VisitCollectiveLibrary(FieldVisitor& v, CollectiveLibrarySpec& s) {
           "most for LL: of a peer, or of a part where parts come first");
   v.Bytes("p2p_ll_part", s.p2p_ll_part_bytes, {0, 1e12}, Need::kOptional, "least part of LL");
   v.Bytes("p2p_part", s.p2p_part_bytes, {1, 1e12}, Need::kOptional, "least part of Simple");
+  v.Bytes("p2p_most_part", s.p2p_most_part_bytes, {0, 1e15}, Need::kOptional,
+          "largest part, beyond which a peer has more channels; 0 = any");
   v.Real("p2p_send_bytes_per_cycle", s.p2p_send_bytes_per_cycle, Dimension::kBytesPerCycle,
          {1e-3, 1e6}, Need::kRequired, "of the half of a CTA that sends");
   v.Real("p2p_read_bytes_per_cycle", s.p2p_read_bytes_per_cycle, Dimension::kBytesPerCycle,

@@ -19,9 +19,12 @@ struct CollectiveProtocolSpec {
   std::int64_t step_bytes = 0;         ///< data of one of the eight parts of a channel's buffer
   std::int64_t chunk_steps = 1;        ///< steps of the buffer that a primitive moves at most
   std::int64_t slice_steps = 1;        ///< of these, that are posted at a time
+  std::int64_t chain_chunk_steps = 1;  ///< the same of broadcast and reduce
+  std::int64_t chain_slice_steps = 1;
   double bytes_per_cycle = 0;          ///< of one CTA onto the wire
   double local_bytes_per_cycle = 0;    ///< of one CTA from its chip's memory to the same memory
   std::int64_t channel_threshold = 8;  ///< bytes a thread, below which there are fewer channels
+  double tuner_share = 1;              ///< of the bandwidth, that the library expects of it
   double tuner_base_s = 0;             ///< the library's own idea of its latency
   double tuner_hop_s = 0, tuner_pcie_hop_s = 0;
   double tuner_net_hop_s = 0;  ///< of a step between nodes
@@ -41,6 +44,7 @@ struct CollectiveLibrarySpec {
   std::int64_t p2p_ll_bytes = 0;         ///< at most, for LL: of a peer, or (parts first) of a part
   std::int64_t p2p_ll_part_bytes = 0;    ///< least part of LL
   std::int64_t p2p_part_bytes = 65536;   ///< least part of Simple
+  std::int64_t p2p_most_part_bytes = 0;  ///< beyond it a peer has more channels
   double p2p_send_bytes_per_cycle = 0;   ///< half of a CTA's warps send
   double p2p_read_bytes_per_cycle = 0;   ///< or reads, where that is how chips exchange data
   double p2p_drain_bytes_per_cycle = 0;  ///< and half copy out what has come
@@ -71,6 +75,7 @@ struct TunerSpec {
   std::int64_t nvls_channels = 0;
   double nvls_base_s = 0, nvls_bytes_per_s = 0;
   bool pcie = false;  ///< hops cost what they cost over PCIe; LL128 is off
+  bool ll128 = true;  ///< the chips keep the order of 128-byte stores that it needs
 };
 
 /// Hierarchical collectives: along which dimensions they go, one after another.

@@ -34,6 +34,7 @@ CollectiveRequest ParseCollective(const std::string& op,
   request.op = op;
   std::vector<std::string> known = {"bytes", "ranks", "algo", "protocol", "late_rank", "late"};
   if (op == "copy") known = {"bytes", "from", "to"};
+  if (op == "barrier") known.erase(known.begin());  // it moves no data
   for (const auto& [key, value] : shape) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       throw UserError("shape: " + key + ": unknown key" + Suggestion(key, known));

@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <map>
+#include <set>
 #include <sstream>
 #include <tuple>
 #include <utility>
@@ -126,10 +127,12 @@ ParallelPlan ParseParallelPlan(const std::string& text, std::int64_t chips) {
                                                         {"ep", &plan.experts},
                                                         {"microbatches", &plan.microbatches}};
   std::stringstream words(text);
+  std::set<std::string> given;
   for (std::string word; std::getline(words, word, ',');) {
     const std::size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+    if (!given.insert(key).second) throw UserError("--parallel " + text + ": " + key + " twice");
     if (key == "sp") {
       if (value != "on" && value != "off") {
         throw UserError("--parallel " + word + ": sp=on or sp=off; ranks of tp divide the tokens");
@@ -149,6 +152,9 @@ ParallelPlan ParseParallelPlan(const std::string& text, std::int64_t chips) {
         *number->second > kMost) {
       throw UserError("--parallel " + word + ": not a whole number from 1 on, such as tp=8");
     }
+  }
+  if (plan.sequence && plan.tensor == 1) {
+    throw UserError("--parallel " + text + ": sp=on divides tokens among the ranks of tp: tp=2 on");
   }
   if (plan.ranks() > chips) {
     throw UserError(fmt::format("--parallel {}: {} ranks on {} chips", text, plan.ranks(), chips));

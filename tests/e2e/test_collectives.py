@@ -217,3 +217,41 @@ def test_an_all_reduce_on_every_system(tmp_path):
 def test_mistakes_are_one_line(words, says, tmp_path):
     assert says in run(*words, "--out", tmp_path / "o", code=2)
     assert not (tmp_path / "o").exists()
+
+
+def test_plans_that_say_nothing_are_refused():
+    for plan, words in (("tp=2,tp=2", "tp twice"), ("sp=on", "among the ranks of tp")):
+        done = run("run", "--system", "dgx-a100", "--workload", "bert_base_layer", "--parallel", plan, code=2)
+        assert words in done, plan
+    assert "bytes" in run("run", "--system", "dgx-a100", "--workload", "barrier:bytes=64MiB", code=2)
+
+
+def test_a_broadcast_reaches_the_bandwidth_of_its_channels(tmp_path):
+    """NCCL's broadcast moves a step of the buffer at a time (BROADCAST_CHUNKSTEPS = 1, collectives.h), so a chain of
+    eight is full early. A reduce ends at its root, rank 0 (nccl-tests)."""
+    broadcast, _, _ = collective(tmp_path, "dgx-a100", "broadcast:bytes=128MiB;protocol=simple")
+    assert broadcast["algbw_gb_per_s"] > 120
+    _, sent, received = collective(tmp_path, "dgx-a100", "reduce:bytes=16MiB")
+    assert sent["chip0"] == 0 and received["chip0"] == pytest.approx(16 * MIB, rel=1e-3)
+
+
+def test_large_sends_take_more_channels(tmp_path):
+    """A part of more than 32 chunks of 512 KiB is cut in two, up to the channels of a peer (NCCL, addP2pToPlan)."""
+    small, _, _ = collective(tmp_path, "dgx-a100", "send_receive:bytes=64MiB")
+    large, _, _ = collective(tmp_path, "dgx-a100", "send_receive:bytes=1GiB")
+    assert small["channels"] == 4 and large["channels"] == 32
+    assert large["algbw_gb_per_s"] > 3 * small["algbw_gb_per_s"]
+
+
+def test_ll128_needs_volta(tmp_path):
+    """NCCL, tuning.cc: LL128 from compute capability 7.0 on; P100 is 6.0."""
+    for mib in (1, 4, 16):
+        done, _, _ = collective(tmp_path, "dgx-1-p100", f"all_reduce:bytes={mib}MiB")
+        assert done["protocol"] != "ll128"
+
+
+def test_rings_of_a_mesh_use_all_links(tmp_path):
+    """Gaudi 2: three links to each of seven others (Habana whitepaper, 2022)."""
+    done, sent, _ = collective(tmp_path, "hls-gaudi2", "all_reduce:bytes=256MiB")
+    pairs = {tuple(sorted(r["link"].split(" -> "))) for r in rows(tmp_path / "c" / "links.csv") if int(r["data_bytes"]) > 0}
+    assert len(pairs) >= 24 and done["busbw_gb_per_s"] > 0.7 * 262.5

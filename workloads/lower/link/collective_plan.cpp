@@ -53,11 +53,10 @@ double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
   }
   if (plan.algorithm == CollectiveAlgorithm::kTorus) return 0;  // all links at once
   const auto channels = static_cast<double>(tuner.channels);
-  double bus = channels * tuner.channel_bytes_per_s;
-  constexpr double kLl = 0.5, kLl128 = 0.92;  // what the protocol can use of it
-  if (plan.protocol == CollectiveProtocol::kLl) bus = std::min(bus * kLl, tuner.ll_bytes_per_s);
+  double bus = channels * tuner.channel_bytes_per_s * p.tuner_share;
+  if (plan.protocol == CollectiveProtocol::kLl) bus = std::min(bus, tuner.ll_bytes_per_s);
   if (plan.protocol == CollectiveProtocol::kLl128) {
-    bus = std::min(bus * kLl128, channels * tuner.ll128_channel_bytes_per_s);
+    bus = std::min(bus, channels * tuner.ll128_channel_bytes_per_s);
   }
   const std::int64_t nodes = NodesOf(plan, cluster);
   if (plan.algorithm == CollectiveAlgorithm::kTree) {
@@ -67,6 +66,8 @@ double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
     return p.tuner_tree_base_s +
            2 * (chain * p.tuner_tree_hop_s + height * p.tuner_tree_net_hop_s) + 2 * bytes / bus;
   }
+  const double hop = tuner.pcie ? p.tuner_pcie_hop_s : p.tuner_hop_s;
+  if (IsChain(plan)) return p.tuner_base_s + hop + bytes / bus;
   auto steps = static_cast<double>(RingSteps(plan));
   const double bytes_of_rank = bytes * steps / static_cast<double>(plan.ranks);
   if (InDoublingSteps(plan)) {
@@ -74,7 +75,6 @@ double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
   }
   const double rounds = plan.operation == CollectiveOperation::kAllReduce ? 2 : 1;
   const double between = nodes > 1 ? rounds * static_cast<double>(nodes) : 0;
-  const double hop = tuner.pcie ? p.tuner_pcie_hop_s : p.tuner_hop_s;
   return p.tuner_base_s + (steps - between) * hop + between * p.tuner_net_hop_s +
          bytes_of_rank / bus;
 }
@@ -96,6 +96,8 @@ std::int64_t ChannelsFor(const CollectivePlan& plan, const ClusterSpec& cluster)
 
 bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked) {
   if (SpecOf(cluster.library, plan.protocol).step_bytes == 0) return false;
+  const bool ordered = cluster.tuner.ll128 && !cluster.tuner.pcie;
+  if (plan.protocol == CollectiveProtocol::kLl128 && !ordered) return false;
   if (plan.algorithm == CollectiveAlgorithm::kNvls) {
     const auto& nodes = cluster.topology.nodes;
     const bool reduces = std::any_of(nodes.begin(), nodes.end(),
@@ -127,7 +129,7 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
            plan.operation == CollectiveOperation::kAllReduce &&
            plan.protocol == CollectiveProtocol::kSimple;
   }
-  return plan.protocol != CollectiveProtocol::kLl128 || !cluster.tuner.pcie;
+  return true;
 }
 
 std::int64_t RanksOf(const CollectiveRequest& request, const ClusterSpec& cluster) {
@@ -181,6 +183,11 @@ const CollectiveProtocolSpec& SpecOf(const CollectiveLibrarySpec& library,
       break;
   }
   return library.simple;
+}
+
+bool IsChain(const CollectivePlan& plan) {
+  return plan.operation == CollectiveOperation::kBroadcast ||
+         plan.operation == CollectiveOperation::kReduce;
 }
 
 std::int64_t RingSteps(const CollectivePlan& plan) {

@@ -55,6 +55,8 @@ const CollectiveProtocolSpec& SpecOf(const CollectiveLibrarySpec& library,
 
 /// Steps of a ring, one after another: 2 (n - 1) of an all-reduce.
 std::int64_t RingSteps(const CollectivePlan& plan);
+/// Whether its data goes along a chain, from the root (broadcast) or to it (reduce).
+bool IsChain(const CollectivePlan& plan);
 
 /// As NCCL's tuner (src/graph/tuning.cc) and its rules for channels (src/enqueue.cc) have it,
 /// unless the request names an algorithm or protocol. Errors: UserError for an operation,

@@ -24,6 +24,10 @@ Parts PartsOf(const CollectiveLibrarySpec& library, std::int64_t ranks, std::int
   parts.ll = !library.p2p_parts_first && peer_bytes <= library.p2p_ll_bytes;
   const std::int64_t least = parts.ll ? library.p2p_ll_part_bytes : library.p2p_part_bytes;
   parts.count = std::clamp(CeilDivide(peer_bytes, least), std::int64_t{1}, most);
+  while (parts.count * 2 <= library.p2p_channels && library.p2p_most_part_bytes > 0 &&
+         CeilDivide(peer_bytes, parts.count) > library.p2p_most_part_bytes) {
+    parts.count *= 2;
+  }
   parts.bytes = CeilDivide(peer_bytes, parts.count);
   if (library.p2p_parts_first) parts.ll = parts.bytes <= library.p2p_ll_bytes;
   return parts;

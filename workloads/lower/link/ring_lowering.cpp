@@ -15,10 +15,19 @@
 namespace siliscope {
 namespace {
 
+/// Steps of a channel's buffer in a chunk and in a slice.
+struct Steps {
+  std::int64_t chunk = 1, slice = 1;
+};
+Steps StepsOf(const CollectiveProtocolSpec& spec, const CollectivePlan& plan) {
+  if (IsChain(plan)) return {spec.chain_chunk_steps, spec.chain_slice_steps};
+  return {spec.chunk_steps, spec.slice_steps};
+}
+
 /// Data of a channel's chunk, at most.
 std::int64_t MostChunk(const CollectiveWriter& writer) {
   const CollectiveProtocolSpec& spec = SpecOf(writer.cluster().library, writer.plan().protocol);
-  return spec.step_bytes * spec.chunk_steps;
+  return spec.step_bytes * StepsOf(spec, writer.plan()).chunk;
 }
 
 /// What of a chunk is posted at a time. (Lines of LL and LL128 carry their flags, but the warps of
@@ -26,8 +35,9 @@ std::int64_t MostChunk(const CollectiveWriter& writer) {
 std::int64_t PieceOf(const CollectiveWriter& writer, std::int64_t chunk) {
   const CollectiveLibrarySpec& library = writer.cluster().library;
   const CollectiveProtocolSpec& spec = SpecOf(library, writer.plan().protocol);
-  const std::int64_t slice = CeilDivide(chunk * spec.slice_steps, spec.chunk_steps);
-  return spec.slice_steps == spec.chunk_steps ? slice : std::max(slice, library.least_slice_bytes);
+  const Steps steps = StepsOf(spec, writer.plan());
+  const std::int64_t slice = CeilDivide(chunk * steps.slice, steps.chunk);
+  return steps.slice == steps.chunk ? slice : std::max(slice, library.least_slice_bytes);
 }
 
 /// One loop over chunks of all ranks.
@@ -133,12 +143,6 @@ std::int64_t PeriodOf(CollectiveWriter& writer, const std::vector<Ring>& rings,
   return ranks;
 }
 
-/// A chain from the first rank of the ring (broadcast) or to it (reduce) has two ends.
-bool IsChain(const CollectivePlan& plan) {
-  return plan.operation == CollectiveOperation::kBroadcast ||
-         plan.operation == CollectiveOperation::kReduce;
-}
-
 std::vector<Primitive> RingSequence(const CollectiveWriter& writer) {
   const CollectivePlan& plan = writer.plan();
   const std::int64_t of_chunks = CeilDivide(plan.bytes, plan.ranks * plan.channels);
@@ -199,8 +203,18 @@ class RingWriter {
   }
 
  private:
+  /// A chain from the root, rank 0 (broadcast), or to it (reduce).
+  void OrderChain(Ring* ring) const {
+    const auto root = std::find(ring->begin(), ring->end(), 0);
+    std::rotate(ring->begin(), root, ring->end());
+    if (writer_.plan().operation == CollectiveOperation::kReduce) {
+      std::rotate(ring->begin(), ring->begin() + 1, ring->end());
+    }
+  }
+
   void WriteChannel(std::int64_t channel, std::int64_t played, bool chain) {
-    const Ring& ring = rings_[static_cast<std::size_t>(channel) % rings_.size()];
+    Ring ring = rings_[static_cast<std::size_t>(channel) % rings_.size()];
+    if (chain) OrderChain(&ring);
     const auto first = static_cast<std::int32_t>(writer_.program().lanes.size());
     const auto ranks = static_cast<std::int64_t>(ring.size());
     for (std::int64_t i = 0; i < played; ++i) {

@@ -2,6 +2,7 @@
 #include "workloads/lower/link/ring_search.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 namespace siliscope {
@@ -99,6 +100,17 @@ class Packing {
   int tries_ = 0;
 };
 
+/// Each ring once, then those that are there a second time, and so on: few channels use as many
+/// links as they can.
+std::vector<Ring> InTurn(const std::vector<Ring>& rings) {
+  std::map<Ring, std::size_t> seen;
+  std::vector<std::vector<Ring>> rounds(rings.size());
+  for (const Ring& ring : rings) rounds[seen[ring]++].push_back(ring);
+  std::vector<Ring> all;
+  for (const auto& round : rounds) all.insert(all.end(), round.begin(), round.end());
+  return all;
+}
+
 std::vector<Ring> RailRings(std::int64_t ranks, std::int64_t of_node) {
   std::vector<Ring> rings;
   for (std::int64_t first = 0; first < of_node; ++first) {
@@ -164,7 +176,7 @@ std::vector<std::vector<std::int32_t>> FindRings(const Topology& topology, std::
   }
   if (!mesh) return {plain};
   const std::vector<Ring> cycles = CycleSearch(links).cycles();
-  const std::vector<Ring> best = Packing(links, cycles).best();
+  const std::vector<Ring> best = InTurn(Packing(links, cycles).best());
   if (best.empty()) return {plain};
   std::vector<Ring> both = best;
   for (const Ring& ring : best) both.emplace_back(ring.rbegin(), ring.rend());
