@@ -282,6 +282,13 @@ def test_figures_of_gpus_are_drawn(tmp_path):
     for x in ("4096^3", "512x4096x4096"):
         assert used["A100, cp.async", x] > used["A100, registers", x]
     assert (tmp_path / "f" / "E29.png").stat().st_size > 10000
+    # E29, "P100 -> V100 ... 12x chip"; none above its peak, all near it.
+    rate = {r["label"]: float(r["nominal_tops"]) for r in rows_of(tmp_path / "f" / "E29.csv")}
+    peaks = {"P100 fp32": 9.3, "V100 fp32": 15.7, "A100 fp32": 19.5, "H100 fp32": 66.9,
+             "V100 fp16": 125, "A100 fp16": 312, "H100 fp16": 989.4}
+    for label, peak in peaks.items():
+        assert 0.7 * peak < rate[label] < peak, label
+    assert 10 < rate["V100 fp16"] / rate["P100 fp32"] < 14
 
 
 def test_an_embedding_finds_rows_that_were_named_before(tmp_path):

@@ -207,4 +207,19 @@ def test_register_traffic_falls_with_each_generation(tmp_path):
     assert level["64x64"] == pytest.approx(2 * level["128x128"], rel=0.1)
     pipes = {r["track"] for r in rows_of(tmp_path / "f" / "E31.csv")}
     assert "sub-core 0 tensor" in pipes
-    assert len({r["track"] for r in rows_of(tmp_path / "f" / "E22.csv")}) == 16
+    warps = rows_of(tmp_path / "f" / "E22.csv")
+    assert len({r["track"] for r in warps}) == 16
+    # E22: a lane adds an element a turn, a warp 32; 16 warps issue while others wait.
+    def elements_per_ns(run, lanes):
+        adds = sorted(float(r["begin_ns"]) for r in warps if r["run"].startswith(run) and
+                      r["instruction"] == "fp32")
+        return lanes * (len(adds) - 1) / (adds[-1] - adds[0])
+    one, step, turn = (elements_per_ns(*run) for run in (("one thread", 1), ("one warp", 32),
+                                                         ("16 warps", 32)))
+    assert 4 * one < step <= 32 * one and 8 * step < turn <= 17 * step
+    # E31, "8 cycles: V100 sub-core 1024 MAC vs A100 2048 MAC": gaps without a pause between.
+    for run, gap_ns in (("V100, Tensor", 2 / 1.53), ("A100, Tensor", 8 / 1.41)):
+        begins = sorted(float(r["begin_ns"]) for r in rows_of(tmp_path / "f" / "E31.csv")
+                        if r["run"].startswith(run) and r["instruction"] == "mma")
+        gaps = [b - a for a, b in zip(begins, begins[1:]) if b - a < 2 * gap_ns]
+        assert len(gaps) > 20 and sum(gaps) / len(gaps) == pytest.approx(gap_ns, rel=0.06), run

@@ -4,6 +4,9 @@
 
 #include <cmath>
 #include <random>
+#include <string>
+#include <tuple>
+#include <utility>
 
 #include "tests/unit/sm_cycle_fixture.h"
 
@@ -76,6 +79,20 @@ TEST(Pipes, IntegersRunBesideFp32SinceVolta) {
   for (const char* chip : {kV100, kT4, kA100}) {
     EXPECT_NEAR(PartCycles(Gpu(chip), 4, both), 2, 0.02) << chip;
   }
+}
+
+TEST(Pipes, ThreeUnitsOfEightLanesDo24OperationsACycle) {
+  // Course, 07Thought/04NVSIMT: a warp of 32 on 8 lanes is four cycles, three busy units are 24
+  // operations a cycle.
+  const GpuSpec gpu = Gpu(
+      kA100, {{"sm.fp32.interval", "4"}, {"sm.integer.interval", "4"}, {"sm.fp16.interval", "4"}});
+  EXPECT_NEAR(PartCycles(gpu, 4, Independent(Op::kFp32)), 4, 0.02);
+  const Part three = [](Builder& b, int i) {
+    b.Add(Op::kFp32, 4 + i % 32);
+    b.Add(Op::kInteger, 64 + i % 32);
+    b.Add(Op::kFp16, 128 + i % 32);
+  };
+  EXPECT_NEAR(3 * 32 / PartCycles(gpu, 4, three), 24, 0.1);
 }
 
 /// Multiply-accumulates a cycle of an SM whose warps do nothing but `product`, each of `macs`.
