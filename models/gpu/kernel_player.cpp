@@ -184,7 +184,8 @@ void KernelPlayer::TryCompute(std::uint32_t group) {
     g.spread = Joins(g) ? 0 : g.spread + late * late;
     g.ring().arrivals.pop_front();
   }
-  if (pass.through_registers) IssueLoads(group);
+  g.stepping = true;
+  if (pass.through_registers || pass.staged) IssueLoads(group);
   Sm::Step step;
   step.alone_cycles = ready.cycles;
   step.interval_cycles = cost.interval_cycles;
@@ -244,6 +245,7 @@ void KernelPlayer::StepDone(std::uint32_t group) {
   g.before = Cause::kDependency;
   g.waiting_since = events_.now();
   ++g.step;
+  g.stepping = g.step < g.steps;
   IssueLoads(group);
   if (repeats_steps_ && g.pass == 0) WatchSteps();
   if (g.step < g.steps) {

@@ -96,9 +96,10 @@ class KernelPlayer : public LaunchPlayer {
     Tick end = 0;             ///< of the step on the others
     Tick floor = 0;           ///< no step before
     Tick waiting_since = 0;
-    Tick stored = 0;       ///< the last store is in L2
-    bool issuing = false;  ///< the next loads are on their way out
-    bool starved = false;  ///< a step waits for its loads to be sent
+    Tick stored = 0;        ///< the last store is in L2
+    bool stepping = false;  ///< between the begin of a pass's first step and the end of its last
+    bool issuing = false;   ///< the next loads are on their way out
+    bool starved = false;   ///< a step waits for its loads to be sent
     Cause before = Cause::kLaunch;
     double spread = 0;  ///< how late the last warp's data was since the last barrier, squared
     std::vector<std::int64_t> touched;  ///< bytes the SM had loaded when each step's lines came

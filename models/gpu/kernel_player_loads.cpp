@@ -11,7 +11,9 @@ namespace siliscope {
 bool KernelPlayer::MoreLoads(Group* g) const {
   const KernelPass& pass = kernel_.passes[g->pass];
   Ring& ring = g->ring();
-  if (static_cast<std::int64_t>(ring.arrivals.size()) >= pass.ring) return false;
+  // A producer of bulk copies fills all stages before the first step; else one is kept for it.
+  const std::int64_t in_use = pass.staged && (g->stepping || !pass.bulk) ? 1 : 0;
+  if (static_cast<std::int64_t>(ring.arrivals.size()) + in_use >= pass.ring) return false;
   const std::int64_t steps =
       ring.load.tile == g->tile ? g->steps : RangeOf(*g, 0, ring.load.tile).count;
   if (ring.load.step < steps) return true;

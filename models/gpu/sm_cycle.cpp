@@ -207,7 +207,7 @@ void SmCycle::Issue(std::uint32_t index) {
       Arithmetic(&w, in, kFp64, sm_.fp64, IssueSlot::kWait);
       break;
     case WarpOpcode::kInteger:
-      Arithmetic(&w, in, kInteger, sm_.integer, IssueSlot::kWait);
+      Arithmetic(&w, in, sm_.integer_in_fp32 ? kFp32 : kInteger, sm_.integer, IssueSlot::kWait);
       break;
     case WarpOpcode::kUniform:
       Arithmetic(&w, in, kUniform, {sm_.integer.latency_cycles, 1}, IssueSlot::kWait);

@@ -98,9 +98,13 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   Coalesce(
       sm_.l1, access, Lanes(w, in),
       [&](std::int64_t r, std::int64_t in_row) -> std::int64_t {
-        const std::int64_t row = row0 + r * stride;
-        const std::int64_t byte =
+        std::int64_t row = row0 + r * stride;
+        std::int64_t byte =
             access.offset + access.warp_bytes * w.in_role + trip * access.trip_bytes + in_row;
+        if (access.wraps) {
+          row += byte / stream.row_bytes;
+          byte %= stream.row_bytes;
+        }
         // What lies outside of the tensor is not asked for.
         if (row >= at.rows || byte >= at.bytes) return -1;
         return tensor.address + (at.row + row) * tensor.row_bytes + at.byte + byte;

@@ -40,7 +40,7 @@ void SmCycle::Prepare(std::uint32_t index) {
       w.pipe = kFp64;
       break;
     case WarpOpcode::kInteger:
-      w.pipe = kInteger;
+      w.pipe = sm_.integer_in_fp32 ? kFp32 : kInteger;
       break;
     case WarpOpcode::kSfu:
       w.pipe = kSfu;

@@ -128,6 +128,8 @@ void VisitSm(FieldVisitor& v, SmSpec& s) {
   VisitPipe(v, "fp16", s.fp16, kRequired, "packed half-precision pipe, two operations a lane");
   VisitPipe(v, "fp64", s.fp64, kRequired, "double-precision pipe");
   VisitPipe(v, "integer", s.integer, kRequired, "integer pipe");
+  v.Flag("integer_in_fp32", s.integer_in_fp32, kOptional,
+         "the lanes of single precision do the integer instructions, too");
   VisitPipe(v, "sfu", s.sfu, kRequired, "special functions");
   v.Integer("load_store_interval", s.load_store_interval_cycles, {1, 1024}, kOptional,
             "cycles between two loads or stores of a sub-core");

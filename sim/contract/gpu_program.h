@@ -120,6 +120,7 @@ struct WarpAccess {
   std::int64_t warp_bytes = 0;   ///< from one warp to the next
   std::int64_t trip_rows = 0;    ///< global: from one trip of the loop around it to the next
   std::int64_t trip_bytes = 0;   ///< the same, inside of the row
+  bool wraps = false;            ///< global: what passes a row's end goes on in the next row
   bool past_l1 = false;          ///< global loads that are cached in L2 only (ld.global.cg)
   bool swizzled = false;         ///< shared memory: 16-byte chunks XOR row, against conflicts
   std::int64_t bulk_bytes = 0;   ///< kBulkCopy: in all
@@ -169,6 +170,9 @@ struct KernelPass {
   /// Loads go through registers, which are free for the next step's once a step begins; else a
   /// stage of the ring is free once its step has ended.
   bool through_registers = false;
+  /// Loads go to stages of shared memory, the last of which is in use: a step's own is free once
+  /// the step after it begins, as it has passed the barrier or released it to the producer by then.
+  bool staged = false;
   bool joins = true;            ///< at its end the CTA waits for its last warp
   bool split_steps = false;     ///< steps are divided over the grid's splits
   bool bulk = false;            ///< loads are bulk copies

@@ -132,7 +132,9 @@ ParallelPlan ParseParallelPlan(const std::string& text, std::int64_t chips) {
     const std::size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
-    if (!given.insert(key).second) throw UserError("--parallel " + text + ": " + key + " twice");
+    if (!given.insert(key).second) {
+      throw UserError(fmt::format("--parallel {}: {} twice", text, key));
+    }
     if (key == "sp") {
       if (value != "on" && value != "off") {
         throw UserError("--parallel " + word + ": sp=on or sp=off; ranks of tp divide the tokens");

@@ -74,7 +74,7 @@ TEST(SmCycle, GreedyStaysWithTheWarpThatIssuedLast) {
 }
 
 TEST(InstructionFetch, ALineThatIsAskedForIsNeverReplacedByItsPrefetch) {
-  InstructionCacheSpec spec;
+  InstructionCacheSpec spec = Gpu(kA100).sm.instruction_cache;
   spec.l0_bytes = 6 * 128;
   spec.prefetch_lines = 3;
   constexpr std::size_t kLines = 40;

@@ -225,7 +225,10 @@ void AtomicBenchmark(ShapeKeys& keys, Graph* graph, Operator* op) {
 void HostCopyOperator(ShapeKeys& keys, Graph* graph, Operator* op) {
   op->kind = "host_copy";
   op->attributes["to"] = keys.Text("to", "chip", {"chip", "host"});
-  op->inputs = {Input(graph, "x", {(keys.Int("bytes") + 1) / 2}, Role::kActivation)};
+  const std::int64_t bytes = keys.Int("bytes");
+  op->attributes["bytes"] = bytes;
+  // In any data type; of two bytes the tensor is as large as what is copied.
+  op->inputs = {Input(graph, "x", {(bytes + 1) / 2}, Role::kActivation)};
 }
 
 void Chase(ShapeKeys& keys, Graph* graph, Operator* op) {

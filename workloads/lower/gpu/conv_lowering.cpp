@@ -14,16 +14,20 @@ namespace siliscope {
 namespace {
 
 /// Depthwise: no product to speak of, a window of multiply-adds for each element.
+/// Weights are taken to be loaded once, as CTAs of other pixels find them in L1.
 void LowerDepthwise(GpuLowering& lowering, std::uint32_t index, std::int64_t taps) {
   const Operator& op = lowering.op(index);
-  const TensorId x = op.inputs[0], y = op.outputs.front();
-  const double share = static_cast<double>(lowering.graph().tensor(x).elements()) /
-                       static_cast<double>(lowering.graph().tensor(y).elements());
+  const TensorId x = op.inputs[0], w = op.inputs[1], y = op.outputs.front();
+  const auto elements = [&](TensorId t) {
+    return static_cast<double>(lowering.graph().tensor(t).elements());
+  };
+  const double share = elements(x) / elements(y);
   StreamWork work;
   work.name = "depthwise_conv";
   work.operations = static_cast<int>(2 * taps);
   work.elements_bytes = lowering.ElementBytes(y);
-  work.loads = {{lowering.TensorOf(x), work.elements_bytes * std::max(1.0, share)}};
+  work.loads = {{lowering.TensorOf(x), work.elements_bytes * std::max(1.0, share)},
+                {lowering.TensorOf(w), lowering.ElementBytes(w) * elements(w) / elements(y)}};
   work.stores = {{lowering.TensorOf(y), work.elements_bytes}};
   lowering.Launch(
       index, MakeStreamKernel(lowering.machine(), lowering.Layout(lowering.TensorOf(y)), work));

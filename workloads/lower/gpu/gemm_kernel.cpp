@@ -111,6 +111,7 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   main.steps = steps;
   main.through_registers = through_registers;
   main.ring = through_registers ? 1 : t.stages;
+  main.staged = main.ring > 1;
   main.loads = {0, 1};
   main.split_steps = t.split > 1;
   KernelPass out;
@@ -126,7 +127,12 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   c.row_i = t.bm;
   c.row_step = c.rows;
   c.byte_j = c.row_bytes;
-  c.row_batch = p.m;
+  if (!p.a_steps.empty() && p.batch > 1) {  // groups of a convolution share the pixels' rows
+    c.row_bytes = BytesOf(c_bytes, std::min(t.bn, p.n));
+    c.byte_batch = BytesOf(c_bytes, p.n);
+  } else {
+    c.row_batch = p.m;
+  }
   k.streams = {a, b, c};
   out.stores = {2};
   if (t.split == 1) {

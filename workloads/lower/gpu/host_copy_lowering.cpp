@@ -24,6 +24,7 @@ GpuKernel MakeHostCopy(HostCopy way, std::uint32_t tensor) {
 void LowerHostCopy(GpuLowering& lowering, std::uint32_t index) {
   const Operator& op = lowering.op(index);
   const bool to_host = op.Text("to", "chip") == "host";
+  if (op.Int("bytes", 0) > 0) lowering.SetLayout(op.inputs.front(), 1, op.Int("bytes", 0));
   lowering.Launch(index, MakeHostCopy(to_host ? HostCopy::kFromChip : HostCopy::kToChip,
                                       lowering.TensorOf(op.inputs.front())));
 }

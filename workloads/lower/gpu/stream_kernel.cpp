@@ -61,8 +61,8 @@ std::int64_t UnrollOf(const StreamWork& work) {
   return work.ctas > 0 && work.stores.empty() ? kUnroll : 1;
 }
 
-/// Each unrolled turn has streams of its own.
-WarpProgram ProgramOf(const StreamWork& work) {
+/// Each unrolled turn has streams of its own. `short_rows`: a CTA has several of them.
+WarpProgram ProgramOf(const StreamWork& work, bool short_rows) {
   WarpProgramBuilder b;
   const std::int64_t copies = UnrollOf(work);
   const std::int64_t per_thread = work.per_thread * copies;
@@ -78,6 +78,7 @@ WarpProgram ProgramOf(const StreamWork& work) {
     a.bytes_per_lane = static_cast<std::uint8_t>(
         std::clamp<std::int64_t>(Scaled(work.per_thread, operand.bytes), 1, 16));
     a.warp_bytes = 32 * a.bytes_per_lane;
+    a.wraps = short_rows && operand.rows == 1;
     for (std::int64_t copy = 0; copy < copies; ++copy) {
       a.stream = stream++;
       for (int row = 0; row < rows_of(operand); ++row) {
@@ -181,7 +182,7 @@ GpuKernel MakeStreamKernel(const MachineSpec&, const GpuTensor& shape, const Str
   const std::int64_t turns = UnrollOf(work) * k.passes.front().steps;
   k.fp32_per_cta = static_cast<double>(work.threads * work.per_thread * turns) *
                    static_cast<double>(work.operations + 4 * work.special);
-  k.roles = {{"main", k.warps, ProgramOf(work)}};
+  k.roles = {{"main", k.warps, ProgramOf(work, rows > 1)}};
   return k;
 }
 
