@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A CPU: cores with out-of-order windows (or none) and ports, a hierarchy of caches, off-chip
-// memory. Plain data from a chip YAML of `kind: cpu`.
+// memory. Plain data from a chip YAML of `kind: cpu`; what that leaves out stands in
+// configs/defaults/cpu.yaml.
 #pragma once
 
 #include <array>
@@ -40,24 +41,24 @@ enum class BranchPredictor : std::uint8_t {
 
 struct CpuCoreSpec {
   bool in_order = false;    ///< issues in program order
-  std::int64_t width = 4;   ///< micro-operations that enter and leave the window in a cycle
+  std::int64_t width = 0;   ///< micro-operations that enter and leave the window in a cycle
   std::int64_t decode = 0;  ///< that are fetched and decoded in a cycle; 0 = width
-  std::int64_t hardware_threads = 1;  ///< in use
-  std::int64_t reorder_window = 128;
-  std::int64_t scheduler = 64;  ///< micro-operations that wait for operands or ports
-  std::int64_t load_queue = 64;
-  std::int64_t store_queue = 32;
+  std::int64_t hardware_threads = 0;  ///< in use
+  std::int64_t reorder_window = 0;
+  std::int64_t scheduler = 0;  ///< micro-operations that wait for operands or ports
+  std::int64_t load_queue = 0;
+  std::int64_t store_queue = 0;
   BranchPredictor predictor = BranchPredictor::kTwoBit;
-  std::int64_t mispredict_cycles = 15;  ///< from the branch's end to the next micro-operation
-  std::int64_t vector_bytes = 32;       ///< of a register
-  std::int64_t vector_registers = 16;
+  std::int64_t mispredict_cycles = 0;  ///< from the branch's end to the next micro-operation
+  std::int64_t vector_bytes = 0;       ///< of a register
+  std::int64_t vector_registers = 0;
   /// Multiply-accumulates that an FMA does for each 32 bits of a register, by data type.
   std::map<std::string, double> macs_per_lane;
   double wide_clock_hz = 0;         ///< while the widest vectors multiply; 0 = the chip's clock
   bool memory_operands = false;     ///< a load and the operation that uses it take one slot
-  std::int64_t load_bytes = 32;     ///< that a load port moves in a cycle
-  std::int64_t store_bytes = 32;    ///< that commit to the L1 in a cycle
-  std::int64_t forward_cycles = 5;  ///< from a store that waits to a load of the same place
+  std::int64_t load_bytes = 0;      ///< that a load port moves in a cycle
+  std::int64_t store_bytes = 0;     ///< that commit to the L1 in a cycle
+  std::int64_t forward_cycles = 0;  ///< from a store that waits to a load of the same place
   /// Port name -> classes that it takes, separated by spaces; one micro-operation a cycle each.
   std::map<std::string, std::string> ports;
   std::map<std::string, double> latency;   ///< of a class, in cycles; loads: of a hit in L1
@@ -82,17 +83,17 @@ struct CpuCacheSpec {
 /// A unit that multiplies tiles (Intel AMX): rows x depth_bytes by depth_bytes x rows.
 struct CpuMatrixSpec {
   std::int64_t rows = 0;  ///< of a tile, and columns of a result of 32 bits; 0 = there is none
-  std::int64_t row_bytes = 64;
+  std::int64_t row_bytes = 0;
   std::map<std::string, double> dtypes;  ///< that it multiplies -> 1
 };
 
 /// Cores that share a last-level cache, and how lines travel between them.
 struct CpuClusterSpec {
-  std::int64_t cores = 0;             ///< of a cluster; 0 = all
-  double read_bytes_per_s = 0;        ///< into a cluster, from memory and others; 0 = no limit
-  double write_bytes_per_s = 0;       ///< out of a cluster
-  std::int64_t transfer_cycles = 80;  ///< of a line from a core to another one of its cluster
-  std::int64_t remote_transfer_cycles = 200;  ///< to one of another cluster
+  std::int64_t cores = 0;            ///< of a cluster; 0 = all
+  double read_bytes_per_s = 0;       ///< into a cluster, from memory and others; 0 = no limit
+  double write_bytes_per_s = 0;      ///< out of a cluster
+  std::int64_t transfer_cycles = 0;  ///< of a line from a core to another one of its cluster
+  std::int64_t remote_transfer_cycles = 0;  ///< to one of another cluster
 };
 
 /// On which node's memory what the threads share lies; what is a thread's own lies on its node.
@@ -111,11 +112,11 @@ struct CpuNumaSpec {
 };
 
 struct CpuTlbSpec {
-  std::int64_t page_bytes = 4096;
-  std::int64_t l1_entries = 64;
-  std::int64_t l2_entries = 1536;
-  std::int64_t l2_cycles = 7;     ///< to the second level
-  std::int64_t walk_cycles = 30;  ///< of a page walk
+  std::int64_t page_bytes = 0;
+  std::int64_t l1_entries = 0;
+  std::int64_t l2_entries = 0;
+  std::int64_t l2_cycles = 0;    ///< to the second level
+  std::int64_t walk_cycles = 0;  ///< of a page walk
 };
 
 enum class ConvAlgorithm : std::uint8_t {
@@ -150,7 +151,7 @@ struct CpuLibrarySpec {
 
 struct CpuSpec {
   std::int64_t cores = 1;
-  std::int64_t line_bytes = 64;
+  std::int64_t line_bytes = 0;
   CpuCoreSpec core;
   CpuCacheSpec l1, l2, l3;
   CpuTlbSpec tlb;

@@ -196,3 +196,47 @@ def test_a_ring_of_stages_waits_for_the_memory_over_the_stages_ahead(tmp_path):
                                f"sm.shared_memory.most_per_cta={kib} KiB")
         assert f"stages{stages}" in rows_of(tmp_path / "r" / "kernels.csv")[0]["kernel"]
         assert 4000 / (stages - 1) < took < 1.5 * 4000 / (stages - 1)
+
+
+@pytest.mark.parametrize("chip", ["v100-sxm2-16gb", "h100-sxm-80gb"])
+@pytest.mark.parametrize("groups", [4, 32])
+def test_a_grouped_convolution_writes_all_of_its_output(tmp_path, chip, groups):
+    kernel_us(chip, f"conv2d:n=64;c=256;h=28;w=28;out_c=256;kh=3;kw=3;pad_h=1;pad_w=1;group={groups}", tmp_path / "r",
+              "--dtype", "fp16")
+    (operator,) = rows_of(tmp_path / "r" / "operators.csv")
+    assert level_bytes(tmp_path / "r", "l2")[1] == pytest.approx(int(operator["output_bytes"]), rel=0.01)
+
+
+def test_weights_of_a_depthwise_convolution_come_from_memory(tmp_path):
+    """A captured graph finds weights cold."""
+    kernel_us("a100-sxm-80gb", "conv2d:n=1;c=4096;h=1;w=1;out_c=4096;kh=3;kw=3;pad_h=1;pad_w=1;group=4096", tmp_path / "r",
+              "--dtype", "fp16", "--launch", "graph")
+    (operator,) = rows_of(tmp_path / "r" / "operators.csv")
+    assert int(operator["dram_read_bytes"]) >= int(operator["weight_bytes"]) == 4096 * 9 * 2
+
+
+@pytest.mark.parametrize("zoom", [(), ("--zoom", "sms")])
+def test_a_reduction_reads_all_partial_sums(tmp_path, zoom):
+    """Rows shorter than a CTA's stretch follow each other: 32-bit sums of all splits, results of two bytes."""
+    kernel_us("a100-sxm-80gb", "gemm:m=2048;n=256;k=16384", tmp_path / "r", "--dtype", "fp16", *zoom)
+    reduction = rows_of(tmp_path / "r" / "kernels.csv")[1]
+    splits = int(reduction["kernel"].split("_")[2])
+    moved = float(reduction["l2_gb_per_s"]) * (float(reduction["end_us"]) - float(reduction["begin_us"]))
+    assert moved * 1e3 == pytest.approx(2048 * 256 * (4 * splits + 2), rel=0.01)
+
+
+@pytest.mark.parametrize("dtype", ["fp64", "int8"])
+def test_a_host_copy_copies_its_bytes_in_any_type(tmp_path, dtype):
+    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "host_copy:bytes=1048576", "--dtype", dtype,
+                     "--no-advice", "--out", str(tmp_path / "r"))
+    assert done.returncode == 0
+    assert int(rows_of(tmp_path / "r" / "links.csv")[0]["inward_bytes"]) == 1048576
+
+
+def test_library_tiles_are_those_of_the_chip(tmp_path):
+    """cuBLAS on A100 multiplies batches in single precision by 128x128 and splits none (NeuSight's profiles)."""
+    for shape in ("gemm:batch=12;m=96;n=196;k=196", "gemm:batch=256;m=384;n=64;k=384"):
+        kernel_us("a100-pcie-40gb", shape, tmp_path / "r", "--dtype", "fp32", "--launch", "kernel")
+        assert "gemm_128x128" in rows_of(tmp_path / "r" / "kernels.csv")[0]["kernel"]
+    kernel_us("a100-pcie-40gb", "gemm:m=128;n=128;k=8192", tmp_path / "r", "--dtype", "fp32", "--launch", "kernel")
+    assert "splitk" not in rows_of(tmp_path / "r" / "kernels.csv")[0]["kernel"]

@@ -57,9 +57,12 @@ def looked_up(document, path):
 
 
 # Left out, these mean "none", "never the limit" or "as the number beside it".
-MEANINGFUL_WHEN_ABSENT = ("runs_as", "default_dtype", "peak_clock", "lock_clock", "base_clock", "neighbour", "power",
-                          "kernel_library", "l2.clock", "l2.link", "l2.gpc_port", "l2.far_latency", "memory", "host_link",
-                          "tensor_core", "published_peak", "description", "launch")
+MEANINGFUL_WHEN_ABSENT = ("runs_as", "default_dtype", "peak_clock", "lock_clock", "base_clock", "neighbour", "power", "tdp",
+                          "kernel_library", "l2.clock", "l2.link", "l2.gpc_port", "l2.far_latency", "memory", "published_peak",
+                          "description", "launch", "tensor_core.shared", "tensor_core.sparse", "matrix_library",
+                          "core.wide_clock", "core.macs_per_lane", "core.interval", "cluster.read", "cluster.write")
+# Sections of some chips only.
+SECTIONS_OF_SOME = ("tensor_core", "host_link", "l2", "l3", "numa", "matrix_unit")
 
 
 def chips_of(kind):
@@ -69,16 +72,20 @@ def chips_of(kind):
                 yield path
 
 
-@pytest.mark.parametrize("chip", chips_of("gpu"), ids=os.path.basename)
-def test_every_number_of_a_gpu_has_a_source(chip):
+@pytest.mark.parametrize("chip", [*chips_of("gpu"), *chips_of("cpu")], ids=os.path.basename)
+def test_every_number_of_a_gpu_or_cpu_has_a_source(chip):
     """A number stands in the chip's file or in the defaults of its kind, below a source; no default hides in the code."""
     with open(chip, encoding="utf-8") as file:
         document = yaml.safe_load(file)
-    with open(os.path.join(ROOT, "configs", "defaults", "gpu.yaml"), encoding="utf-8") as file:
+    kind = document["kind"]
+    with open(os.path.join(ROOT, "configs", "defaults", f"{kind}.yaml"), encoding="utf-8") as file:
         defaults = yaml.safe_load(file)
     with open(os.path.join(ROOT, "configs", "schema", "chip.schema.json"), encoding="utf-8") as file:
-        schema = json.load(file)["then"]
+        schema = json.load(file)
+    schema = schema["then"] if kind == "gpu" else schema["else"]["then"]
     for path, _ in numbers_of(schema):
+        if path[0] in SECTIONS_OF_SOME and path[0] not in document:
+            continue
         value, source = looked_up(document, path)
         if value is None:
             value, source = looked_up(defaults, path)

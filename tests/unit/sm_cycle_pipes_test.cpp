@@ -110,6 +110,17 @@ double MacsPerCycle(const char* chip, const char* dtype, double macs, const Part
   return static_cast<double>(warps) * macs * 64 * 10 / more;
 }
 
+TEST(Pipes, IntegersTakeTurnsWithFp32OnPascal) {
+  // The Volta whitepaper (2017): Pascal "could not execute FP32 and INT32 instructions
+  // simultaneously", as its cores do either. 32 lanes a sub-core: a cycle each, also where two are
+  // issued at a time.
+  const Part both = [](Builder& b, int i) {
+    b.Add(Op::kFp32, 4 + i % 32);
+    b.Add(Op::kInteger, 64 + i % 32);
+  };
+  EXPECT_NEAR(PartCycles(Gpu(kP100), 2, both), 2, 0.02);
+}
+
 TEST(Pipes, TensorCoresReachTheirPublishedRates) {
   // Multiply-accumulates a cycle and SM. Whitepapers: 8 Tensor Cores of 64 FMA on V100 and T4
   // (twice as many of int8), 4 of 256 on A100.

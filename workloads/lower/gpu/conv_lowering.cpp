@@ -14,20 +14,28 @@ namespace siliscope {
 namespace {
 
 /// Depthwise: no product to speak of, a window of multiply-adds for each element.
-/// Weights are taken to be loaded once, as CTAs of other pixels find them in L1.
+/// Channels lie last; the weights of each are loaded once, as CTAs of other pixels find them in L1.
 void LowerDepthwise(GpuLowering& lowering, std::uint32_t index, std::int64_t taps) {
   const Operator& op = lowering.op(index);
   const TensorId x = op.inputs[0], w = op.inputs[1], y = op.outputs.front();
-  const auto elements = [&](TensorId t) {
-    return static_cast<double>(lowering.graph().tensor(t).elements());
+  const auto pixels = [&](TensorId t) {
+    return lowering.graph().tensor(t).elements() / lowering.graph().tensor(t).shape[1];
   };
-  const double share = elements(x) / elements(y);
+  const auto bytes = [&](TensorId t, std::int64_t elements) {
+    return std::max<std::int64_t>(
+        1, static_cast<std::int64_t>(lowering.ElementBytes(t) * static_cast<double>(elements)));
+  };
+  for (const TensorId t : {x, y}) {
+    lowering.SetLayout(t, pixels(t), bytes(t, lowering.graph().tensor(t).shape[1]));
+  }
+  lowering.SetLayout(w, 1, bytes(w, lowering.graph().tensor(w).elements()));
+  const double rows = static_cast<double>(pixels(x)) / static_cast<double>(pixels(y));
   StreamWork work;
   work.name = "depthwise_conv";
   work.operations = static_cast<int>(2 * taps);
   work.elements_bytes = lowering.ElementBytes(y);
-  work.loads = {{lowering.TensorOf(x), work.elements_bytes * std::max(1.0, share)},
-                {lowering.TensorOf(w), lowering.ElementBytes(w) * elements(w) / elements(y)}};
+  work.loads = {{lowering.TensorOf(x), work.elements_bytes, std::max(1.0, rows)},
+                {lowering.TensorOf(w), lowering.ElementBytes(w) * static_cast<double>(taps)}};
   work.stores = {{lowering.TensorOf(y), work.elements_bytes}};
   lowering.Launch(
       index, MakeStreamKernel(lowering.machine(), lowering.Layout(lowering.TensorOf(y)), work));
