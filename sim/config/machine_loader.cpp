@@ -58,7 +58,8 @@ void CompleteByKind(YamlDocument* document) {
   const std::vector<std::string> kinds = NamesIn("configs/defaults");
   if (std::find(kinds.begin(), kinds.end(), kind.Scalar()) == kinds.end()) return;
   const std::string file = RootFolder() + "/configs/defaults/" + kind.Scalar() + ".yaml";
-  document->Complete(YamlDocument::FromFile(file), {"tensor_core", "host_link", "l2", "l3", "numa", "matrix_unit"});
+  document->Complete(YamlDocument::FromFile(file),
+                     {"tensor_core", "host_link", "l2", "l3", "numa", "matrix_unit"});
 }
 
 }  // namespace

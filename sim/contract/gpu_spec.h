@@ -122,7 +122,7 @@ struct SmSpec {
   Divergence divergence = Divergence::kStack;
   RegisterFileSpec registers;
   GpuPipeSpec fp32, fp16, fp64, integer, sfu;
-  bool integer_in_fp32 = false;  ///< one pipe for both
+  bool integer_in_fp32 = false;                 ///< one pipe for both
   std::int64_t load_store_interval_cycles = 0;  ///< of a sub-core's load and store instructions
   std::int64_t load_store_queue = 0;            ///< instructions of a sub-core that may wait
   std::int64_t branch_cycles = 0;               ///< from a branch to the warp's next instruction

@@ -8,10 +8,11 @@ import pytest
 from gpu_runs import siliscope, rows_of, kernel_us, cycles_per_step
 
 
-@pytest.fixture(scope="module", name="figures")
-def fixture_figures(tmp_path_factory):
-    out = tmp_path_factory.mktemp("figures") / "f"
-    done = siliscope("figures", "E04", "E06", "E08", "E34", "E37", "--out", str(out))
+@pytest.fixture(name="figures")
+def fixture_figures(request, tmp_path):
+    """A folder with the figure of the experiment in the test's name."""
+    out = tmp_path / "f"
+    done = siliscope("figures", request.function.__name__.split("_")[1].upper(), "--out", str(out))
     assert done.returncode == 0, done.stderr
     return out
 
