@@ -83,7 +83,7 @@ struct CpuCacheSpec {
 /// A unit that multiplies tiles (Intel AMX): rows x depth_bytes by depth_bytes x rows.
 struct CpuMatrixSpec {
   std::int64_t rows = 0;  ///< of a tile, and columns of a result of 32 bits; 0 = there is none
-  std::int64_t row_bytes = 0;
+  std::int64_t row_bytes = 64;
   std::map<std::string, double> dtypes;  ///< that it multiplies -> 1
 };
 

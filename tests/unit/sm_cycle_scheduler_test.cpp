@@ -142,9 +142,9 @@ TEST(SmCycle, SlotsNameWhatHeldTheWarp) {
 
 TEST(SmCycle, TwoIndependentInstructionsOfAWarpIssueTogetherOnPascal) {
   // Each scheduler of Pascal issues up to two instructions of a warp in a cycle (whitepaper, "SM").
-  const Part pair = [](Builder& b, int i) {  // pipes of their own
-    b.Add(Op::kFp32, 8 + i % 16);
-    b.Add(Op::kInteger, 32 + i % 16);
+  const Part pair = [](Builder& b, int i) {  // four cycles of each pipe, in five instructions
+    for (int f = 0; f < 4; ++f) b.Add(Op::kFp32, 64 + (4 * i + f) % 64);
+    b.Add(Op::kSfu, 32 + i % 16);
   };
   const Part same = [](Builder& b, int i) {
     b.Add(Op::kFp32, 8 + i % 16);
@@ -155,8 +155,8 @@ TEST(SmCycle, TwoIndependentInstructionsOfAWarpIssueTogetherOnPascal) {
     b.Add(Op::kInteger, 9, 8);
   };
   const GpuSpec two = Gpu(kP100), one = Gpu(kP100, {{"sm.dual_issue", "false"}});
-  EXPECT_DOUBLE_EQ(PartCycles(two, 1, pair), 1);
-  EXPECT_DOUBLE_EQ(PartCycles(one, 1, pair), 2);
+  EXPECT_DOUBLE_EQ(PartCycles(two, 1, pair), 4);
+  EXPECT_DOUBLE_EQ(PartCycles(one, 1, pair), 5);
   EXPECT_DOUBLE_EQ(PartCycles(two, 1, same), 2);
   EXPECT_DOUBLE_EQ(PartCycles(two, 1, chain), 12);
   EXPECT_DOUBLE_EQ(PartCycles(one, 1, chain), 12);
