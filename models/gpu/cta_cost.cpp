@@ -42,7 +42,10 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
     for (std::int64_t c = std::min(left, free); c > 0; --c, --left) {
       CtaWork work;
       work.at.cluster = started++;
-      sm.Launch(work, sm.now());
+      // The scheduler has been round all other SMs since it placed the CTA before.
+      const auto round = static_cast<std::uint64_t>(gpu.sms / gpu.launch.ctas_per_cycle);
+      const bool first = work.at.cluster < static_cast<std::uint32_t>(ctas);
+      sm.Launch(work, sm.now() + (first ? work.at.cluster * round : 0));
     }
     if (left == 0 || next == ~std::uint64_t{0}) break;
     next = sm.RunUntil(std::max(next, sm.now() + kTurnCycles));
