@@ -22,6 +22,11 @@ struct Run {
   SmCounters counters;
 };
 
+/// Whether a step waits for the memory: loads are not sent ahead of it.
+bool ExposesLatency(const KernelPass& pass) {
+  return pass.Loads() && pass.ring <= 1 && !pass.through_registers;
+}
+
 /// Runs `ctas` CTAs side by side, and others after them, `rounds` times as many in all; one pass
 /// may take more steps than the few of the others.
 Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
@@ -30,6 +35,7 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
   std::vector<std::int64_t> steps;
   for (const KernelPass& pass : kernel.passes) steps.push_back(FewSteps(pass));
   if (longer_pass != kNoPass) steps[longer_pass] += kMoreSteps;
+  const bool in_step = std::any_of(kernel.passes.begin(), kernel.passes.end(), &ExposesLatency);
   IdealSmMemory memory(static_cast<std::uint64_t>(memory_latency_cycles));
   SmCycle sm(gpu, nullptr, kernel, steps, memory);
   sm.WarmInstructions();
@@ -42,10 +48,11 @@ Run RunCtas(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t ctas,
     for (std::int64_t c = std::min(left, free); c > 0; --c, --left) {
       CtaWork work;
       work.at.cluster = started++;
-      // The scheduler has been round all other SMs since it placed the CTA before.
+      // The scheduler has been round all other SMs since it placed the CTA before. (What waits for
+      // its loads is measured in step.)
       const auto round = static_cast<std::uint64_t>(gpu.sms / gpu.launch.ctas_per_cycle);
-      const bool first = work.at.cluster < static_cast<std::uint32_t>(ctas);
-      sm.Launch(work, sm.now() + (first ? work.at.cluster * round : 0));
+      const bool apart = !in_step && work.at.cluster < static_cast<std::uint32_t>(ctas);
+      sm.Launch(work, sm.now() + (apart ? work.at.cluster * round : 0));
     }
     if (left == 0 || next == ~std::uint64_t{0}) break;
     next = sm.RunUntil(std::max(next, sm.now() + kTurnCycles));
@@ -139,11 +146,6 @@ double Precedence(double alone, double together, double oldest) {
 /// Whether other CTAs come after those that an SM holds at first.
 bool CtasFollow(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
   return !kernel.persistent && kernel.grid.Ctas() > gpu.sms * co_resident;
-}
-
-/// Whether a step waits for the memory: loads are not sent ahead of it.
-bool ExposesLatency(const KernelPass& pass) {
-  return pass.Loads() && pass.ring <= 1 && !pass.through_registers;
 }
 
 /// What a step of each pass takes beside its loads where these come from the L2: every warp waits
