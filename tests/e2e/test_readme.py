@@ -43,3 +43,11 @@ def test_command(line, tmp_path):
     done = subprocess.run([os.path.join(ROOT, "siliscope"), *words], capture_output=True, text=True,
                           cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_speeds_can_be_measured_again():
+    """A GEMM of 4096^3 on an A100 takes under 0.5 s of CPU time from an empty store, and under 1 GiB."""
+    done = subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "tests/bench/speed.py"), "GEMM of 4096"],
+                          capture_output=True, text=True, check=True)
+    empty, full, memory = re.search(r"A100 +([0-9.]+) s +([0-9.]+) s +([0-9]+) MiB", done.stdout).groups()
+    assert 0 < float(full) and float(empty) < 0.5 and int(memory) < 1024

@@ -173,4 +173,21 @@ inline Outcome Ring(const GpuSpec& gpu, std::int64_t stages, int compute, std::i
   return RunKernel(gpu, kernel, 600, {steps, 1});
 }
 
+/// A lane that goes from load to load of a walk, each of which needs the one before.
+inline GpuKernel ChaseOver(const Walk& walk) {
+  Builder b;
+  WarpAccess access;
+  access.stream = 0;
+  b.Access(access);
+  b.Phase(0);
+  const std::int32_t loop = b.Here();
+  WarpInstruction& load = b.Memory(Op::kLoadGlobal, 0, 4);
+  load.sources[0] = 4;
+  load.lanes = 1;
+  b.LoopPass(loop, 0);
+  GpuKernel kernel = KernelOf({{"main", 1, b.Finish()}});
+  kernel.streams = {walk.stream};
+  return kernel;
+}
+
 }  // namespace siliscope

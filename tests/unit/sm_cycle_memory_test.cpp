@@ -15,18 +15,7 @@ double ChaseCycles(const GpuSpec& gpu, std::int64_t bytes, std::uint64_t latency
   for (std::int64_t i = 0; i < lines; ++i) {  // an order that is not that of the addresses
     walk.stream.step_offsets.emplace_back(i * 7919 % lines, 0);
   }
-  Builder b;
-  WarpAccess access;
-  access.stream = 0;
-  b.Access(access);
-  b.Phase(0);
-  const std::int32_t loop = b.Here();
-  WarpInstruction& load = b.Memory(Op::kLoadGlobal, 0, 4);
-  load.sources[0] = 4;
-  load.lanes = 1;
-  b.LoopPass(loop, 0);
-  GpuKernel kernel = KernelOf({{"main", 1, b.Finish()}});
-  kernel.streams = {walk.stream};
+  const GpuKernel kernel = ChaseOver(walk);
   const double two = RunKernel(gpu, kernel, latency, {2 * lines, 1}, &walk.program).cycles;
   const double four = RunKernel(gpu, kernel, latency, {4 * lines, 1}, &walk.program).cycles;
   return (four - two) / static_cast<double>(2 * lines);

@@ -172,18 +172,7 @@ double MissesOfScatteredLines(const char* ways) {
     walk.stream.step_offsets.emplace_back(static_cast<std::int64_t>(random() % kAnywhere), 0);
   }
   walk.stream.row_step = 0;
-  Builder b;
-  WarpAccess access;
-  access.stream = 0;
-  b.Access(access);
-  b.Phase(0);
-  const std::int32_t loop = b.Here();
-  WarpInstruction& load = b.Memory(Op::kLoadGlobal, 0, 4);
-  load.sources[0] = 4;
-  load.lanes = 1;
-  b.LoopPass(loop, 0);
-  GpuKernel kernel = KernelOf({{"main", 1, b.Finish()}});
-  kernel.streams = {walk.stream};
+  const GpuKernel kernel = ChaseOver(walk);
   const auto misses = [&](std::int64_t rounds) {
     const Outcome o = RunKernel(gpu, kernel, 400, {rounds * kLines, 1}, &walk.program);
     return static_cast<double>(o.counters.l1_misses);
