@@ -29,6 +29,7 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
         gpu.sm.shared_memory.size_bytes,
         occupancy.ctas * (kernel_.shared_bytes + gpu.sm.shared_memory.reserved_per_cta_bytes));
   }
+  stayed_.resize(sms.size() * kernel_.streams.size());
   groups_in_grid_ = tiles_;
   if (StreamK()) sums_stored_.assign(static_cast<std::size_t>(tiles_), 0);
   if (StreamK()) {

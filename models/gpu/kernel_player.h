@@ -70,6 +70,11 @@ class KernelPlayer : public LaunchPlayer {
     Tick sent = 0, first = 0, mean = 0, ready = 0;
     double bandwidth_share = 0;
   };
+  /// Lines of a step that were loaded through L1.
+  struct InL1 {
+    std::int64_t loaded = -1;  ///< bytes the SM had loaded when they came last; -1 = never
+    Tick first = 0, mean = 0, ready = 0;  ///< of those that stay, as in Arrival
+  };
   struct Cursor {
     std::int64_t tile = 0;  ///< of the cluster grid
     std::int64_t step = 0;  ///< of the pass, from 0
@@ -102,7 +107,7 @@ class KernelPlayer : public LaunchPlayer {
     bool starved = false;   ///< a step waits for its loads to be sent
     Cause before = Cause::kLaunch;
     double spread = 0;  ///< how late the last warp's data was since the last barrier, squared
-    std::vector<std::int64_t> touched;  ///< bytes the SM had loaded when each step's lines came
+    std::vector<InL1> touched;  ///< by step
     bool active = false;
   };
 
@@ -127,6 +132,8 @@ class KernelPlayer : public LaunchPlayer {
   }
   L2Arrivals FollowSteps(const Group& g, std::int64_t from, std::int64_t steps) const;
   Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
+  bool TouchInL1(std::uint32_t sm, InL1* lines) const;
+  InL1& StayOf(const OperandStream& stream, std::uint32_t sm, std::int64_t touch);
   bool WarpsRunOn(const Group& g) const;
   /// Whether the CTA waits for its last warp after the next step.
   bool Joins(const Group& g) const { return g.step + 1 == g.steps && kernel_.passes[g.pass].joins; }
@@ -189,7 +196,8 @@ class KernelPlayer : public LaunchPlayer {
   Clock clock_;
   Owner& owner_;
   ClusterGrid clusters_;
-  std::int64_t l1_bytes_ = 0;  ///< what shared memory leaves
+  std::int64_t l1_bytes_ = 0;              ///< what shared memory leaves
+  std::vector<std::vector<InL1>> stayed_;  ///< by SM and stream
   double share_;
   ClusterSlots slots_;
   std::int64_t groups_in_grid_ = 0;  ///< that start: of a persistent kernel, those that fit

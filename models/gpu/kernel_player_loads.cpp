@@ -2,6 +2,7 @@
 // Loads of a kernel's CTAs at tile zoom: when they are sent, and when a step's data is there.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "models/gpu/kernel_player.h"
 
@@ -69,26 +70,49 @@ void KernelPlayer::ForEachLoad(const Group& g, std::size_t pass, std::int64_t ti
   }
 }
 
+/// Whether a step's lines are still in L1, or on their way: less than its size has come in since
+/// they were asked for. They are from now on.
+bool KernelPlayer::TouchInL1(std::uint32_t sm, InL1* lines) const {
+  const std::int64_t loaded = sms_[sm]->loaded_bytes();
+  const std::int64_t before = std::exchange(lines->loaded, loaded);
+  return before >= 0 && loaded - before < l1_bytes_;
+}
+
+KernelPlayer::InL1& KernelPlayer::StayOf(const OperandStream& stream, std::uint32_t sm,
+                                         std::int64_t touch) {
+  const auto number = static_cast<std::size_t>(&stream - kernel_.streams.data());
+  std::vector<InL1>& steps = stayed_[sm * kernel_.streams.size() + number];
+  if (steps.size() <= static_cast<std::size_t>(touch)) {
+    steps.resize(static_cast<std::size_t>(touch) + 1);
+  }
+  return steps[static_cast<std::size_t>(touch)];
+}
+
 KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
                                              std::int64_t step) {
   const Tick now = events_.now();
   Arrival arrival{now, kNever, now, now, 0};
   const std::int64_t first = RangeOf(*g, pass, tile).first;
-  if (kernel_.passes[pass].through_l1) {
-    // Lines are still in L1 if less than its size has come in since they did.
-    const std::int64_t loaded = sms_[g->sms.front()]->loaded_bytes();
-    const auto touch = static_cast<std::size_t>(kernel_.passes[pass].touches + step);
-    if (kernel_.passes[pass].rereads && touch < g->touched.size() &&
-        loaded - g->touched[touch] < l1_bytes_) {
-      arrival.first = arrival.mean = arrival.ready =
-          now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
-      return arrival;
+  const Tick hit = now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
+  const KernelPass& of = kernel_.passes[pass];
+  const std::int64_t touch = of.touches + step;
+  bool again = false;
+  if (of.through_l1) {
+    if (g->touched.size() <= static_cast<std::size_t>(touch)) {
+      g->touched.resize(static_cast<std::size_t>(touch) + 1);
     }
-    if (g->touched.size() <= touch) g->touched.resize(touch + 1);
-    g->touched[touch] = loaded;
+    again = TouchInL1(g->sms.front(), &g->touched[static_cast<std::size_t>(touch)]) && of.rereads;
   }
   Tick queued = 0;
   ForEachLoad(*g, pass, tile, first, step, [&](const Fetch& f) {
+    InL1* stay = f.stream->stays_in_l1 ? &StayOf(*f.stream, g->sms[f.member], touch) : nullptr;
+    if (stay != nullptr ? TouchInL1(g->sms[f.member], stay) : again) {
+      const InL1 lines = stay != nullptr ? *stay : InL1{};
+      arrival.first = std::min(arrival.first, std::max(hit, lines.first));
+      arrival.mean = std::max({arrival.mean, hit, lines.mean});
+      arrival.ready = std::max({arrival.ready, hit, lines.ready});
+      return;
+    }
     const L2Response response = sms_[g->sms[f.member]]->Load(now, now, launch_, f.tensor,
                                                              program_.tensors[f.tensor], f.lines);
     Tick end = response.end;
@@ -97,6 +121,9 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
     for (std::size_t o = 0; o < g->sms.size(); ++o) {
       if (!Receives(f, o)) continue;
       end = std::max(end, sms_[g->sms[o]]->Receive(response, f.lines).end);
+    }
+    if (stay != nullptr) {
+      stay->first = response.first_data, stay->mean = response.mean_data, stay->ready = end;
     }
     if (end > arrival.ready) {
       arrival.ready = end;

@@ -8,6 +8,16 @@ std::uint32_t CountBits(std::uint32_t bits) {
   return static_cast<std::uint32_t>(__builtin_popcount(bits));
 }
 
+/// The lowest bits of `bits`, `most` of them.
+std::uint32_t LowestBits(std::uint32_t bits, std::size_t most) {
+  std::uint32_t lowest = 0;
+  for (; bits != 0 && most > 0; --most) {
+    lowest |= bits & -bits;
+    bits &= bits - 1;
+  }
+  return lowest;
+}
+
 }  // namespace
 
 L1Cache::L1Cache(const L1Spec& spec, std::int64_t size_bytes) : spec_(spec) {
@@ -16,14 +26,9 @@ L1Cache::L1Cache(const L1Spec& spec, std::int64_t size_bytes) : spec_(spec) {
   lines_.resize(sets_ * static_cast<std::size_t>(spec.ways));
 }
 
-std::uint64_t L1Cache::FreeMshr(std::uint64_t cycle, std::uint32_t sectors) {
+std::size_t L1Cache::FreeMshrs(std::uint64_t cycle) {
   while (!outstanding_.empty() && outstanding_.top() <= cycle) outstanding_.pop();
-  while (!outstanding_.empty() &&
-         outstanding_.size() + sectors > static_cast<std::size_t>(spec_.mshrs)) {
-    cycle = std::max(cycle, outstanding_.top());
-    outstanding_.pop();
-  }
-  return cycle;
+  return static_cast<std::size_t>(spec_.mshrs) - outstanding_.size();
 }
 
 L1Cache::Result L1Cache::Load(std::uint64_t cycle, const TouchedLine& line, SmMemory& memory) {
@@ -54,20 +59,23 @@ L1Cache::Result L1Cache::Load(std::uint64_t cycle, const TouchedLine& line, SmMe
     slot->last_use = cycle + 1;
     missing = line.sectors & ~slot->sectors;
   }
-  result.misses = CountBits(missing);
   result.hits = CountBits(line.sectors & ~missing);
   result.ready = cycle + hit_latency;
   if (result.hits > 0 && slot != nullptr) result.ready = std::max(result.ready, slot->ready);
-  if (missing != 0) {
-    const std::uint64_t sent = FreeMshr(cycle, result.misses);
-    const std::uint64_t ready = memory.Read(sent, {line.address, missing});
+  if (missing == 0) return result;
+  const std::uint32_t asked = LowestBits(missing, FreeMshrs(cycle));
+  result.misses = CountBits(asked);
+  if (asked != 0) {
+    const std::uint64_t ready = memory.Read(cycle, {line.address, asked});
     for (std::uint32_t i = 0; i < result.misses; ++i) outstanding_.push(ready);
     result.ready = std::max(result.ready, ready);
     if (slot != nullptr) {
-      slot->sectors |= missing;
+      slot->sectors |= asked;
       slot->ready = std::max(slot->ready, ready);
     }
   }
+  result.left = missing & ~asked;
+  if (result.left != 0) result.retry = outstanding_.top();
   return result;
 }
 

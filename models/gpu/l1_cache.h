@@ -21,6 +21,8 @@ class L1Cache {
   struct Result {
     std::uint64_t ready = 0;             ///< data in the SM
     std::uint32_t hits = 0, misses = 0;  ///< sectors
+    std::uint32_t left = 0;              ///< sectors that found no free miss register, as bits
+    std::uint64_t retry = 0;             ///< with `left`: when the next register is free
   };
   /// A load of sectors of one line that reaches the cache in `cycle`.
   Result Load(std::uint64_t cycle, const TouchedLine& line, SmMemory& memory);
@@ -37,7 +39,7 @@ class L1Cache {
     std::uint64_t ready = 0;  ///< of the sector that came last
   };
 
-  std::uint64_t FreeMshr(std::uint64_t cycle, std::uint32_t sectors);
+  std::size_t FreeMshrs(std::uint64_t cycle);
 
   L1Spec spec_;
   std::size_t sets_ = 0;

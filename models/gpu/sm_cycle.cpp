@@ -172,6 +172,7 @@ std::uint64_t SmCycle::RunUntil(std::uint64_t limit) {
     const std::uint64_t next = this->next();
     if (next == kBlocked || next > limit) return next;
     now_ = std::max(now_, next);
+    if (!miss_queue_.empty() && miss_retry_ <= now_) ServeMissQueue();
     for (std::size_t s = 0; s < subcores_.size(); ++s) {
       if (subcores_[s].next_try <= now_) Visit(s);
     }
@@ -229,7 +230,7 @@ void SmCycle::Issue(std::uint32_t index) {
     case WarpOpcode::kStoreGlobal:
     case WarpOpcode::kAtomic:
     case WarpOpcode::kAsyncCopy:
-      GlobalAccess(&w, in);
+      if (!GlobalAccess(index, in)) return;
       break;
     case WarpOpcode::kLoadPeer:
       PeerAccess(&w, in);

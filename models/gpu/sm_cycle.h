@@ -116,7 +116,7 @@ class SmCycle {
 
   /// The next cycle that has work, as far as is known; the largest number = none.
   std::uint64_t next() const {
-    std::uint64_t next = kBlocked;
+    std::uint64_t next = miss_queue_.empty() ? kBlocked : miss_retry_;
     for (const Subcore& s : subcores_) next = std::min(next, s.next_try);
     return next;
   }
@@ -175,6 +175,12 @@ class SmCycle {
     std::int32_t open = 0;     ///< paths that run beside this one
     bool gathered = false;     ///< of all warps of the CTA
   };
+  /// A load of which some sectors have found no free miss register yet.
+  struct PartialLoad {
+    std::size_t line = 0;       ///< that comes next, of those it touches
+    std::uint32_t sectors = 0;  ///< of it; 0 = all
+    std::uint64_t ready = 0;    ///< data of those before
+  };
   struct Warp {
     std::uint32_t pc = 0;
     std::uint16_t role = 0, cta = 0, subcore = 0, in_role = 0;
@@ -201,6 +207,7 @@ class SmCycle {
     std::size_t parent_branch = 0;   ///< at which it began
     std::uint32_t team = kNone32;    ///< the paths of one warp, of which one at a time may issue
     bool waits_for_paths = false;
+    PartialLoad load;
   };
   struct Team {
     std::vector<std::uint32_t> paths;
@@ -272,7 +279,9 @@ class SmCycle {
   void Mma(Warp* w, const WarpInstruction& in);
   void GroupMma(Warp* w, const WarpInstruction& in);
   void SharedAccess(Warp* w, const WarpInstruction& in);
-  void GlobalAccess(Warp* w, const WarpInstruction& in);
+  bool GlobalAccess(std::uint32_t index, const WarpInstruction& in);
+  bool LoadThroughL1(Warp* w, const WarpInstruction& in, std::uint64_t cycle);
+  void ServeMissQueue();
   std::uint64_t DataPasses(const WarpInstruction& in, const WarpAccess& access,
                            std::uint64_t bytes) const;
   void PeerAccess(Warp* w, const WarpInstruction& in);
@@ -354,6 +363,9 @@ class SmCycle {
   int sum_bytes_;                  ///< of a Tensor Core's accumulator
   std::uint64_t now_ = 0;
   std::uint64_t memory_pipe_free_ = 0, tags_free_ = 0, bulk_free_ = 0, peers_free_ = 0;
+  /// Warps whose loads wait for a miss register, and when one is free. The first holds up all.
+  std::deque<std::uint32_t> miss_queue_;
+  std::uint64_t miss_retry_ = 0;
   std::vector<Warp> warps_;
   std::vector<std::uint32_t> free_warps_;
   std::vector<Team> teams_;

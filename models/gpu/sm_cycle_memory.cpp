@@ -139,7 +139,45 @@ std::uint64_t SmCycle::DataPasses(const WarpInstruction& in, const WarpAccess& a
   return passes;
 }
 
-void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
+/// Line by line, up to one that finds no free miss register; returns whether it is done.
+bool SmCycle::LoadThroughL1(Warp* w, const WarpInstruction& in, std::uint64_t cycle) {
+  PartialLoad& load = w->load;
+  load.ready = std::max(load.ready, cycle + static_cast<std::uint64_t>(sm_.l1.latency_cycles));
+  for (; load.line < touched_.size(); ++load.line) {
+    TouchedLine line = touched_[load.line];
+    if (load.sectors != 0) line.sectors = load.sectors;
+    const L1Cache::Result r = l1_.Load(cycle++, line, memory_);
+    load.ready = std::max(load.ready, r.ready);
+    counters_.l1_hits += r.hits;
+    counters_.l1_misses += r.misses;
+    load.sectors = r.left;
+    if (r.left != 0) {
+      miss_retry_ = std::max(r.retry, now_ + 1);
+      return false;
+    }
+  }
+  Write(w, in, load.ready, IssueSlot::kLongScoreboard);
+  load = {};
+  return true;
+}
+
+/// Loads wait in the order in which they came. A warp goes on once its own has got all registers.
+void SmCycle::ServeMissQueue() {
+  while (!miss_queue_.empty()) {
+    const std::uint32_t index = miss_queue_.front();
+    Warp& w = warps_[index];
+    TouchedLines(w, Next(w), &touched_);
+    if (!LoadThroughL1(&w, Next(w), now_)) return;
+    miss_queue_.pop_front();
+    w.issue_after = now_ + 1;
+    ++w.pc;
+    Prepare(index);
+  }
+}
+
+/// Returns whether the warp goes on; else its load waits for miss registers.
+bool SmCycle::GlobalAccess(std::uint32_t index, const WarpInstruction& in) {
+  Warp* w = &warps_[index];
   TouchedLines(*w, in, &touched_);
   const WarpAccess& access = ProgramOf(*w).accesses[in.access];
   // One tag a cycle; beside it, data passes the banks, which that of an asynchronous copy does when
@@ -148,25 +186,21 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
   const std::uint64_t passes = DataPasses(in, access, bytes);
   std::uint64_t start = std::max(TakeMemoryPipe(w, passes), tags_free_);
   tags_free_ = start + std::max<std::uint64_t>(1, touched_.size());
-  if (in.op == WarpOpcode::kAsyncCopy) {
-    counters_.shared_write_bytes += bytes;
-    w->open_copies = std::max(w->open_copies, MovePastL1(touched_, start) + passes);
-    return;
-  }
   switch (in.op) {
+    case WarpOpcode::kAsyncCopy:
+      counters_.shared_write_bytes += bytes;
+      w->open_copies = std::max(w->open_copies, MovePastL1(touched_, start) + passes);
+      break;
     case WarpOpcode::kLoadGlobal: {
-      std::uint64_t ready = start + static_cast<std::uint64_t>(sm_.l1.latency_cycles);
-      if (access.past_l1) {
-        Write(w, in, std::max(ready, MovePastL1(touched_, start)), IssueSlot::kLongScoreboard);
-        break;
+      if (!access.past_l1) {
+        if (miss_queue_.empty() && LoadThroughL1(w, in, start)) break;
+        miss_queue_.push_back(index);
+        w->ready_at = kBlocked;
+        w->reason = IssueSlot::kMemoryPipeThrottle;
+        return false;
       }
-      for (const TouchedLine& line : touched_) {
-        const L1Cache::Result r = l1_.Load(start++, line, memory_);
-        ready = std::max(ready, r.ready);
-        counters_.l1_hits += r.hits;
-        counters_.l1_misses += r.misses;
-      }
-      Write(w, in, ready, IssueSlot::kLongScoreboard);
+      const std::uint64_t ready = start + static_cast<std::uint64_t>(sm_.l1.latency_cycles);
+      Write(w, in, std::max(ready, MovePastL1(touched_, start)), IssueSlot::kLongScoreboard);
       break;
     }
     case WarpOpcode::kAtomic: {
@@ -185,6 +219,7 @@ void SmCycle::GlobalAccess(Warp* w, const WarpInstruction& in) {
       }
       break;
   }
+  return true;
 }
 
 void SmCycle::BulkLines(const Warp& w, const WarpInstruction& in,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "models/gpu/gpu_peak.h"
 #include "models/system/gpu_chip.h"
@@ -112,8 +113,8 @@ void GpuChip::AddLevelsOfSms(Record* record) const {
     LevelRecord level;
     level.name = name;
     level.channels = static_cast<std::uint64_t>(machine_.gpu.sms);
-    level.read_bytes = static_cast<std::int64_t>(std::max(0.0, read_bytes));
-    level.write_bytes = static_cast<std::int64_t>(std::max(0.0, write_bytes));
+    level.read_bytes = std::llround(std::max(0.0, read_bytes));
+    level.write_bytes = std::llround(std::max(0.0, write_bytes));
     level.peak_bytes_per_s = sms * width * machine_.clock_hz;
     level.duplex = duplex;
     level.busy =

@@ -157,6 +157,7 @@ struct OperandStream {
   std::int64_t batch_divisor = 1;  ///< heads that share an operand
   /// Steps may jump (windows of a convolution): offsets by step, added to the origin.
   std::vector<std::pair<std::int64_t, std::int64_t>> step_offsets;
+  bool stays_in_l1 = false;             ///< all CTAs load the same, through L1
   bool scattered = false;               ///< rows lie anywhere in the tensor, as an index names them
   bool shared_by_cluster_rows = false;  ///< the same for all i of a cluster: multicast
   bool shared_by_cluster_columns = false;  ///< the same for all j of a cluster

@@ -160,6 +160,8 @@ def test_misses_under_way_bound_the_bandwidth_of_an_sm(tmp_path):
         assert cycles_per_line(8, ctas) == pytest.approx(106, rel=0.05)
         assert cycles_per_line(16, ctas) == pytest.approx(53, rel=0.06)
         assert cycles_per_line(1024, ctas) < 10
+    # On all SMs, past the L2 (434 cycles): those that wait hold up nobody else's loads.
+    assert cycles_per_line(4, 80) == pytest.approx(434, rel=0.05)
 
 
 @pytest.mark.parametrize("banks", [1, 2, 4])

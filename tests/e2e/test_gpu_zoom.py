@@ -22,6 +22,8 @@ from gpu_runs import siliscope, rows_of, kernel_us
     ("softmax:rows=2592;cols=1600", 0.03, ("--dtype", "fp32")),
     ("softmax:rows=2592;cols=3072", 0.03, ("--dtype", "fp32")),
     ("layernorm:rows=4096;cols=1024", 0.03, ()),
+    # The scales that one CTA has loaded stay in L1; the others wait for them, too.
+    ("rmsnorm:rows=512;cols=8192", 0.03, ()),
     ("gemm:m=1;n=4096;k=4096", 0.03, ()),
     # A wave and a fifth: the oldest CTA of an SM goes first, so the others' places come free later.
     ("gemm:batch=16;m=256;n=1024;k=256", 0.03, ("--dtype", "fp32", "--kernel", "gemm_128x128")),
@@ -72,6 +74,7 @@ def bytes_by_level(workload, out, *options):
     # What a kernel loads through L1: 16-bit values, of a softmax's row three times.
     ("elementwise:fn=relu;tensors=1;rows=4096;cols=4096", (2 * 4096 * 4096, 2 * 4096 * 4096)),
     ("softmax:rows=1024;cols=2560", (3 * 2 * 1024 * 2560, 2 * 1024 * 2560)),
+    ("rmsnorm:rows=512;cols=8192", (3 * 2 * 512 * 8192, 2 * 512 * 8192)),  # and scales
     ("transpose:rows=2048;cols=1024", (2 * 2048 * 1024, 2 * 2048 * 1024)),
     ("gemm:m=2048;n=2048;k=1024", (0, 2 * 2048 * 2048)),  # loads go past it into shared memory
 ])

@@ -52,6 +52,14 @@ TEST(SmCycle, MissStatusRegistersBoundTheMissesUnderWay) {
   EXPECT_NEAR(cycles("1"), 8 * 500, 0.01 * 8 * 500);
   EXPECT_NEAR(cycles("2"), 4 * 500, 0.02 * 4 * 500);
   EXPECT_NEAR(cycles("256"), 500, 60);
+  // The four sectors of a line take one register each.
+  const auto cycles_of_line = [](const char* mshrs) {
+    const GpuSpec gpu = Gpu(kA100, {{"sm.l1.mshrs", mshrs}});
+    return (Stream(gpu, 1, 1, 32, 8, 500).cycles - Stream(gpu, 1, 1, 32, 4, 500).cycles) / 4;
+  };
+  EXPECT_NEAR(cycles_of_line("1"), 4 * 500, 0.02 * 4 * 500);
+  EXPECT_NEAR(cycles_of_line("2"), 2 * 500, 0.03 * 2 * 500);
+  EXPECT_NEAR(cycles_of_line("4"), 500, 30);
 }
 
 TEST(SmCycle, BytesUnderWayOverLatencyIsTheBandwidth) {

@@ -50,10 +50,14 @@ void WriteElements(WarpProgramBuilder& b, const ElementWork& work, int elements,
   for (int i = 0; i < work.divisions * elements; ++i) WriteDivision(b);
 }
 
-/// One step of a pass: a load of each thread, its arithmetic, perhaps a store.
-void WriteStep(WarpProgramBuilder& b, const RowWork& w, const ElementWork& work, std::uint16_t load,
-               std::uint16_t store, bool stores, int vector) {
-  b.Memory(WarpOpcode::kLoadGlobal, load, 16, 4);
+/// One step of a pass: a load of each thread and of each parameter, its arithmetic, perhaps a
+/// store.
+void WriteStep(WarpProgramBuilder& b, const RowWork& w, const ElementWork& work,
+               const std::vector<std::uint16_t>& loads, std::uint16_t store, bool stores,
+               int vector) {
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    b.Memory(WarpOpcode::kLoadGlobal, loads[i], 16 + 4 * static_cast<int>(i), 4);
+  }
   if (w.welford && !stores) {  // each element's update needs the one before
     for (int i = 0; i < vector; ++i) {
       b.Add(WarpOpcode::kFp32, 33, 16 + i % 4, 32);
@@ -65,7 +69,7 @@ void WriteStep(WarpProgramBuilder& b, const RowWork& w, const ElementWork& work,
     b.Overhead(3, 4);
     return;
   }
-  WriteElements(b, work, vector, 16, 4);
+  WriteElements(b, work, vector, 16, 4 * static_cast<int>(loads.size()));
   if (stores) b.Memory(WarpOpcode::kStoreGlobal, store, 32, 4);
   b.Overhead(3, 4);
 }
@@ -98,6 +102,9 @@ void WriteReduction(WarpProgramBuilder& b, bool across_warps, std::uint16_t shar
 
 std::int64_t Bytes(const RowWork& w, std::int64_t elements) {
   return static_cast<std::int64_t>(static_cast<double>(elements) * w.bytes);
+}
+std::int64_t ParameterBytes(const RowWork& w, std::int64_t elements) {
+  return static_cast<std::int64_t>(static_cast<double>(elements) * w.parameter_bytes);
 }
 
 /// Over the values of all threads in shared memory: the first warp adds up 32 of each warp, a lane
@@ -153,6 +160,10 @@ RowSteps StepsOfRow(const RowWork& w) {
   return {whole, (w.columns - whole * vectors + w.threads - 1) / w.threads};
 }
 
+/// Streams of a block kernel: x and y in vectors, x and y in single elements, then each parameter
+/// in vectors and in single elements.
+constexpr std::uint16_t kFirstParameter = 4;
+
 /// The passes of a block kernel: each the whole vectors, then the rest.
 std::vector<KernelPass> PassesOf(const RowWork& w) {
   const RowSteps steps = StepsOfRow(w);
@@ -168,7 +179,12 @@ std::vector<KernelPass> PassesOf(const RowWork& w) {
       pass.rereads = p > 0;
       pass.joins = tail != 0 || steps.scalar == 0;
       pass.loads = {tail};
-      if (p + 1 == w.passes.size()) pass.stores = {static_cast<std::uint16_t>(tail + 1)};
+      if (p + 1 == w.passes.size()) {
+        pass.stores = {static_cast<std::uint16_t>(tail + 1)};
+        for (std::size_t i = 0; i < w.parameters.size(); ++i) {
+          pass.loads.push_back(static_cast<std::uint16_t>(kFirstParameter + 2 * i + tail / 2));
+        }
+      }
       passes.push_back(pass);
     }
   }
@@ -179,16 +195,18 @@ std::vector<KernelPass> PassesOf(const RowWork& w) {
 WarpProgram BlockProgram(const RowWork& w, const std::vector<KernelPass>& passes,
                          std::int64_t first_warp) {
   WarpProgramBuilder b;
-  std::uint16_t accesses[4];
-  for (std::uint16_t i = 0; i < 4; ++i) {
+  std::vector<std::uint16_t> accesses;
+  for (std::size_t i = 0; i < kFirstParameter + 2 * w.parameters.size(); ++i) {
+    const bool parameter = i >= kFirstParameter, vector = parameter ? i % 2 == 0 : i < 2;
+    const std::int64_t elements = vector ? w.vector : 1;
+    const std::int64_t bytes = parameter ? ParameterBytes(w, elements) : Bytes(w, elements);
     WarpAccess access;
-    access.stream = i;
-    access.bytes_per_lane =
-        static_cast<std::uint8_t>(std::clamp<std::int64_t>(Bytes(w, i < 2 ? w.vector : 1), 1, 16));
+    access.stream = static_cast<std::uint16_t>(i);
+    access.bytes_per_lane = static_cast<std::uint8_t>(std::clamp<std::int64_t>(bytes, 1, 16));
     access.warp_bytes = 32 * access.bytes_per_lane;
     access.offset = first_warp * access.warp_bytes;
-    access.past_l1 = w.past_l1;
-    accesses[i] = b.Access(access);
+    access.past_l1 = w.past_l1 && !parameter;
+    accesses.push_back(b.Access(access));
   }
   const std::uint16_t shared = b.Access(WarpAccess{});
   b.Prologue(40);
@@ -198,7 +216,9 @@ WarpProgram BlockProgram(const RowWork& w, const std::vector<KernelPass>& passes
     const std::uint16_t tail = pass.loads.front();
     b.Phase(static_cast<int>(p));
     const std::int32_t loop = b.Here();
-    WriteStep(b, w, w.passes[over_row], accesses[tail], accesses[tail + 1], !pass.stores.empty(),
+    std::vector<std::uint16_t> loads;
+    for (const std::uint16_t stream : pass.loads) loads.push_back(accesses[stream]);
+    WriteStep(b, w, w.passes[over_row], loads, accesses[tail + 1], !pass.stores.empty(),
               tail == 0 ? static_cast<int>(w.vector) : 1);
     b.LoopPass(loop, static_cast<int>(p));
     const bool ends = p + 1 < passes.size() && passes[p + 1].loads.front() <= tail;
@@ -228,10 +248,21 @@ GpuKernel BlockKernel(const RowWork& w, std::uint32_t x, std::uint32_t y) {
   const RowSteps steps = StepsOfRow(w);
   k.streams = {RowStream(x, 1, row_bytes, vector_bytes), RowStream(y, 1, row_bytes, vector_bytes),
                RowStream(x, 1, row_bytes, scalar_bytes), RowStream(y, 1, row_bytes, scalar_bytes)};
-  for (const std::size_t tail : {std::size_t{2}, std::size_t{3}}) {
-    k.streams[tail].step_offsets.clear();
+  for (const std::uint32_t parameter : w.parameters) {
+    for (const std::int64_t elements : {w.threads * w.vector, w.threads}) {
+      OperandStream s =
+          RowStream(parameter, 1, ParameterBytes(w, w.columns), ParameterBytes(w, elements));
+      s.row_i = 0;
+      s.stays_in_l1 = true;
+      k.streams.push_back(s);
+    }
+  }
+  for (std::size_t s = 2; s < k.streams.size(); ++s) {
+    if (s >= kFirstParameter && s % 2 == 0) continue;  // whole vectors
+    const std::int64_t each = k.streams[s].row_bytes;
+    const std::int64_t begin = steps.whole * w.vector * each;
     for (std::int64_t i = 0; i < steps.scalar; ++i) {
-      k.streams[tail].step_offsets.emplace_back(0, steps.whole * vector_bytes + i * scalar_bytes);
+      k.streams[s].step_offsets.emplace_back(0, begin + i * each);
     }
   }
   k.shared_bytes = w.first_warp_reduces ? 4 * w.threads : 256;

@@ -33,6 +33,8 @@ struct RowWork {
   bool welford = false;
   bool past_l1 = false;             ///< loads are cached in L2 only
   bool first_warp_reduces = false;  ///< over all warps' values; else each warp its own, then all
+  std::vector<std::uint32_t> parameters;  ///< tensors of a value a column, for the last pass
+  double parameter_bytes = 4;             ///< of a value
   bool scalar_tail = false;  ///< what is no whole vector of all threads goes element by element
 };
 

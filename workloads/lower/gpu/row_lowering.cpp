@@ -30,6 +30,17 @@ void LowerRows(GpuLowering& lowering, std::uint32_t index, const RowWork& work) 
   lowering.Launch(index, MakeRowKernel(work, in, out));
 }
 
+/// What scales and shifts the normalised values, a value a column.
+void AddParameters(GpuLowering& lowering, std::uint32_t index, RowWork* work) {
+  const Operator& op = lowering.op(index);
+  for (std::size_t i = 1; i < op.inputs.size(); ++i) {
+    if (op.inputs[i] == kNoTensor) continue;
+    work->parameter_bytes = lowering.ElementBytes(op.inputs[i]);
+    lowering.SetLayout(op.inputs[i], 1, lowering.TensorBytes(op.inputs[i]));
+    work->parameters.push_back(lowering.TensorOf(op.inputs[i]));
+  }
+}
+
 void LowerSoftmax(GpuLowering& lowering, std::uint32_t index) {
   const RowWork rows = RowsOf(lowering, index);
   LowerRows(lowering, index, SoftmaxWork(rows.rows, rows.columns, rows.bytes));
@@ -41,12 +52,14 @@ void LowerLayerNorm(GpuLowering& lowering, std::uint32_t index) {
   work.welford = true;
   // Assumed: on V100 the second pass finds nothing in L1, whatever the row.
   work.past_l1 = true;
+  AddParameters(lowering, index, &work);
   LowerRows(lowering, index, work);
 }
 void LowerRmsNorm(GpuLowering& lowering, std::uint32_t index) {
   RowWork work = RowsOf(lowering, index);
   work.name = "rms_norm";
   work.passes = {{2}, {2}};
+  AddParameters(lowering, index, &work);
   LowerRows(lowering, index, work);
 }
 
