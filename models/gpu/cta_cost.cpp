@@ -9,6 +9,7 @@ namespace {
 /// Steps of the shorter of two runs: their difference is free of what happens once. A kernel of
 /// fewer steps runs those that it has, so that its parts add up to what was measured.
 std::int64_t FewSteps(const KernelPass& pass) {
+  if (pass.steps == 0) return 0;
   return std::clamp<std::int64_t>(pass.steps, 1, std::clamp<std::int64_t>(pass.ring, 2, 8) + 2);
 }
 constexpr std::int64_t kMoreSteps = 6;
@@ -182,9 +183,7 @@ double BesideLoads(const GpuSpec& gpu, const GpuKernel& kernel, std::size_t pass
   return beside < alone ? std::max(0.0, beside) : 0;
 }
 
-}  // namespace
-
-CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
+CtaCost MeasurePasses(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
   CtaCost cost;
   const Run one = RunCtas(gpu, kernel, 1, gpu.sm.l1.latency_cycles);
   cost.instructions = one.counters.instructions;
@@ -264,6 +263,21 @@ CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_
     cost.once.Add(c.traffic, -steps);
     cost.passes.push_back(c);
   }
+  return cost;
+}
+
+}  // namespace
+
+CtaCost MeasureCta(const GpuSpec& gpu, const GpuKernel& kernel, std::int64_t co_resident) {
+  if (kernel.stream_k_ctas == 0) return MeasurePasses(gpu, kernel, co_resident);
+  // A tile's owner adds the sums that others store: none does both.
+  GpuKernel owner = kernel, helper = kernel;
+  owner.passes[StreamK::kStoreSums].steps = 0;
+  helper.passes[StreamK::kAddSums].steps = helper.passes[StreamK::kResults].steps = 0;
+  CtaCost cost = MeasurePasses(gpu, owner, co_resident);
+  const CtaCost stores = MeasurePasses(gpu, helper, co_resident);
+  cost.passes[StreamK::kStoreSums] = stores.passes[StreamK::kStoreSums];
+  cost.instructions += stores.instructions;
   return cost;
 }
 

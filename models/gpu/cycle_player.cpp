@@ -100,11 +100,6 @@ std::uint64_t ChipSmMemory::LoadPeer(Sm& peer, std::uint64_t cycle, std::int64_t
   return CycleOf(sm_.LoadFrom(peer, origin_ + clock_.Cycles(cycle), bytes));
 }
 
-std::string CyclePlayer::Refusal(const GpuKernel& kernel) {
-  if (kernel.stream_k_ctas > 0) return kernel.name + " shares out the steps of tiles";
-  return "";
-}
-
 CyclePlayer::CyclePlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
                          const Occupancy& occupancy, const std::vector<std::unique_ptr<Sm>>& sms,
                          EventQueue& events, Clock clock, Owner& owner)
@@ -115,6 +110,7 @@ CyclePlayer::CyclePlayer(const GpuProgram& program, std::uint32_t launch, const 
       gpu_(gpu),
       most_(static_cast<std::size_t>(occupancy.ctas)),
       grid_(kernel_),
+      stream_k_(kernel_, grid_.tiles()),
       slots_(MakeClusterSlots(gpu, grid_.members())),
       sms_(sms),
       events_(events),
@@ -143,7 +139,9 @@ void CyclePlayer::Start(Tick now) {
     lane.sm = std::make_unique<SmCycle>(gpu_, &program_, kernel_, steps, *lane.memory);
     lane.sm->WarmInstructions();
     if (grid_.members() > 1) lane.sm->JoinClusters(this);
+    if (stream_k_.any()) lane.sm->JoinSums(this);
   }
+  if (stream_k_.any()) tile_sums_.resize(static_cast<std::size_t>(grid_.tiles()));
   in_grid_ = ClustersInGrid();
   for (std::size_t round = 0; round < most_; ++round) {  // spread before they share
     for (const auto& slot : slots_) Place(slot, 0);
@@ -152,8 +150,29 @@ void CyclePlayer::Start(Tick now) {
 
 /// Of a persistent kernel, those that fit at a time; they walk the others' tiles, too.
 std::int64_t CyclePlayer::ClustersInGrid() const {
+  if (stream_k_.any()) return stream_k_.ctas();
   if (!kernel_.persistent) return grid_.tiles();
   return std::min(grid_.tiles(), static_cast<std::int64_t>(slots_.size() * most_));
+}
+
+/// The tiles that a CTA walks.
+std::vector<CtaTile> CyclePlayer::TilesOf(std::int64_t cluster, std::uint32_t member) const {
+  std::vector<CtaTile> tiles;
+  if (!stream_k_.any()) {
+    for (std::int64_t tile = cluster; tile < grid_.tiles(); tile += in_grid_) {
+      tiles.push_back({grid_.PlaceIn(tile, member), {}});
+    }
+    return tiles;
+  }
+  std::int64_t tile = stream_k_.FirstTileOf(cluster);
+  for (; stream_k_.ShareOf(cluster, tile).count > 0; ++tile) {
+    tiles.push_back({grid_.PlaceIn(tile, member), {}});
+    tiles.back().place.split = cluster;
+    for (std::size_t p = 0; p < kernel_.passes.size(); ++p) {
+      tiles.back().passes.push_back(stream_k_.RangeOf(cluster, tile, p));
+    }
+  }
+  return tiles;
 }
 
 void CyclePlayer::Place(const std::vector<std::uint32_t>& sms, std::uint64_t cycle) {
@@ -170,11 +189,11 @@ void CyclePlayer::Place(const std::vector<std::uint32_t>& sms, std::uint64_t cyc
   for (std::uint32_t m = 0; m < sms.size(); ++m) {
     CtaWork work;
     work.at = {static_cast<std::uint32_t>(number), m};
-    work.tiles.clear();
-    for (std::int64_t tile = number; tile < grid_.tiles(); tile += in_grid_) {
-      work.tiles.push_back(grid_.PlaceIn(tile, m));
+    work.tiles = TilesOf(number, m);
+    cluster.tiles = 0;
+    for (std::uint32_t t = 0; t < work.tiles.size(); ++t) {
+      cluster.tiles += stream_k_.any() ? stream_k_.PartOf(number, TileOf(work.at.cluster, t)) : 1;
     }
-    cluster.tiles = static_cast<std::int64_t>(work.tiles.size());
     Lane& lane = lanes_[sms[m]];
     const std::uint32_t slot = lane.sm->Launch(
         work, scheduler_cycle_ + static_cast<std::uint64_t>(gpu_.launch.cta_start_cycles));
@@ -209,14 +228,11 @@ void CyclePlayer::RunLane(std::uint32_t index) {
   Lane& lane = lanes_[index];
   const std::uint64_t now = clock_.CyclesIn(events_.now() - origin_);
   lane.sm->RunUntil(now + kTurnCycles);
-  for (const std::int64_t contracted : lane.sm->TakeContractions()) {
-    if (product_) product_->Check(contracted, kernel_.name);
-  }
+  for (const SmCycle::Contraction& c : lane.sm->TakeContractions()) Check(c);
   for (const SmCycle::Ended& ended : lane.sm->TakeEnded()) {
     end_ = std::max({end_, origin_ + clock_.Cycles(lane.sm->now()), lane.memory->stored()});
     Cluster& cluster = clusters_[ended.cluster];
-    sms_[index]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share *
-                          static_cast<double>(cluster.tiles));
+    sms_[index]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share * cluster.tiles);
     if (--cluster.running > 0) continue;
     // The members give their room back together.
     const std::vector<std::uint32_t>& sms = *cluster.sms;
@@ -227,7 +243,7 @@ void CyclePlayer::RunLane(std::uint32_t index) {
   const std::uint64_t next = lane.sm->next();
   if (next != kNoWork) {
     AwaitTurn(index, next);
-  } else if (lane.sm->resident_ctas() > 0 && grid_.members() == 1) {
+  } else if (lane.sm->resident_ctas() > 0 && grid_.members() == 1 && !stream_k_.any()) {
     throw InternalError("warps of " + kernel_.name + " wait for each other for ever");
   }
 }
@@ -281,6 +297,36 @@ std::int64_t CyclePlayer::Contraction() const {
   const OperandStream& a = kernel_.streams.front();
   const std::int64_t in_step = a.byte_step > 0 ? a.row_bytes * 8 / BitsPerElement(type) : a.rows;
   return in_step * StepsOf(kernel_, kernel_.passes.front(), grid_.PlaceIn(0, 0)).count;
+}
+
+/// What was added up to a tile's first results, by one CTA or by several.
+void CyclePlayer::Check(const SmCycle::Contraction& c) {
+  if (!product_) return;
+  if (!stream_k_.any()) {
+    product_->Check(c.length, kernel_.name);
+    return;
+  }
+  const std::int64_t tile = TileOf(c.cluster, c.tile);
+  TileSums& sums = tile_sums_[static_cast<std::size_t>(tile)];
+  sums.contracted += c.length;
+  if (++sums.parts > stream_k_.Helpers(tile)) product_->Check(sums.contracted, kernel_.name);
+}
+
+void CyclePlayer::SumsStored(std::uint32_t cta, std::uint32_t tile, std::uint64_t cycle) {
+  const std::int64_t number = TileOf(cta, tile);
+  if (++tile_sums_[static_cast<std::size_t>(number)].stored < stream_k_.Helpers(number)) return;
+  // Its owner sees that after a round trip.
+  const auto owner = static_cast<std::size_t>(stream_k_.OwnerOf(number));
+  const std::uint32_t sm = clusters_[owner].sms->front();
+  const std::uint64_t seen = cycle + static_cast<std::uint64_t>(gpu_.l2.far_latency_cycles);
+  lanes_[sm].sm->PassSums(clusters_[owner].slots.front(), seen);
+  const std::uint64_t next = lanes_[sm].sm->next();
+  if (next != kNoWork) AwaitTurn(sm, next);
+}
+
+bool CyclePlayer::SumsAreThere(std::uint32_t cta, std::uint32_t tile) const {
+  const std::int64_t number = TileOf(cta, tile);
+  return tile_sums_[static_cast<std::size_t>(number)].stored == stream_k_.Helpers(number);
 }
 
 /// Every tile's first results have been compared.

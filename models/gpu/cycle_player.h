@@ -55,7 +55,7 @@ class ChipSmMemory : public SmMemory {
   Tick stored_ = 0;
 };
 
-class CyclePlayer : public LaunchPlayer, private ClusterPort {
+class CyclePlayer : public LaunchPlayer, private ClusterPort, private SumsPort {
  public:
   CyclePlayer(const GpuProgram& program, std::uint32_t launch, const GpuSpec& gpu,
               const Occupancy& occupancy, const std::vector<std::unique_ptr<Sm>>& sms,
@@ -72,9 +72,6 @@ class CyclePlayer : public LaunchPlayer, private ClusterPort {
   /// Results of Tensor Cores that were computed with real values and compared.
   std::uint64_t checked() const { return product_ ? product_->checked() : 0; }
 
-  /// Why a kernel cannot run at cycle zoom on a whole chip; "" = it can.
-  static std::string Refusal(const GpuKernel& kernel);
-
  private:
   struct Lane {
     std::unique_ptr<ChipSmMemory> memory;
@@ -86,7 +83,8 @@ class CyclePlayer : public LaunchPlayer, private ClusterPort {
   struct Cluster {
     const std::vector<std::uint32_t>* sms = nullptr;  ///< by member
     std::vector<std::uint32_t> slots;                 ///< the CTA's on each
-    std::int64_t tiles = 0, running = 0;              ///< of each CTA; CTAs
+    double tiles = 0;                                 ///< of each CTA
+    std::int64_t running = 0;                         ///< CTAs
     std::uint32_t at_barrier = 0;
     std::uint64_t barrier_cycle = 0;
     std::uint32_t next_peer = 0;
@@ -100,6 +98,8 @@ class CyclePlayer : public LaunchPlayer, private ClusterPort {
   std::int64_t Contraction() const;
   void CheckAllProducts() const;
   std::int64_t ClustersInGrid() const;
+  std::vector<CtaTile> TilesOf(std::int64_t cluster, std::uint32_t member) const;
+  void Check(const SmCycle::Contraction& contraction);
   static void CallTurn(void* self, std::uint64_t argument) {
     static_cast<CyclePlayer*>(self)->Turn(static_cast<std::uint32_t>(argument));
   }
@@ -110,6 +110,12 @@ class CyclePlayer : public LaunchPlayer, private ClusterPort {
   void Arrive(ClusterMember to, std::size_t ring, std::size_t stage, std::uint64_t ready) override;
   void ArriveAtBarrier(ClusterMember from, std::uint64_t cycle) override;
   std::uint64_t LoadPeer(ClusterMember to, std::uint64_t cycle, std::int64_t bytes) override;
+  // Of tiles that several CTAs work on.
+  std::int64_t TileOf(std::uint32_t cta, std::uint32_t tile) const {
+    return stream_k_.FirstTileOf(cta) + tile;
+  }
+  void SumsStored(std::uint32_t cta, std::uint32_t tile, std::uint64_t cycle) override;
+  bool SumsAreThere(std::uint32_t cta, std::uint32_t tile) const override;
 
   const GpuProgram& program_;
   const GpuKernel& kernel_;
@@ -117,6 +123,12 @@ class CyclePlayer : public LaunchPlayer, private ClusterPort {
   const GpuSpec& gpu_;
   std::size_t most_;  ///< CTAs of an SM
   ClusterGrid grid_;
+  StreamK stream_k_;
+  struct TileSums {
+    std::int64_t stored = 0;                 ///< CTAs that have
+    std::int64_t parts = 0, contracted = 0;  ///< that were checked
+  };
+  std::vector<TileSums> tile_sums_;  ///< by tile, of stream-K
   ClusterSlots slots_;
   const std::vector<std::unique_ptr<Sm>>& sms_;
   EventQueue& events_;

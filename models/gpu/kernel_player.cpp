@@ -20,6 +20,7 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
       clock_(clock),
       owner_(owner),
       clusters_(kernel_),
+      stream_k_(kernel_, clusters_.tiles()),
       share_(1.0 / static_cast<double>(std::max<std::int64_t>(1, occupancy.ctas))),
       slots_(MakeClusterSlots(gpu, clusters_.members())) {
   tiles_ = clusters_.tiles();
@@ -31,10 +32,9 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
   }
   stayed_.resize(sms.size() * kernel_.streams.size());
   groups_in_grid_ = tiles_;
-  if (StreamK()) sums_stored_.assign(static_cast<std::size_t>(tiles_), 0);
-  if (StreamK()) {
-    groups_in_grid_ =
-        std::min<std::int64_t>(kernel_.stream_k_ctas, tiles_ * kernel_.passes.front().steps);
+  if (stream_k_.any()) {
+    sums_stored_.assign(static_cast<std::size_t>(tiles_), 0);
+    groups_in_grid_ = stream_k_.ctas();
   } else if (kernel_.persistent) {
     groups_in_grid_ =
         std::min<std::int64_t>(tiles_, static_cast<std::int64_t>(slots_.size()) * occupancy.ctas);
@@ -42,13 +42,13 @@ KernelPlayer::KernelPlayer(const GpuProgram& program, std::uint32_t launch, cons
 }
 
 StepRange KernelPlayer::RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const {
-  if (StreamK()) return pass == 0 ? ShareOf(g, tile) : StepRange{0, StreamKSteps(g, pass, tile)};
+  if (stream_k_.any()) return stream_k_.RangeOf(g.number, tile, pass);
   return StepsOf(kernel_, kernel_.passes[pass], PlaceIn(tile, 0));
 }
 
 /// The tile that a CTA goes on with; -1 = none.
 std::int64_t KernelPlayer::NextTile(const Group& g, std::int64_t tile) const {
-  if (StreamK()) return ShareOf(g, tile + 1).count > 0 ? tile + 1 : -1;
+  if (stream_k_.any()) return stream_k_.ShareOf(g.number, tile + 1).count > 0 ? tile + 1 : -1;
   const std::int64_t next = tile + groups_in_grid_;
   return kernel_.persistent && next < tiles_ ? next : -1;
 }
@@ -56,7 +56,7 @@ std::int64_t KernelPlayer::NextTile(const Group& g, std::int64_t tile) const {
 double KernelPlayer::Shorten(std::int64_t waves) {
   const auto wave = static_cast<std::int64_t>(static_cast<double>(slots_.size()) / share_);
   const std::int64_t all = tiles_;
-  if (StreamK() || all <= (waves + 1) * wave) return 1;
+  if (stream_k_.any() || all <= (waves + 1) * wave) return 1;
   tiles_ = waves * wave;
   groups_in_grid_ = std::min(groups_in_grid_, tiles_);
   return static_cast<double>(all) / static_cast<double>(tiles_);
@@ -110,8 +110,7 @@ bool KernelPlayer::StartGroup(const std::vector<std::uint32_t>& sms, Tick now) {
   for (const std::uint32_t s : sms) g.lanes.push_back(sms_[s]->Enter(share_));
   g.begin = now;
   g.number = started_;
-  g.first_tile = g.tile =
-      StreamK() ? FirstStepOf(started_) / kernel_.passes.front().steps : started_;
+  g.first_tile = g.tile = stream_k_.any() ? stream_k_.FirstTileOf(started_) : started_;
   g.rings[0].load.tile = g.tile;
   ++started_;
   ++running_;
@@ -143,7 +142,8 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
     Finish(group);
     return;
   }
-  if (!kernel_.persistent || StreamK() || g.pass != 0) {
+  if (AwaitsSums(&g)) return;
+  if (!kernel_.persistent || stream_k_.any() || g.pass != 0) {
     g.ring().load = {g.tile, 0};
     g.ring().arrivals.clear();
   }
@@ -232,7 +232,7 @@ void KernelPlayer::StoreStep(Group* g) {
     const OperandStream& stream = kernel_.streams[id];
     for (std::size_t m = 0; m < g->sms.size(); ++m) {
       CtaPlace place = PlaceIn(g->tile, m);
-      if (StreamK()) place.split = SlotOf(*g, g->pass, g->step);
+      if (stream_k_.any()) place.split = StreamK::SlotOf(g->number, g->pass);
       const GpuTensor& tensor = program_.tensors[stream.tensor];
       const Rectangle r = InLines(RectangleOf(stream, tensor, place, first + g->step), tensor);
       g->stored = std::max(g->stored, sms_[g->sms[m]]->Store(now, now, launch_, stream.tensor, r));
@@ -273,24 +273,38 @@ void KernelPlayer::Drain(std::uint32_t group) {
   Compute(group, step);
 }
 
+/// Whether a tile can't be put together yet: it is once the sums of the others are in L2.
+bool KernelPlayer::AwaitsSums(Group* g) const {
+  if (!stream_k_.any() || g->pass != StreamK::kAddSums) return false;
+  g->waits_for_sums = sums_stored_[static_cast<std::size_t>(g->tile)] < stream_k_.Helpers(g->tile);
+  return g->waits_for_sums;
+}
+
+/// Another CTA's sums of a tile are in L2; its owner sees that after a round trip.
+void KernelPlayer::SumsStored(std::int64_t tile) {
+  if (++sums_stored_[static_cast<std::size_t>(tile)] < stream_k_.Helpers(tile)) return;
+  for (std::uint32_t i = 0; i < groups_.size(); ++i) {
+    Group& g = groups_[i];
+    if (!g.active || !g.waits_for_sums || g.tile != tile) continue;
+    const Tick seen =
+        events_.now() + clock_.Cycles(static_cast<std::uint64_t>(gpu_.l2.far_latency_cycles));
+    events_.Schedule(seen, &Call<&KernelPlayer::BeginPass>, this, i);
+    return;
+  }
+}
+
 /// The pass is over: the next one, the next tile, or the end.
 void KernelPlayer::Finish(std::uint32_t group) {
   Group& g = groups_[group];
   g.waiting_since = events_.now();
-  if (StreamK() && g.pass == 0) {
-    AfterShare(group);
-    return;
-  }
-  if (StreamK() && g.pass == kStoreSums) {
-    SumsStored(g.tile);
-    g.pass = kResults;  // which the tile's owner writes
-  }
+  if (stream_k_.any() && g.pass == StreamK::kStoreSums && g.steps > 0) SumsStored(g.tile);
   if (++g.pass < kernel_.passes.size()) {
     BeginPass(group);
     return;
   }
   for (const std::uint32_t s : g.sms) {
-    if (!StreamK()) sms_[s]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share);
+    const double part = stream_k_.any() ? stream_k_.PartOf(g.number, g.tile) : 1;
+    sms_[s]->AddFlops(2 * kernel_.macs_per_cta * kernel_.useful_share * part);
   }
   const std::int64_t next = NextTile(g, g.tile);
   if (next >= 0) {

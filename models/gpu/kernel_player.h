@@ -15,6 +15,7 @@
 #include "models/gpu/cta_cost.h"
 #include "models/gpu/occupancy.h"
 #include "models/gpu/sm.h"
+#include "models/gpu/stream_k.h"
 #include "sim/core/event_queue.h"
 
 namespace siliscope {
@@ -169,16 +170,8 @@ class KernelPlayer : public LaunchPlayer {
   }
   StepRange RangeOf(const Group& g, std::size_t pass, std::int64_t tile) const;
   std::int64_t NextTile(const Group& g, std::int64_t tile) const;
-  // Stream-K (kernel_player_stream_k.cpp)
-  bool StreamK() const { return kernel_.stream_k_ctas > 0; }
-  std::int64_t FirstStepOf(std::int64_t number) const;
-  std::int64_t LastOf(std::int64_t tile) const;
-  std::int64_t StreamKSteps(const Group& g, std::size_t pass, std::int64_t tile) const;
-  StepRange ShareOf(const Group& g, std::int64_t tile) const;
-  std::int64_t SlotOf(const Group& g, std::size_t pass, std::int64_t step) const;
-  void AfterShare(std::uint32_t group);
+  bool AwaitsSums(Group* g) const;
   void SumsStored(std::int64_t tile);
-  static constexpr std::size_t kStoreSums = 1, kAddSums = 2, kResults = 3;
   bool StartGroup(const std::vector<std::uint32_t>& sms, Tick now);
 
   template <void (KernelPlayer::*Method)(std::uint32_t)>
@@ -196,6 +189,7 @@ class KernelPlayer : public LaunchPlayer {
   Clock clock_;
   Owner& owner_;
   ClusterGrid clusters_;
+  StreamK stream_k_;
   std::int64_t l1_bytes_ = 0;              ///< what shared memory leaves
   std::vector<std::vector<InL1>> stayed_;  ///< by SM and stream
   double share_;

@@ -20,7 +20,7 @@ bool KernelPlayer::MoreLoads(Group* g) const {
   if (ring.load.step < steps) return true;
   // A producer warp runs ahead into the next tile.
   const std::int64_t next = NextTile(*g, ring.load.tile);
-  if (StreamK() || g->pass != 0 || next < 0) return false;
+  if (stream_k_.any() || g->pass != 0 || next < 0) return false;
   ring.load = {next, 0};
   return true;
 }
@@ -61,7 +61,7 @@ void KernelPlayer::ForEachLoad(const Group& g, std::size_t pass, std::int64_t ti
                         (stream.shared_by_cluster_columns && clusters_.ColumnOf(m) > 0);
       if (copy) continue;
       CtaPlace place = PlaceIn(tile, m);
-      if (StreamK()) place.split = SlotOf(g, pass, step);
+      if (stream_k_.any()) place.split = StreamK::SlotOf(g.number, pass);
       const std::int64_t own =
           kernel_.cluster_splits > 1 ? StepsOf(kernel_, kernel_.passes[pass], place).first : first;
       fetch(Fetch{&stream, stream.tensor, m,

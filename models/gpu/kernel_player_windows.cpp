@@ -56,7 +56,7 @@ void KernelPlayer::WatchWindows() {
 bool KernelPlayer::RepeatsSteps() const {
   constexpr std::int64_t kLeastStretches = 6, kMostWaves = 12;
   const KernelPass& pass = kernel_.passes.front();
-  return pass.Loads() && pass.stores.empty() && !pass.through_l1 && !StreamK() &&
+  return pass.Loads() && pass.stores.empty() && !pass.through_l1 && !stream_k_.any() &&
          (pass.ring > 1 || pass.through_registers) &&
          pass.steps >= kLeastStretches * stretch_steps_ && tiles_ <= kMostWaves * resident_;
 }

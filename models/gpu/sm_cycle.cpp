@@ -291,7 +291,8 @@ void SmCycle::Issue(std::uint32_t index) {
 
 void SmCycle::Loop(Warp* w, const WarpInstruction& in) {
   std::int32_t& done = w->trips[loop_ids_[w->role][w->pc]];
-  const std::int64_t trips = in.pass >= 0 ? steps_[static_cast<std::size_t>(in.pass)] : in.trips;
+  const std::int64_t trips =
+      in.pass >= 0 ? StepCount(*w, static_cast<std::size_t>(in.pass)) : in.trips;
   ++done;
   if (in.pass >= 0) ++w->step;
   if (done < trips) {
@@ -312,6 +313,7 @@ void SmCycle::EnterPass(Warp* w, std::int16_t pass) {
   if (w->pass >= 0) {
     PassTimes& before = passes_[static_cast<std::size_t>(w->pass)];
     before.end = std::max(before.end, when);
+    LeavePass(*w);
   }
   w->pass = pass;
   w->step = 0;
@@ -320,13 +322,13 @@ void SmCycle::EnterPass(Warp* w, std::int16_t pass) {
 }
 
 /// What the first warp's instructions added up, of the tile that it has finished.
-void SmCycle::TakeContraction(Cta* cta, std::vector<std::int64_t>* contractions) {
+void SmCycle::TakeContraction(Cta* cta, std::uint32_t tile) {
   std::int32_t shortest = 0;
   for (std::int32_t& length : cta->contracted) {
     if (length > 0 && (shortest == 0 || length < shortest)) shortest = length;
     length = 0;
   }
-  if (shortest > 0) contractions->push_back(shortest);
+  if (shortest > 0) contractions_.push_back({cta->work.at.cluster, tile, shortest});
 }
 
 /// A persistent kernel's warps begin again where their first pass does, each when it gets there.
@@ -334,7 +336,7 @@ bool SmCycle::NextTile(std::uint32_t index) {
   Warp& w = warps_[index];
   Cta& cta = ctas_[w.cta];
   if (w.in_role == 0 && w.role + 1U == kernel_.roles.size()) {
-    TakeContraction(&cta, &contractions_);
+    TakeContraction(&cta, w.tile);
   }
   if (w.tile + 1 >= cta.work.tiles.size()) return false;
   ++w.tile;

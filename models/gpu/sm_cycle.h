@@ -22,6 +22,7 @@
 #include "models/gpu/instruction_fetch.h"
 #include "models/gpu/l1_cache.h"
 #include "models/gpu/sm_memory.h"
+#include "models/gpu/stream_k.h"
 #include "sim/contract/gpu_program.h"
 #include "sim/contract/gpu_spec.h"
 
@@ -75,9 +76,15 @@ struct SmCounters {
   }
 };
 
+/// A tile of a CTA.
+struct CtaTile {
+  CtaPlace place;
+  std::vector<StepRange> passes;  ///< steps of each; none = the kernel's own
+};
+
 /// What a CTA is started for.
 struct CtaWork {
-  std::vector<CtaPlace> tiles = {CtaPlace{}};  ///< which it walks one after another
+  std::vector<CtaTile> tiles = {CtaTile{}};  ///< which it walks one after another
   ClusterMember at;
 };
 
@@ -101,6 +108,8 @@ class SmCycle {
   /// CTAs run in clusters, whose members are reached through `port`; else each is taken alone, and
   /// fetches itself what its cluster shares.
   void JoinClusters(ClusterPort* port) { cluster_ = port; }
+  /// CTAs put tiles together from sums of others, of which they learn through `port`.
+  void JoinSums(SumsPort* port) { sums_ = port; }
   /// Starts a CTA at a cycle that is not before the present one; returns its slot.
   std::uint32_t Launch(const CtaWork& work, std::uint64_t cycle);
   /// Runs until every CTA has ended; returns the cycle. Throws InternalError where warps wait for
@@ -113,6 +122,8 @@ class SmCycle {
   void ArriveFromPeer(std::uint32_t cta, std::size_t ring, std::size_t stage, std::uint64_t ready);
   /// All members of a CTA's cluster have come to their barrier: its warps go on at `cycle`.
   void PassClusterBarrier(std::uint32_t cta, std::uint64_t cycle);
+  /// The sums that a CTA waits for, if it does, are there: its warps go on at `cycle`.
+  void PassSums(std::uint32_t cta, std::uint64_t cycle);
 
   /// The next cycle that has work, as far as is known; the largest number = none.
   std::uint64_t next() const {
@@ -145,7 +156,11 @@ class SmCycle {
 
   /// Of each tile that was finished since the last call: the length of the dot product that its
   /// first warp's Tensor Core instructions added up in an accumulator; the shortest of all.
-  std::vector<std::int64_t> TakeContractions() { return std::exchange(contractions_, {}); }
+  struct Contraction {
+    std::uint32_t cluster = 0, tile = 0;
+    std::int64_t length = 0;
+  };
+  std::vector<Contraction> TakeContractions() { return std::exchange(contractions_, {}); }
 
  private:
   static constexpr std::uint64_t kBlocked = ~std::uint64_t{0};
@@ -238,6 +253,8 @@ class SmCycle {
     std::vector<Barrier> barriers;
     std::vector<std::vector<Mbarrier>> mbarriers;  ///< of each ring, by stage
     std::vector<std::uint32_t> at_cluster_barrier;
+    std::int64_t stored_sums = 0;  ///< warps that have, of the present tile
+    std::vector<std::uint32_t> awaiting_sums;
     Gathering gathering;
   };
   struct Subcore {
@@ -331,8 +348,17 @@ class SmCycle {
   /// Whether the warp goes on with the CTA's next tile.
   bool NextTile(std::uint32_t warp);
   void Exit(std::uint32_t warp);
-  const CtaPlace& PlaceOfTile(const Warp& w) const { return ctas_[w.cta].work.tiles[w.tile]; }
-  static void TakeContraction(Cta* cta, std::vector<std::int64_t>* contractions);
+  const CtaTile& TileOf(const Warp& w) const { return ctas_[w.cta].work.tiles[w.tile]; }
+  CtaPlace PlaceOf(const Warp& w) const;
+  StepRange StepsOf(const Warp& w, std::size_t pass) const;
+  std::int64_t StepCount(const Warp& w, std::size_t pass) const {
+    const std::vector<StepRange>& own = TileOf(w).passes;
+    return own.empty() ? steps_[pass] : own[pass].count;
+  }
+  void SkipPass(Warp* w) const;
+  void LeavePass(const Warp& w);
+  bool AwaitsSums(std::uint32_t warp);
+  void TakeContraction(Cta* cta, std::uint32_t tile);
   std::uint64_t TakeMemoryPipe(Warp* w, std::uint64_t passes);
   void TouchedLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines);
   void BulkLines(const Warp& w, const WarpInstruction& in, std::vector<TouchedLine>* lines) const;
@@ -351,6 +377,7 @@ class SmCycle {
   SmMemory& memory_;
   ClusterGrid grid_;
   ClusterPort* cluster_ = nullptr;
+  SumsPort* sums_ = nullptr;
   InstructionFetch fetch_;
   L1Cache l1_;
   ConstantCache constants_;
@@ -375,7 +402,7 @@ class SmCycle {
   std::uint32_t next_subcore_ = 0;
   SmCounters counters_;
   std::vector<PassTimes> passes_;
-  std::vector<std::int64_t> contractions_;
+  std::vector<Contraction> contractions_;
   std::vector<Ended> ended_;
   std::vector<TouchedLine> touched_;
   std::size_t most_issued_ = 0;  ///< 0 = no more are kept

@@ -18,7 +18,7 @@ void SmCycle::GoTo(std::uint32_t index, std::uint32_t pc) {
 
 /// Which of the active lanes go on, as bits: by chance, but the same in every run.
 std::uint32_t SmCycle::DecideLanes(Warp* w, const WarpInstruction& in) const {
-  const CtaPlace& place = PlaceOfTile(*w);
+  const CtaPlace place = PlaceOf(*w);
   const auto warp = static_cast<std::uint64_t>(place.i * 65537 + place.j * 257 + w->in_role);
   std::uint64_t random = (warp << 20) + ++w->decisions;
   std::uint32_t on = 0;
@@ -219,7 +219,7 @@ void SmCycle::SendGathered(Cta* cta) {
   };
   const std::size_t count = gathered.waiting.size();
   const std::uint64_t turn =
-      (static_cast<std::uint64_t>(cta->work.tiles.front().i) * 0x9e3779b97f4a7c15ULL) >> 48;
+      (static_cast<std::uint64_t>(cta->work.tiles.front().place.i) * 0x9e3779b97f4a7c15ULL) >> 48;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t index = gathered.waiting[(i + turn) % count];
     const std::int64_t on = lanes(gathered.on, i), off = lanes(gathered.off, count - 1 - i);

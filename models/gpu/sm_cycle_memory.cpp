@@ -68,7 +68,7 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
   // Nothing is loaded ahead past the CTA's own steps.
   const std::int64_t step = w.step + in.ahead;
-  if (step >= steps_[pass]) {
+  if (step >= StepCount(w, pass)) {
     lines->clear();
     return;
   }
@@ -83,8 +83,8 @@ void SmCycle::TouchedLines(const Warp& w, const WarpInstruction& in,
   }
   const OperandStream& stream = kernel_.streams[access.stream];
   const GpuTensor& tensor = program_->tensors[stream.tensor];
-  const CtaPlace& place = PlaceOfTile(w);
-  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], place);
+  const CtaPlace place = PlaceOf(w);
+  const StepRange range = StepsOf(w, pass);
   const Rectangle at =
       step < range.count ? RectangleOf(stream, tensor, place, range.first + step) : Rectangle{};
   if (at.rows == 0) {
@@ -234,9 +234,9 @@ void SmCycle::BulkLines(const Warp& w, const WarpInstruction& in,
   }
   const OperandStream& stream = kernel_.streams[access.stream];
   const GpuTensor& tensor = program_->tensors[stream.tensor];
-  const CtaPlace& place = PlaceOfTile(w);
+  const CtaPlace place = PlaceOf(w);
   const auto pass = static_cast<std::size_t>(std::max<std::int16_t>(w.pass, 0));
-  const StepRange range = StepsOf(kernel_, kernel_.passes[pass], place);
+  const StepRange range = StepsOf(w, pass);
   const Rectangle at =
       InLines(RectangleOf(stream, tensor, place, range.first + w.step + in.ahead), tensor);
   for (std::int64_t r = 0; r < at.rows; ++r) {

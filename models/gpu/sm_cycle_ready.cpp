@@ -12,6 +12,11 @@ void SmCycle::Prepare(std::uint32_t index) {
   while (Next(w).op == WarpOpcode::kPhase) {
     EnterPass(&w, static_cast<std::int16_t>(Next(w).operand));
     ++w.pc;
+    if (StepCount(w, static_cast<std::size_t>(w.pass)) == 0) {
+      SkipPass(&w);
+    } else if (AwaitsSums(index)) {
+      return;
+    }
   }
   const WarpInstruction& in = Next(w);
   w.ready_at = w.issue_after;

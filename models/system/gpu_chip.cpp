@@ -104,14 +104,6 @@ GpuChip::GpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     occupancy_.push_back(occupancy);
     costs_.push_back(RememberedCost(gpu, kernel, co_resident));
   }
-  for (const GpuLaunch& launch : gpu_.launches) {
-    const bool zoomed =
-        !zoom_.units.empty() && (zoom_.operators.empty() || zoom_.operators[launch.op] != 0);
-    const std::string refusal = CyclePlayer::Refusal(gpu_.kernels[launch.kernel]);
-    if (zoomed && !refusal.empty()) {
-      throw UserError("--zoom sms: " + refusal + ", which runs at tile zoom only");
-    }
-  }
   for (std::uint32_t i = 0; i < gpu_.launches.size(); ++i) {
     const std::uint32_t stream = gpu_.launches[i].stream;
     if (streams_.size() <= stream) streams_.resize(stream + 1);

@@ -141,11 +141,24 @@ def test_members_of_a_cluster_fetch_shared_operands_once(tmp_path):
         assert int(l2["write_bytes"]) == 2048 * 2048 * 2
 
 
-def test_kernels_that_cannot_be_zoomed_say_so(tmp_path):
-    done = siliscope("run", "--system", "a100-sxm-80gb", "--workload", "gemm:m=1024;n=1024;k=4096",
-                     "--set", "kernel_library.stream_k=true", "--set", "kernel_library.large_tile_rows=0",
-                     "--zoom", "sms", "--no-advice", "--out", str(tmp_path / "r"))
-    assert done.returncode == 2 and "tile zoom only" in done.stderr
+@pytest.mark.parametrize("shape", [
+    "gemm:m=1024;n=1024;k=4096",   # CTAs finish one tile and begin another
+    "gemm:m=512;n=512;k=16384",    # several CTAs a tile
+])
+def test_ctas_that_share_tiles_put_them_together_at_both_zooms(tmp_path, shape):
+    """Stream-K: whoever has a tile's first step waits for the sums of the others; each tile's
+    products add up to the whole length, which the check of real values holds."""
+    options = ("--set", "kernel_library.stream_k=true", "--set", "kernel_library.large_tile_rows=0")
+    traffic = {}
+    for zoom in ((), ("--zoom", "sms")):
+        took = kernel_us("a100-sxm-80gb", shape, tmp_path / "r", *options, *zoom)
+        (kernel,) = rows_of(tmp_path / "r" / "kernels.csv")
+        assert "streamk" in kernel["kernel"]
+        l2 = {row["level"]: row for row in rows_of(tmp_path / "r" / "memory.csv")}["l2"]
+        traffic[zoom] = (sum(took), int(l2["read_bytes"]), int(l2["write_bytes"]))
+    (tiles, tiles_read, tiles_written), (cycles, cycles_read, cycles_written) = traffic.values()
+    assert tiles == pytest.approx(cycles, rel=0.03)
+    assert (tiles_read, tiles_written) == (cycles_read, cycles_written)
 
 
 def test_half_precision_sums_are_for_half_precision_products(tmp_path):
