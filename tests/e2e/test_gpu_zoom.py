@@ -141,14 +141,16 @@ def test_members_of_a_cluster_fetch_shared_operands_once(tmp_path):
         assert int(l2["write_bytes"]) == 2048 * 2048 * 2
 
 
-@pytest.mark.parametrize("shape", [
-    "gemm:m=1024;n=1024;k=4096",   # CTAs finish one tile and begin another
-    "gemm:m=512;n=512;k=16384",    # several CTAs a tile
+@pytest.mark.parametrize("shape,tolerance", [
+    ("gemm:m=1024;n=1024;k=4096", 0.03),  # three or four CTAs a tile
+    ("gemm:m=2048;n=2048;k=2048", 0.03),  # CTAs finish one tile and begin another
+    ("gemm:m=512;n=512;k=16384", 0.05),   # seven a tile: adding up takes a quarter of the time
 ])
-def test_ctas_that_share_tiles_put_them_together_at_both_zooms(tmp_path, shape):
+def test_ctas_that_share_tiles_put_them_together_at_both_zooms(tmp_path, shape, tolerance):
     """Stream-K: whoever has a tile's first step waits for the sums of the others; each tile's
     products add up to the whole length, which the check of real values holds."""
-    options = ("--set", "kernel_library.stream_k=true", "--set", "kernel_library.large_tile_rows=0")
+    options = ("--set", "kernel_library.stream_k=true", "--set", "kernel_library.large_tile_rows=0",
+               "--set", "lock_clock=1410 MHz")
     traffic = {}
     for zoom in ((), ("--zoom", "sms")):
         took = kernel_us("a100-sxm-80gb", shape, tmp_path / "r", *options, *zoom)
@@ -157,7 +159,7 @@ def test_ctas_that_share_tiles_put_them_together_at_both_zooms(tmp_path, shape):
         l2 = {row["level"]: row for row in rows_of(tmp_path / "r" / "memory.csv")}["l2"]
         traffic[zoom] = (sum(took), int(l2["read_bytes"]), int(l2["write_bytes"]))
     (tiles, tiles_read, tiles_written), (cycles, cycles_read, cycles_written) = traffic.values()
-    assert tiles == pytest.approx(cycles, rel=0.03)
+    assert tiles == pytest.approx(cycles, rel=tolerance)
     assert (tiles_read, tiles_written) == (cycles_read, cycles_written)
 
 

@@ -117,8 +117,10 @@ GpuKernel FrameOf(const GemmProblem& p, const GemmTile& t, std::uint32_t output,
   KernelPass out;
   const std::int64_t warp_rows =
       std::max<std::int64_t>(1, t.bm / std::max<std::int64_t>(1, t.warps_m));
-  out.steps = t.kind == GemmTile::Kind::kSimt ? std::max<std::int64_t>(1, t.thread_m / 4)
-                                              : std::max<std::int64_t>(1, warp_rows / 16);
+  // Of kernels whose operands come by asynchronous copies, a row of each thread a step.
+  out.steps = t.kind != GemmTile::Kind::kSimt ? std::max<std::int64_t>(1, warp_rows / 16)
+              : through_registers             ? std::max<std::int64_t>(1, t.thread_m / 4)
+                                              : t.thread_m;
   out.ring = 1;
   OperandStream c;
   c.tensor = output;

@@ -92,12 +92,13 @@ class SimtGemmWriter {
     store_ = b_.Access(store);
     store.bytes_per_lane = 4;
     store_word_ = b_.Access(store);
-    WarpAccess out;
-    out.stream = 2;
-    out.bytes_per_lane = 16;
-    out.lanes_per_row =
-        static_cast<std::uint8_t>(std::clamp<std::int64_t>(t_.bn / t_.warps_n / 4, 1, 32));
-    global_c_ = b_.Access(out);
+    global_c_ = b_.Band(2, static_cast<double>(t_.bn) * p_.c_bytes, kernel_->warps,
+                        std::max<std::int64_t>(1, Values() / 4 / t_.slices));
+  }
+  /// Results of a thread in a step of the epilogue.
+  int Values() const {
+    return static_cast<int>(
+        std::max<std::int64_t>(4, t_.thread_m * t_.thread_n / kernel_->passes[1].steps));
   }
   /// `lanes` neighbours at the same address, the next ones `bytes` further.
   static WarpAccess Repeated(WarpAccess a, int lanes, int bytes) {
@@ -107,14 +108,18 @@ class SimtGemmWriter {
     return a;
   }
 
-  void CopyStage(int ahead) {
-    for (std::size_t i = 0; i < copies_.size(); ++i) {
+  /// Copies from `first` up to `last`.
+  void CopySome(int ahead, std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i < last; ++i) {
       const auto reg = 232 + 4 * static_cast<int>(i % 5);
       WarpInstruction& in = async_
                                 ? b_.Memory(WarpOpcode::kAsyncCopy, copies_[i].access, kNoRegister)
                                 : b_.Memory(WarpOpcode::kLoadGlobal, copies_[i].access, reg, 4);
       in.ahead = static_cast<std::int16_t>(ahead);
     }
+  }
+  void CopyStage(int ahead) {
+    CopySome(ahead, 0, copies_.size());
     if (async_) b_.Add(WarpOpcode::kAsyncCommit);
   }
   /// Into the other buffer.
@@ -133,16 +138,29 @@ class SimtGemmWriter {
       b_.Memory(WarpOpcode::kLoadShared, b_shared_, kB + static_cast<int>(set) * 16 + 4 * i, 4);
     }
   }
-  /// The next part's operands are on their way while this one's are multiplied.
+  /// The next part's operands are on their way while this one's are multiplied. Asynchronous copies
+  /// are spread over the k, and the barrier comes before the last, whose products hide it (CUTLASS,
+  /// mma_multistage.h); loads to registers all leave with the first (mma_pipelined.h).
   void Part(int ahead) {
     for (std::int64_t k = 0; k < kSimtPart; ++k) {
-      if (k == 0) CopyStage(ahead);
+      if (async_) {
+        const auto share = [&](std::int64_t part) {
+          return copies_.size() * static_cast<std::size_t>(part) / kSimtPart;
+        };
+        CopySome(ahead, share(k), share(k + 1));
+      } else if (k == 0) {
+        CopyStage(ahead);
+      }
+      if (async_ && k + 1 == kSimtPart) {
+        b_.Add(WarpOpcode::kAsyncCommit);
+        b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
+        b_.WithOperand(WarpOpcode::kBarrier, 0);
+      }
       Operands((k + 1) % 2);
       Products(k % 2, !async_ && k + 1 == kSimtPart);
       b_.Overhead(3, 4);
     }
-    if (async_) b_.WithOperand(WarpOpcode::kAsyncWait, ahead - 1);
-    b_.WithOperand(WarpOpcode::kBarrier, 0);
+    if (!async_) b_.WithOperand(WarpOpcode::kBarrier, 0);
     b_.Overhead(4, 8);
   }
   /// With `stores`, what was loaded for the next part goes to shared memory between the products.
@@ -161,26 +179,28 @@ class SimtGemmWriter {
       }
     }
   }
+  /// A step's results go through shared memory, so that whole rows are stored. Where asynchronous
+  /// copies fill the stages all warps meet before and after they have written them (CUTLASS,
+  /// epilogue.h); else those of a warp are its own.
   void Epilogue() {
     b_.Phase(1);
     const std::int32_t loop = b_.Here();
-    const auto values = static_cast<int>(
-        std::max<std::int64_t>(4, t_.thread_m * t_.thread_n / kernel_->passes[1].steps));
+    const int values = Values();
     for (int i = 0; i < values * (1 + p_.epilogue_operations); ++i) {
       b_.Add(opcode_, 16 + i % 16, 81 + i % 150);
     }
+    if (async_) b_.WithOperand(WarpOpcode::kBarrier, 0);
     for (int i = 0; i < values / 4; ++i) {
       b_.Memory(WarpOpcode::kStoreShared, store_, 16 + 4 * (i % 4), 4);
     }
-    const auto slices = static_cast<int>(t_.slices);
-    if (slices > 1) b_.WithOperand(WarpOpcode::kBarrier, 0);
+    if (async_ || t_.slices > 1) b_.WithOperand(WarpOpcode::kBarrier, 0);
     for (int i = 0; i < values / 4; ++i) {
       b_.Memory(WarpOpcode::kLoadShared, store_, 16 + 4 * (i % 4), 4);
     }
     // Each slice adds up and writes its part of the results.
-    for (int i = 0; slices > 1 && i < values; ++i) b_.Add(opcode_, 16 + i % 16, 16 + i % 16);
-    for (int i = 0; i < std::max(1, values / 4 / slices); ++i) {
-      b_.Memory(WarpOpcode::kStoreGlobal, global_c_, 16 + 4 * (i % 4), 4);
+    for (int i = 0; t_.slices > 1 && i < values; ++i) b_.Add(opcode_, 16 + i % 16, 16 + i % 16);
+    for (std::size_t i = 0; i < global_c_.size(); ++i) {
+      b_.Memory(WarpOpcode::kStoreGlobal, global_c_[i], 16 + 4 * static_cast<int>(i % 4), 4);
     }
     b_.Overhead(4, 8);
     b_.LoopPass(loop, 1);
@@ -193,7 +213,8 @@ class SimtGemmWriter {
   WarpOpcode opcode_ = WarpOpcode::kFp32;
   bool async_ = false;
   std::vector<Copy> copies_;  ///< of a warp and step
-  std::uint16_t global_c_ = 0, a_shared_ = 0, b_shared_ = 0, store_ = 0, store_word_ = 0;
+  std::vector<std::uint16_t> global_c_;
+  std::uint16_t a_shared_ = 0, b_shared_ = 0, store_ = 0, store_word_ = 0;
 };
 
 }  // namespace

@@ -103,25 +103,7 @@ class TensorGemmWriter {
     WarpAccess shared;
     shared.bytes_per_lane = 16;
     shared_ = b_.Access(shared);
-    store_access_ = BandAccesses(2, p_.c_bytes, Stores());
-  }
-  /// Accesses of a warp, in 16-byte lanes, that with those of the others cover a band of the tile's
-  /// rows.
-  std::vector<std::uint16_t> BandAccesses(std::uint16_t stream, double bytes, std::int64_t count) {
-    WarpAccess access;
-    access.stream = stream;
-    access.bytes_per_lane = 16;
-    const auto lanes = static_cast<std::int64_t>(static_cast<double>(t_.bn) * bytes / 16);
-    access.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(lanes, 1, 32));
-    access.warp_rows = 32 / access.lanes_per_row;
-    const std::int64_t in_row = std::max<std::int64_t>(1, lanes / 32);  // along a row
-    std::vector<std::uint16_t> accesses;
-    for (std::int64_t i = 0; i < count; ++i) {
-      access.offset = i % in_row * 512;
-      access.row = i / in_row * kernel_->warps * access.warp_rows;
-      accesses.push_back(b_.Access(access));
-    }
-    return accesses;
+    store_access_ = b_.Band(2, static_cast<double>(t_.bn) * p_.c_bytes, kernel_->warps, Stores());
   }
   /// Of a warp, in a step of the epilogue.
   int Values() const {
@@ -239,8 +221,8 @@ class TensorGemmWriter {
   /// Sums as they lie in the registers, to the workspace or added from it, a band a step.
   void PartialSums() {
     const int moves = std::max(1, Values() / 4);
-    const auto accesses =
-        BandAccesses(static_cast<std::uint16_t>(kernel_->streams.size() - 1), 4, moves);
+    const auto accesses = b_.Band(static_cast<std::uint16_t>(kernel_->streams.size() - 1),
+                                  static_cast<double>(4 * t_.bn), kernel_->warps, moves);
     const auto access = [&](int move) { return accesses[static_cast<std::size_t>(move)]; };
     b_.Phase(1);
     std::int32_t loop = b_.Here();
@@ -251,12 +233,13 @@ class TensorGemmWriter {
     b_.LoopPass(loop, 1);
     b_.Phase(2);
     loop = b_.Here();
+    const int sets = 2 * static_cast<int>(fragments());  // registers of the operands
     for (int i = 0; i < moves; ++i) {
-      b_.Memory(WarpOpcode::kLoadGlobal, access(i), kFragments + 4 * (i % 4), 4);
+      b_.Memory(WarpOpcode::kLoadGlobal, access(i), kFragments + 4 * (i % sets), 4);
     }
     for (int i = 0; i < 4 * moves; ++i) {
       const int sum = std::min(254, acc_ + i);
-      b_.Add(WarpOpcode::kFp32, sum, kFragments + i % 16, sum);
+      b_.Add(WarpOpcode::kFp32, sum, kFragments + i % (4 * sets), sum);
     }
     b_.Overhead(4, 8);
     b_.LoopPass(loop, 2);

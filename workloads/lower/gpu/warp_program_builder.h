@@ -2,7 +2,9 @@
 // Writes warp programs, an instruction at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "sim/contract/gpu_program.h"
 
@@ -40,6 +42,25 @@ class WarpProgramBuilder {
   std::uint16_t Access(const WarpAccess& access) {
     program_.accesses.push_back(access);
     return static_cast<std::uint16_t>(program_.accesses.size() - 1);
+  }
+  /// Accesses of a warp, in 16-byte lanes, that with those of the others cover a band of rows of
+  /// `row_bytes`.
+  std::vector<std::uint16_t> Band(std::uint16_t stream, double row_bytes, std::int64_t warps,
+                                  std::int64_t count) {
+    WarpAccess access;
+    access.stream = stream;
+    access.bytes_per_lane = 16;
+    const auto lanes = static_cast<std::int64_t>(row_bytes / 16);
+    access.lanes_per_row = static_cast<std::uint8_t>(std::clamp<std::int64_t>(lanes, 1, 32));
+    access.warp_rows = 32 / access.lanes_per_row;
+    const std::int64_t in_row = std::max<std::int64_t>(1, lanes / 32);  // along a row
+    std::vector<std::uint16_t> accesses;
+    for (std::int64_t i = 0; i < count; ++i) {
+      access.offset = i % in_row * 512;
+      access.row = i / in_row * warps * access.warp_rows;
+      accesses.push_back(Access(access));
+    }
+    return accesses;
   }
   const WarpAccess& AccessAt(std::uint16_t access) const { return program_.accesses[access]; }
   /// Integer work that nothing waits for: addresses, predicates, loop counters.
