@@ -35,7 +35,8 @@ class Builder {
                        kMostPairs));
     }
     for (std::int64_t c = 0; c < t_.chips; ++c) {
-      t_.nodes.push_back({fmt::format("{}{}", chip_, c), NodeKind::kChip, 0, 0, false, 0});
+      t_.nodes.push_back(
+          {fmt::format("{}{}", chip_, c), NodeKind::kChip, 0, 0, false, f_.chip_ports});
     }
     link_ = Kind(f_.link, "topology.link");
     for (node_ = 0; node_ < f_.nodes; ++node_) BuildNode();
@@ -288,6 +289,7 @@ class Builder {
       std::vector<std::int32_t> leaf;
       for (std::int64_t i = 0; i < leaves; ++i) {
         leaf.push_back(AddSwitch(fmt::format("leaf{}.{}", rail, i)));
+        t_.nodes.back().ports = s.switch_ports;
       }
       for (node_ = 0; node_ < f_.nodes; ++node_) {
         AddCard(rail, leaf[static_cast<std::size_t>(node_ / s.nodes_per_leaf)], wire, to_card);
@@ -316,6 +318,7 @@ class Builder {
     for (std::int64_t i = 0; i < leaves; ++i) {
       leaf.push_back(
           AddSwitch(fmt::format("group{}.leaf{}", i / s.leaves_per_group, i % s.leaves_per_group)));
+      t_.nodes.back().ports = s.switch_ports;
     }
     for (node_ = 0; node_ < f_.nodes; ++node_) {
       for (std::int64_t rail = 0; rail < s.cards; ++rail) {
@@ -359,38 +362,6 @@ class Builder {
 Topology BuildTopology(const TopologyFields& fields, std::int64_t chips, const std::string& chip,
                        const std::string& place) {
   return Builder(fields, chips, chip, place).Build();
-}
-
-void CheckTopology(const Topology& t, const std::string& place) {
-  const auto fail = [&](const std::string& what) {
-    throw UserError(place + ": topology: " + what);
-  };
-  if (t.chips > 1 && t.edges.empty()) fail("no links");
-  std::vector<std::vector<std::int32_t>> beside(t.nodes.size());
-  for (const TopologyEdge& e : t.edges) {
-    beside[static_cast<std::size_t>(e.a)].push_back(e.b);
-    beside[static_cast<std::size_t>(e.b)].push_back(e.a);
-  }
-  for (std::int64_t c = 0; c < t.chips && t.chips > 1; ++c) {
-    if (beside[static_cast<std::size_t>(c)].empty()) {
-      fail(t.nodes[static_cast<std::size_t>(c)].name + " has no link");
-    }
-  }
-  std::vector<char> reached(t.nodes.size(), 0);
-  std::vector<std::int32_t> front = {0};
-  reached[0] = 1;
-  while (!front.empty()) {
-    const auto at = static_cast<std::size_t>(front.back());
-    front.pop_back();
-    for (const std::int32_t next : beside[at]) {
-      if (reached[static_cast<std::size_t>(next)] != 0) continue;
-      reached[static_cast<std::size_t>(next)] = 1;
-      front.push_back(next);
-    }
-  }
-  for (std::size_t c = 0; c < static_cast<std::size_t>(t.chips); ++c) {
-    if (reached[c] == 0) fail(t.nodes[c].name + " can't be reached from " + t.nodes[0].name);
-  }
 }
 
 }  // namespace siliscope

@@ -20,6 +20,8 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
             "switched: links between the switches of one name on two boards");
   v.Integer("switch_ports", s.switch_ports, {0, 4096}, Need::kOptional,
             "links that a switch has room for");
+  v.Integer("chip_ports", s.chip_ports, {0, 4096}, Need::kOptional,
+            "links of the kind above that a chip has room for");
   v.Real("switch_latency", s.switch_latency_s, Dimension::kTime, {0, 1}, Need::kOptional,
          "of a packet through a switch");
   v.Flag("reduces_in_network", s.reduces_in_network, Need::kOptional,
@@ -66,6 +68,8 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
               "dragonfly: between two groups");
     v.Real("oversubscription", s.scale_out.oversubscription, Dimension::kPlain, {0.01, 1e3},
            Need::kOptional, "links down of a leaf switch / links up");
+    v.Integer("switch_ports", s.scale_out.switch_ports, {0, 4096}, Need::kOptional,
+              "links that a leaf switch has room for");
     v.Real("switch_latency", s.scale_out.switch_latency_s, Dimension::kTime, {0, 1},
            Need::kOptional, "of a packet through a switch");
     v.EndSection();

@@ -25,6 +25,7 @@ struct ScaleOutFields {
   std::int64_t leaves_per_group = 4;  ///< of a dragonfly, each with links to all others
   std::int64_t local_links = 1, global_links = 1;  ///< between two of a group, two groups
   double oversubscription = 1;
+  std::int64_t switch_ports = 0;  ///< of a leaf
   double switch_latency_s = 0;
 };
 
@@ -35,7 +36,7 @@ struct TopologyFields {
   std::map<std::string, double> failed_links;  ///< by chip, switch or pair
   std::int64_t boards = 1;       ///< each with a part of the chips and with switches of its own
   std::int64_t board_links = 0;  ///< between switches of one name on two boards
-  std::int64_t switch_ports = 0;
+  std::int64_t switch_ports = 0, chip_ports = 0;  ///< 0 = as many as there are links
   double switch_latency_s = 0;
   bool reduces_in_network = false;
   std::map<std::string, double> links;  ///< by pair of chips, "0-1"

@@ -96,6 +96,28 @@ def test_every_number_of_a_gpu_or_cpu_has_a_source(chip):
             assert source, f"{name} has no source"
 
 
+def leaves_of(node, source=None, confidence=None, path=""):
+    """Each value of a document with the nearest source and confidence."""
+    if not isinstance(node, dict):
+        yield path, node, source, confidence
+        return
+    source, confidence = node.get("source", source), node.get("confidence", confidence)
+    for key, value in node.items():
+        if key not in ("source", "confidence"):
+            yield from leaves_of(value, source, confidence, f"{path}.{key}")
+
+
+@pytest.mark.parametrize("folder", ["systems", "links", "hosts", "hosts/collectives"])
+def test_every_number_of_a_system_or_link_has_a_source_and_no_assumption_passes_for_more(folder):
+    for path in sorted(glob.glob(os.path.join(ROOT, "configs", folder, "*.yaml"))):
+        with open(path, encoding="utf-8") as file:
+            document = yaml.safe_load(file)
+        for name, _, source, confidence in leaves_of(document):
+            where = f"{os.path.basename(path)}: {name}"
+            assert source and confidence in ("high", "medium", "low"), where
+            assert not source.startswith("assumed") or confidence == "low", where
+
+
 def test_includes_never_point_up_a_floor_or_across_a_wing():
     for path in SOURCES:
         here = relative(path)
