@@ -79,6 +79,7 @@ std::string SummaryText(const ClusterResult& r, const std::string& folder,
       Engineering(static_cast<double>(p.bytes), "B"), p.ranks, r.cluster.name,
       r.cluster.topology.chips, r.cluster.library.name, Engineering(r.simulate_seconds, "s"),
       Engineering(static_cast<double>(r.record.messages) / seconds, "messages/s"));
+  text += NotesText(r.cluster);
   text += fmt::format("  time         {}\n", Engineering(ToSeconds(r.record.total), "s"));
   const std::vector<double> ends = EndsMicroseconds(r);
   for (std::size_t i = 1; i < ends.size(); ++i) {
@@ -134,6 +135,12 @@ void CheckZoom(const RunOptions& o) {
 }
 
 }  // namespace
+
+std::string NotesText(const ClusterSpec& cluster) {
+  std::string text;
+  for (const std::string& note : cluster.notes) text += "  note         " + note + "\n";
+  return text;
+}
 
 namespace {
 

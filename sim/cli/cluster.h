@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/cli/commands.h"
+#include "sim/contract/cluster_spec.h"
 #include "sim/contract/compiler.h"
 #include "sim/contract/trace_writer.h"
 
@@ -23,6 +24,9 @@ void RunDivided(const RunOptions& o);
 /// Words of a workload a:...+b:..., and one of them; throws UserError where it is no collective.
 std::vector<std::string> WordsOf(const std::string& workload);
 CollectiveRequest CollectiveOf(const std::string& text, bool symmetry);
+
+/// Lines of what the user should know of the configuration.
+std::string NotesText(const ClusterSpec& cluster);
 
 /// The trace's options as they were typed; throws UserError.
 TraceOptions TraceOptionsOf(const RunOptions& o);

@@ -58,6 +58,7 @@ std::string ParallelText(const ParallelResult& r, const std::string& folder,
       fmt::format("{}, batch {}, {}, {} on {} ({} chips, {})   simulated in {}\n", r.workload,
                   r.batch, r.dtype, PlanText(r.plan), r.cluster.name, r.cluster.topology.chips,
                   r.cluster.chip, Engineering(r.simulate_seconds, "s"));
+  text += NotesText(r.cluster);
   text += fmt::format("  time         {:<12} {}\n", Engineering(us * 1e-6, "s"),
                       RankTimesText(r.record));
   const double flops_per_s = r.nominal_flops / (us * 1e-6);
@@ -147,10 +148,10 @@ void RunTrace(const RunOptions& o) {
   const auto traces = WriteTraces(o, r.cluster, r.graph, r.record, out.staging());
   out.Commit();
   fmt::print(
-      "{}, {} nodes of {} ranks on {} ({} chips)   simulated in {}\n  time         {:<12} {}\n"
+      "{}, {} nodes of {} ranks on {} ({} chips)   simulated in {}\n{}  time         {:<12} {}\n"
       "  written      {}/ summary.json nodes.csv ranks.csv links.csv run.yaml{}\n",
       r.graph.workload, r.graph.nodes.size(), r.graph.ranks, r.cluster.name,
-      r.cluster.topology.chips, Engineering(r.simulate_seconds, "s"),
+      r.cluster.topology.chips, Engineering(r.simulate_seconds, "s"), NotesText(r.cluster),
       Engineering(ToSeconds(r.record.total), "s"), RankTimesText(r.record), out.path(),
       FilesText(traces));
 }

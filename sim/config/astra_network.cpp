@@ -2,6 +2,7 @@
 #include "sim/config/astra_network.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -157,41 +158,53 @@ double NumberOf(const nlohmann::json& json, const std::string& file, const char*
   return json[key].get<double>();
 }
 
+/// Refuses unknown keys, and notes those that are known and have no effect here.
+void CheckKeys(const std::string& path, const nlohmann::json& system, ClusterSpec* spec) {
+  const std::vector<std::string> read = {"endpoint-delay",
+                                         "preferred-dataset-splits",
+                                         "all-reduce-implementation",
+                                         "all-gather-implementation",
+                                         "reduce-scatter-implementation",
+                                         "all-to-all-implementation",
+                                         "local-mem-bw",
+                                         "roofline-enabled",
+                                         "peak-perf"};
+  const std::vector<std::string> without_effect = {"scheduling-policy",
+                                                   "active-chunks-per-dimension",
+                                                   "collective-optimization",
+                                                   "boost-mode",
+                                                   "trace-enabled",
+                                                   "replay-only",
+                                                   "track-local-mem",
+                                                   "local-mem-trace-filename",
+                                                   "intra-dimension-scheduling",
+                                                   "inter-dimension-scheduling",
+                                                   "shared-bus",
+                                                   "L",
+                                                   "o",
+                                                   "g",
+                                                   "G",
+                                                   "model-shared-bus"};
+  std::vector<std::string> known = read, ignored;
+  known.insert(known.end(), without_effect.begin(), without_effect.end());
+  for (const auto& [key, value] : system.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      throw UserError(fmt::format("{}: {}: unknown key{}", path, key, Suggestion(key, known)));
+    }
+    if (std::find(read.begin(), read.end(), key) == read.end()) ignored.push_back(key);
+  }
+  if (!ignored.empty()) {
+    spec->notes.push_back(
+        fmt::format("{}: without effect here: {}", path, fmt::join(ignored, ", ")));
+  }
+}
+
 void ReadSystem(const std::string& path, ClusterSpec* spec) {
   std::ifstream file(path);
   if (!file) throw UserError(path + ": can't be read");
   const nlohmann::json json = nlohmann::json::parse(file, nullptr, false, true);
   if (!json.is_object()) throw UserError(path + ": not ASTRA-sim's JSON of a system");
-  const std::vector<std::string> known = {"scheduling-policy",
-                                          "endpoint-delay",
-                                          "active-chunks-per-dimension",
-                                          "preferred-dataset-splits",
-                                          "all-reduce-implementation",
-                                          "all-gather-implementation",
-                                          "reduce-scatter-implementation",
-                                          "all-to-all-implementation",
-                                          "collective-optimization",
-                                          "local-mem-bw",
-                                          "boost-mode",
-                                          "roofline-enabled",
-                                          "peak-perf",
-                                          "trace-enabled",
-                                          "replay-only",
-                                          "track-local-mem",
-                                          "local-mem-trace-filename",
-                                          "intra-dimension-scheduling",
-                                          "inter-dimension-scheduling",
-                                          "shared-bus",
-                                          "L",
-                                          "o",
-                                          "g",
-                                          "G",
-                                          "model-shared-bus"};
-  for (const auto& [key, value] : json.items()) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      throw UserError(fmt::format("{}: {}: unknown key{}", path, key, Suggestion(key, known)));
-    }
-  }
+  CheckKeys(path, json, spec);
   for (const char* op : {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"}) {
     std::string key = std::string(op) + "-implementation";
     std::replace(key.begin(), key.end(), '_', '-');

@@ -100,6 +100,7 @@ struct ClusterSpec {
   ClusterTimesSpec times;
   CollectivePhases phases;  ///< of every collective of all ranks; without dimensions: none
   TunerSpec tuner;
+  std::vector<std::string> notes;  ///< for the user: what of the configuration has no effect
   std::map<std::string, std::string> sources;
   /// The resolved configuration as YAML, for run.yaml.
   std::string resolved_yaml;

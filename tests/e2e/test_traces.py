@@ -135,6 +135,10 @@ def test_networks_of_astra_sim(tmp_path):
                   {"endpoint-delay": 10, "preferred-dataset-splits": 4, "all-reduce-implementation": ["ring"]})
     run("run", "--system", files, "--workload", "all_reduce:bytes=1MiB", "--trace", "none", "--out", tmp_path / "o")
     assert summary_of(tmp_path / "o")["time_us"] == pytest.approx(64.44, rel=0.03)
+    # What is known there and has no effect here is said.
+    files = astra(tmp_path, NETWORK.format("FullyConnected", 8, 50.0, 500.0), {"scheduling-policy": "LIFO", "L": 3})
+    text = run("run", "--system", files, "--workload", "all_reduce:bytes=1MiB", "--trace", "none", "--out", tmp_path / "o")
+    assert "s.json: without effect here: L, scheduling-policy\n" in text
     # The same from an execution trace, with another algorithm for each dimension.
     files = astra(tmp_path, NETWORK.format("Ring, FullyConnected, Switch", "2, 2, 2", "200.0, 100, 50", "50, 500, 2000"),
                   {"all-reduce-implementation": ["ring", "direct", "halvingDoubling"], "peak-perf": 100,
