@@ -19,15 +19,44 @@ LinkDirection::LinkDirection(const sc_core::sc_module_name& name, const LinkSpec
       spec_(spec),
       bytes_per_s_(spec.bytes_per_s * static_cast<double>(links)),
       latency_(static_cast<Tick>(std::llround((spec.latency_s + node_latency_s) * 1e12))) {
+  const std::int64_t packet = spec.PacketFlits(spec.store_bytes) * spec.flit_bytes;
+  const std::int64_t credits = spec.credits * spec.flit_bytes;
+  window_bytes_ = links * std::min(credits / packet, spec.replay_packets) * packet;
+  round_trip_ = static_cast<Tick>(std::llround(2e12 * spec.latency_s)) +
+                Duration(packet + spec.flit_bytes, bytes_per_s_);
   port.bind(*this);
   use_.peak_bytes_per_s = bytes_per_s_;
+}
+
+/// The time that is lost to errors: one after every so many bits. Until the sender hears of it all
+/// that it sends is dropped.
+Tick LinkDirection::Replays(std::int64_t wire_bytes) {
+  if (spec_.bit_error_rate <= 0) return 0;
+  constexpr double kBits = 8;
+  damaged_ += kBits * static_cast<double>(wire_bytes) * spec_.bit_error_rate;
+  const double errors = std::floor(damaged_);
+  damaged_ -= errors;
+  const Tick lost = static_cast<Tick>(errors) * round_trip_;
+  use_.replayed_bytes += static_cast<std::int64_t>(ToSeconds(lost) * bytes_per_s_);
+  return lost;
+}
+
+/// When the receiver has room for the last of a burst: it takes a window at once, and a window
+/// in each round trip.
+Tick LinkDirection::RoomFrom(Tick begins, std::int64_t wire_bytes) {
+  if (window_bytes_ <= 0) return begins;
+  const double windows = static_cast<double>(wire_bytes) / static_cast<double>(window_bytes_);
+  room_at_ =
+      std::max(room_at_, begins) + static_cast<Tick>(windows * static_cast<double>(round_trip_));
+  return room_at_ - std::min(room_at_, round_trip_);
 }
 
 Passage LinkDirection::Pass(const Burst& burst) {
   const std::int64_t packet_bytes = burst.copy_engine ? spec_.copy_bytes : spec_.store_bytes;
   const std::int64_t wire = spec_.WireBytes(burst.bytes, packet_bytes);
   const Tick begins = std::max(burst.ready, free_at_);
-  const Tick duration = Duration(wire + owed_bytes_, bytes_per_s_);
+  const Tick sending = Duration(wire + owed_bytes_, bytes_per_s_) + Replays(wire + owed_bytes_);
+  const Tick duration = std::max(begins + sending, RoomFrom(begins, wire)) - begins;
   const std::int64_t packet = spec_.WireBytes(std::min(burst.bytes, packet_bytes), packet_bytes);
   Passage passage;
   passage.begins = begins;
@@ -38,7 +67,8 @@ Passage LinkDirection::Pass(const Burst& burst) {
   free_at_ = begins + duration;
   use_.response_bytes += owed_bytes_;
   owed_bytes_ = 0;
-  use_.busy += duration;
+  use_.busy += sending;
+  use_.credit_wait += duration - sending;
   use_.wire_bytes += wire;
   use_.data_bytes += burst.bytes;
   if (opposite_ != nullptr) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links between two nodes at tile zoom: bursts of packets queue at the sender, pass at the wire's
-// rate with their headers, and are answered in the opposite direction.
+// rate with their headers as far as the receiver has room, and are answered in the opposite
+// direction. A damaged packet is sent again, and all that followed it.
 #pragma once
 
 #include <cstdint>
@@ -51,9 +52,15 @@ class LinkDirection : public sc_core::sc_module, public LinkPort {
  private:
   /// Responses that wait go between the packets.
   void Answer(std::int64_t bytes) { owed_bytes_ += bytes; }
+  Tick Replays(std::int64_t wire_bytes);
+  Tick RoomFrom(Tick begins, std::int64_t wire_bytes);
 
   const LinkSpec spec_;
   double bytes_per_s_;
+  std::int64_t window_bytes_;  ///< on their way, or not yet acknowledged, at most
+  Tick round_trip_;            ///< from a packet's first flit until its place is free again
+  Tick room_at_ = 0;           ///< when all that was sent is acknowledged, at the window's rate
+  double damaged_ = 0;         ///< packets, of the next error a part
   Tick latency_;
   LinkDirection* opposite_ = nullptr;
   Tick free_at_ = 0;

@@ -91,6 +91,25 @@ TEST(Link, FewCreditsLimitTheRate) {
   EXPECT_GT(r.directions[0].credit_wait_cycles, r.directions[0].data_flits);
 }
 
+TEST(Link, BothZoomsAgreeWhereCreditsOrErrorsCost) {
+  LinkLoad load;
+  load.bytes = 8 << 20;
+  for (const char* name : {"nvlink1", "nvlink4"}) {
+    for (const std::int64_t packets : {2, 5, 10, 20, 60}) {
+      LinkSpec spec = Kind(name);
+      spec.credits = packets * spec.PacketFlits(spec.store_bytes);
+      const LinkRecording r = Record(spec, load);
+      EXPECT_NEAR(r.tile_seconds / r.cycle_seconds, 1, 0.03) << name << packets;
+    }
+    for (const double rate : {1e-9, 1e-7, 1e-6}) {
+      LinkSpec spec = Kind(name);
+      spec.bit_error_rate = rate;
+      const LinkRecording r = Record(spec, load);
+      EXPECT_NEAR(r.tile_seconds / r.cycle_seconds, 1, 0.03) << name << rate;
+    }
+  }
+}
+
 TEST(Link, DamagedPacketsAreReplayedAndNothingIsLost) {
   LinkSpec spec = Kind("nvlink1");
   LinkLoad load;

@@ -156,7 +156,8 @@ TEST(Topology, MistakesAreNamed) {
   says(Refusal("dgx-h100", {{"topology.switch_ports", "16"}}), "8 chips with 5 links each need 40");
   says(Refusal("dgx-1-v100", {{"topology.links.0-3", "3"}}), "chip0 has 7 links and 6 ports");
   says(Refusal("dgx-h100", {{"topology.chip_ports", "17"}}), "chip0 has 18 links and 17 ports");
-  says(Refusal("superpod-h100", {{"topology.scale_out.oversubscription", "0.5"}}),
+  says(Refusal("superpod-h100", {{"topology.scale_out.oversubscription", "0.5"},
+                                 {"topology.scale_out.switch_ports", "64"}}),
        "leaf0.0 has 96 links and 64 ports");
   says(Refusal("dgx-h100", {{"topology.link", "nvlink9"}}), "is not a kind of link");
   says(Refusal("dgx-h100", {{"library", "nccl-1"}}), "is not a library");
