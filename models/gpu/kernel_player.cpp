@@ -144,7 +144,7 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
   }
   if (AwaitsSums(&g)) return;
   if (!kernel_.persistent || stream_k_.any() || g.pass != 0) {
-    g.ring().load = {g.tile, 0};
+    g.ring().load = {g.tile, 0, 0};
     g.ring().arrivals.clear();
   }
   IssueLoads(group);
@@ -154,7 +154,8 @@ void KernelPlayer::BeginPass(std::uint32_t group) {
 /// The next step, or a wait for its loads to be sent.
 void KernelPlayer::ComputeOrStarve(std::uint32_t group) {
   Group& g = groups_[group];
-  g.starved = kernel_.passes[g.pass].Loads() && g.ring().arrivals.empty();
+  g.starved = kernel_.passes[g.pass].Loads() &&
+              (g.ring().arrivals.empty() || !g.ring().arrivals.front().whole);
   if (!g.starved) TryCompute(group);
 }
 

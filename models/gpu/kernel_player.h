@@ -66,9 +66,11 @@ class KernelPlayer : public LaunchPlayer {
   std::int64_t ctas() const { return kernel_.grid.Ctas(); }
 
  private:
-  /// Loads that have been sent: when the first of their data is there, the mean, and all.
+  /// Loads of a step that have been sent: when the first of their data is there, the mean, and all.
   struct Arrival {
     Tick sent = 0, first = 0, mean = 0, ready = 0;
+    Tick queued = 0;  ///< of the time up to `ready`
+    bool whole = false;
     double bandwidth_share = 0;
   };
   /// Lines of a step that were loaded through L1.
@@ -79,6 +81,7 @@ class KernelPlayer : public LaunchPlayer {
   struct Cursor {
     std::int64_t tile = 0;  ///< of the cluster grid
     std::int64_t step = 0;  ///< of the pass, from 0
+    std::int64_t part = 0;  ///< of its loads
   };
   struct Ring {
     Cursor load;
@@ -132,7 +135,9 @@ class KernelPlayer : public LaunchPlayer {
     return other != f.member && clusters_.Shares(*f.stream, f.member, other);
   }
   L2Arrivals FollowSteps(const Group& g, std::int64_t from, std::int64_t steps) const;
-  Arrival LoadStep(Group* g, std::size_t pass, std::int64_t tile, std::int64_t step);
+  std::int64_t PartsOf(const KernelPass& pass) const;
+  std::int64_t LoadPart(Group* g, std::size_t pass, const Cursor& at, std::int64_t parts,
+                        Arrival* arrival);
   bool TouchInL1(std::uint32_t sm, InL1* lines) const;
   InL1& StayOf(const OperandStream& stream, std::uint32_t sm, std::int64_t touch);
   bool WarpsRunOn(const Group& g) const;

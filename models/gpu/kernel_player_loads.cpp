@@ -7,6 +7,17 @@
 #include "models/gpu/kernel_player.h"
 
 namespace siliscope {
+namespace {
+
+/// The `number`-th of so many bands of a rectangle's rows.
+Rectangle BandOf(Rectangle r, std::int64_t number, std::int64_t bands) {
+  const std::int64_t first = number * r.rows / bands, last = (number + 1) * r.rows / bands;
+  r.row += first;
+  r.rows = last - first;
+  return r;
+}
+
+}  // namespace
 
 /// Whether the ring has room for another step's loads, and there is such a step.
 bool KernelPlayer::MoreLoads(Group* g) const {
@@ -21,23 +32,45 @@ bool KernelPlayer::MoreLoads(Group* g) const {
   // A producer warp runs ahead into the next tile.
   const std::int64_t next = NextTile(*g, ring.load.tile);
   if (stream_k_.any() || g->pass != 0 || next < 0) return false;
-  ring.load = {next, 0};
+  ring.load = {next, 0, 0};
   return true;
 }
 
-/// Loads of a step leave the SM a line a cycle; those of the next step follow them.
+/// Loads leave the SM a line a cycle, so that those of many SMs come to the memory in turns: long
+/// steps' are sent in parts, or SMs' whole steps would queue one behind the other. More parts cost
+/// more time than they change.
+std::int64_t KernelPlayer::PartsOf(const KernelPass& pass) const {
+  constexpr std::int64_t kPartBytes = 8192, kMostParts = 2;
+  if (pass.through_l1 || pass.peer_bytes > 0) return 1;
+  std::int64_t bytes = 0;
+  for (const std::uint16_t id : pass.loads) {
+    bytes += kernel_.streams[id].rows * kernel_.streams[id].row_bytes;
+  }
+  return std::clamp<std::int64_t>(bytes / kPartBytes, 1, kMostParts);
+}
+
+/// The next part of a step's loads; those of the next step follow them.
 void KernelPlayer::IssueLoads(std::uint32_t group) {
   Group& g = groups_[group];
   const KernelPass& pass = kernel_.passes[g.pass];
-  if (!pass.Loads() || g.issuing || !MoreLoads(&g)) return;
+  if (!pass.Loads() || g.issuing) return;
   Ring& ring = g.ring();
-  const std::int64_t before = sms_[g.sms.front()]->loaded_bytes();
-  ring.arrivals.push_back(LoadStep(&g, g.pass, ring.load.tile, ring.load.step));
-  ++ring.load.step;
-  if (!MoreLoads(&g)) return;
+  if (ring.load.part == 0) {
+    if (!MoreLoads(&g)) return;
+    const Tick now = events_.now();
+    ring.arrivals.push_back({now, kNever, now, now, 0, false, 0});
+  }
+  const std::int64_t parts = PartsOf(pass);
+  Arrival& arrival = ring.arrivals.back();
+  const std::int64_t lines = LoadPart(&g, g.pass, ring.load, parts, &arrival);
+  arrival.whole = ++ring.load.part == parts;
+  if (arrival.whole) {
+    ring.load.part = 0;
+    ++ring.load.step;
+    if (!MoreLoads(&g)) return;
+  }
   g.issuing = true;
-  const std::int64_t bytes = sms_[g.sms.front()]->loaded_bytes() - before;
-  events_.Schedule(events_.now() + clock_.Cycles(static_cast<std::uint64_t>(bytes / 128)),
+  events_.Schedule(events_.now() + clock_.Cycles(static_cast<std::uint64_t>(lines)),
                    &Call<&KernelPlayer::NextLoads>, this, group);
 }
 
@@ -88,14 +121,15 @@ KernelPlayer::InL1& KernelPlayer::StayOf(const OperandStream& stream, std::uint3
   return steps[static_cast<std::size_t>(touch)];
 }
 
-KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::int64_t tile,
-                                             std::int64_t step) {
+/// Returns the lines that the first member asks the L2 for.
+std::int64_t KernelPlayer::LoadPart(Group* g, std::size_t pass, const Cursor& at,
+                                    std::int64_t parts, Arrival* arrival) {
   const Tick now = events_.now();
-  Arrival arrival{now, kNever, now, now, 0};
-  const std::int64_t first = RangeOf(*g, pass, tile).first;
+  std::int64_t lines_asked = 0;
+  const std::int64_t first = RangeOf(*g, pass, at.tile).first;
   const Tick hit = now + clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.l1.latency_cycles));
   const KernelPass& of = kernel_.passes[pass];
-  const std::int64_t touch = of.touches + step;
+  const std::int64_t touch = of.touches + at.step;
   bool again = false;
   if (of.through_l1) {
     if (g->touched.size() <= static_cast<std::size_t>(touch)) {
@@ -103,54 +137,56 @@ KernelPlayer::Arrival KernelPlayer::LoadStep(Group* g, std::size_t pass, std::in
     }
     again = TouchInL1(g->sms.front(), &g->touched[static_cast<std::size_t>(touch)]) && of.rereads;
   }
-  Tick queued = 0;
-  ForEachLoad(*g, pass, tile, first, step, [&](const Fetch& f) {
+  ForEachLoad(*g, pass, at.tile, first, at.step, [&](const Fetch& f) {
     InL1* stay = f.stream->stays_in_l1 ? &StayOf(*f.stream, g->sms[f.member], touch) : nullptr;
     if (stay != nullptr ? TouchInL1(g->sms[f.member], stay) : again) {
       const InL1 lines = stay != nullptr ? *stay : InL1{};
-      arrival.first = std::min(arrival.first, std::max(hit, lines.first));
-      arrival.mean = std::max({arrival.mean, hit, lines.mean});
-      arrival.ready = std::max({arrival.ready, hit, lines.ready});
+      arrival->first = std::min(arrival->first, std::max(hit, lines.first));
+      arrival->mean = std::max({arrival->mean, hit, lines.mean});
+      arrival->ready = std::max({arrival->ready, hit, lines.ready});
       return;
     }
-    const L2Response response = sms_[g->sms[f.member]]->Load(now, now, launch_, f.tensor,
-                                                             program_.tensors[f.tensor], f.lines);
+    const Rectangle band = BandOf(f.lines, at.part, parts);
+    const L2Response response =
+        sms_[g->sms[f.member]]->Load(now, now, launch_, f.tensor, program_.tensors[f.tensor], band);
     Tick end = response.end;
-    arrival.first = std::min(arrival.first, response.first_data);
-    arrival.mean = std::max(arrival.mean, response.mean_data);
+    if (f.member == 0) lines_asked += band.rows * CeilDivide(band.bytes, kLineBytes);
+    arrival->first = std::min(arrival->first, response.first_data);
+    arrival->mean = std::max(arrival->mean, response.mean_data);
     for (std::size_t o = 0; o < g->sms.size(); ++o) {
       if (!Receives(f, o)) continue;
-      end = std::max(end, sms_[g->sms[o]]->Receive(response, f.lines).end);
+      end = std::max(end, sms_[g->sms[o]]->Receive(response, band).end);
     }
     if (stay != nullptr) {
       stay->first = response.first_data, stay->mean = response.mean_data, stay->ready = end;
     }
-    if (end > arrival.ready) {
-      arrival.ready = end;
-      queued = response.queued + (end - response.end);
+    if (end > arrival->ready) {
+      arrival->ready = end;
+      arrival->queued = response.queued + (end - response.end);
     }
   });
-  if (kernel_.passes[pass].bulk) {
+  if (at.part + 1 < parts) return lines_asked;
+  if (of.bulk) {
     const Tick longer = clock_.Cycles(static_cast<std::uint64_t>(gpu_.sm.bulk_latency_cycles));
-    arrival.first += longer, arrival.mean += longer, arrival.ready += longer;
+    arrival->first += longer, arrival->mean += longer, arrival->ready += longer;
   }
-  if (kernel_.passes[pass].peer_bytes > 0) {  // an equal part from each of the others
+  if (of.peer_bytes > 0) {  // an equal part from each of the others
     const auto others = static_cast<std::int64_t>(g->sms.size()) - 1;
     for (std::size_t m = 0; m < g->sms.size(); ++m) {
       for (std::size_t o = 0; o < g->sms.size(); ++o) {
         if (o == m) continue;
-        const Tick end = sms_[g->sms[m]]->LoadFrom(*sms_[g->sms[o]], now,
-                                                   kernel_.passes[pass].peer_bytes / others);
-        arrival.ready = std::max(arrival.ready, end);
-        arrival.first = std::min(arrival.first, end);
+        const Tick end = sms_[g->sms[m]]->LoadFrom(*sms_[g->sms[o]], now, of.peer_bytes / others);
+        arrival->ready = std::max(arrival->ready, end);
+        arrival->first = std::min(arrival->first, end);
       }
     }
   }
-  if (arrival.ready > now) {
-    arrival.bandwidth_share =
-        std::min(1.0, static_cast<double>(queued) / static_cast<double>(arrival.ready - now));
+  const Tick waited = arrival->ready - std::min(arrival->ready, arrival->sent);
+  if (waited > 0) {
+    arrival->bandwidth_share =
+        std::min(1.0, static_cast<double>(arrival->queued) / static_cast<double>(waited));
   }
-  return arrival;
+  return lines_asked;
 }
 
 /// What loads of some steps that are not played leave behind in L2.
