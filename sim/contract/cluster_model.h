@@ -25,7 +25,7 @@ struct LinkUse {
   std::int64_t wire_bytes = 0;      ///< with headers
   std::int64_t response_bytes = 0;  ///< of the opposite direction's data
   Tick busy = 0;
-  std::int64_t alike = 1;  ///< links that did the same, of ranks that were played once
+  std::int64_t alike = 1;              ///< links that did the same, of ranks that were played once
   std::int64_t acknowledge_bytes = 0;  ///< at cycle zoom only
   std::int64_t replayed_bytes = 0;
   Tick credit_wait = 0;
