@@ -30,7 +30,13 @@ LanePlayer::LanePlayer(const LinkProgram& program, EventQueue& queue, std::vecto
       spans_(spans),
       lanes_(program.lanes.size()),
       spread_(program, kWindow),
-      uses_(program.lanes.size()) {}
+      uses_(program.lanes.size()) {
+  for (const Route& route : program.routes) {
+    route_begins_.push_back(static_cast<std::uint32_t>(route_links_.size()));
+    for (const auto link : route) route_links_.push_back(static_cast<std::uint32_t>(link));
+  }
+  route_begins_.push_back(static_cast<std::uint32_t>(route_links_.size()));
+}
 
 void LanePlayer::OnAdvance(void* player, std::uint64_t lane) {
   static_cast<LanePlayer*>(player)->Advance(static_cast<std::uint32_t>(lane));
@@ -166,8 +172,7 @@ void LanePlayer::Inject(std::uint32_t lane) {
   if (spreads) flight.piece = spread_.Leave(lane, target, last);
   flight.last = last;
   flight.bytes = bytes;
-  const auto& route = program_.routes[static_cast<std::size_t>(flight.route)];
-  const auto link = static_cast<std::size_t>(route.front());
+  const std::uint32_t link = LinkOf(flight.route, 0);
   const Passage passage =
       links_[link]->Pass({now, written, bytes, protocol.copy_engine, protocol.reads});
   ++messages_;
@@ -179,7 +184,7 @@ void LanePlayer::Inject(std::uint32_t lane) {
   }
   ++l.bursts;
   flight.complete = passage.last;
-  if (route.size() > 1) {
+  if (HopsOf(flight.route) > 1) {
     flight.hop = 1;
     std::uint32_t index = 0;
     if (free_flights_.empty()) {
@@ -210,14 +215,13 @@ void LanePlayer::Keep(const Passage& passage, std::size_t link, std::uint32_t la
 void LanePlayer::Hop(std::uint32_t index) {
   Flight flight = flights_[index];
   const TransferProtocol& protocol = ProtocolOf(flight.lane);
-  const auto& route = program_.routes[static_cast<std::size_t>(flight.route)];
-  const auto link = static_cast<std::size_t>(route[flight.hop]);
+  const std::uint32_t link = LinkOf(flight.route, flight.hop);
   const Passage passage = links_[link]->Pass(
       {queue_.now(), flight.complete, flight.bytes, protocol.copy_engine, protocol.reads});
   ++messages_;
   Keep(passage, link, flight.lane);
   flight.complete = passage.last;
-  if (flight.hop + 1U < route.size()) {
+  if (flight.hop + 1U < HopsOf(flight.route)) {
     ++flight.hop;
     flights_[index] = flight;
     queue_.Schedule(passage.first, &OnHop, this, index);

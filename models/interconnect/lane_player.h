@@ -117,6 +117,16 @@ class LanePlayer {
 
   const LinkProgram& program_;
   EventQueue& queue_;
+  /// Links of all routes one after another, and where each route's begin: they are looked up for
+  /// every burst.
+  std::vector<std::uint32_t> route_links_, route_begins_;
+  std::uint32_t LinkOf(std::int32_t route, std::size_t hop) const {
+    return route_links_[route_begins_[static_cast<std::size_t>(route)] + hop];
+  }
+  std::size_t HopsOf(std::int32_t route) const {
+    const auto r = static_cast<std::size_t>(route);
+    return route_begins_[r + 1] - route_begins_[r];
+  }
   std::vector<LinkPort*> links_;
   bool spans_;
   std::vector<Progress> lanes_;

@@ -16,14 +16,16 @@ Tick Duration(std::int64_t bytes, double bytes_per_s) {
 LinkDirection::LinkDirection(const sc_core::sc_module_name& name, const LinkSpec& spec,
                              std::int64_t links, double node_latency_s)
     : sc_core::sc_module(name),
-      spec_(spec),
       bytes_per_s_(spec.bytes_per_s * static_cast<double>(links)),
-      latency_(static_cast<Tick>(std::llround((spec.latency_s + node_latency_s) * 1e12))) {
+      error_rate_(spec.bit_error_rate),
+      latency_(static_cast<Tick>(std::llround((spec.latency_s + node_latency_s) * 1e12))),
+      spec_(spec) {
   const std::int64_t packet = spec.PacketFlits(spec.store_bytes) * spec.flit_bytes;
   const std::int64_t credits = spec.credits * spec.flit_bytes;
-  window_bytes_ = links * std::min(credits / packet, spec.replay_packets) * packet;
+  const std::int64_t window = links * std::min(credits / packet, spec.replay_packets) * packet;
   round_trip_ = static_cast<Tick>(std::llround(2e12 * spec.latency_s)) +
                 Duration(packet + spec.flit_bytes, bytes_per_s_);
+  if (Duration(window, bytes_per_s_) < round_trip_) window_bytes_ = window;
   port.bind(*this);
   use_.peak_bytes_per_s = bytes_per_s_;
 }
@@ -31,9 +33,9 @@ LinkDirection::LinkDirection(const sc_core::sc_module_name& name, const LinkSpec
 /// The time that is lost to errors: one after every so many bits. Until the sender hears of it all
 /// that it sends is dropped.
 Tick LinkDirection::Replays(std::int64_t wire_bytes) {
-  if (spec_.bit_error_rate <= 0) return 0;
+  if (error_rate_ <= 0) return 0;
   constexpr double kBits = 8;
-  damaged_ += kBits * static_cast<double>(wire_bytes) * spec_.bit_error_rate;
+  damaged_ += kBits * static_cast<double>(wire_bytes) * error_rate_;
   const double errors = std::floor(damaged_);
   damaged_ -= errors;
   const Tick lost = static_cast<Tick>(errors) * round_trip_;
@@ -44,23 +46,38 @@ Tick LinkDirection::Replays(std::int64_t wire_bytes) {
 /// When the receiver has room for the last of a burst: it takes a window at once, and a window
 /// in each round trip.
 Tick LinkDirection::RoomFrom(Tick begins, std::int64_t wire_bytes) {
-  if (window_bytes_ <= 0) return begins;
+  if (window_bytes_ == 0) return begins;
   const double windows = static_cast<double>(wire_bytes) / static_cast<double>(window_bytes_);
   room_at_ =
       std::max(room_at_, begins) + static_cast<Tick>(windows * static_cast<double>(round_trip_));
   return room_at_ - std::min(room_at_, round_trip_);
 }
 
-Passage LinkDirection::Pass(const Burst& burst) {
+const LinkDirection::Form& LinkDirection::FormOf(const Burst& burst) {
+  Form& f = form_;
+  if (f.bytes == burst.bytes && f.copy_engine == burst.copy_engine && f.reads == burst.reads) {
+    return f;
+  }
   const std::int64_t packet_bytes = burst.copy_engine ? spec_.copy_bytes : spec_.store_bytes;
-  const std::int64_t wire = spec_.WireBytes(burst.bytes, packet_bytes);
+  const std::int64_t packet = spec_.WireBytes(std::min(burst.bytes, packet_bytes), packet_bytes);
+  f = {burst.bytes,
+       burst.copy_engine,
+       burst.reads,
+       spec_.WireBytes(burst.bytes, packet_bytes),
+       spec_.OppositeBytes(burst.bytes, packet_bytes, burst.reads),
+       Duration(packet, bytes_per_s_)};
+  return f;
+}
+
+Passage LinkDirection::Pass(const Burst& burst) {
+  const Form& form = FormOf(burst);
+  const std::int64_t wire = form.wire_bytes;
   const Tick begins = std::max(burst.ready, free_at_);
   const Tick sending = Duration(wire + owed_bytes_, bytes_per_s_) + Replays(wire + owed_bytes_);
   const Tick duration = std::max(begins + sending, RoomFrom(begins, wire)) - begins;
-  const std::int64_t packet = spec_.WireBytes(std::min(burst.bytes, packet_bytes), packet_bytes);
   Passage passage;
   passage.begins = begins;
-  passage.first = begins + Duration(packet, bytes_per_s_) + latency_;
+  passage.first = begins + form.first_packet + latency_;
   // A burst that is still coming in can't have left; the wire is another's meanwhile.
   passage.served = std::max(begins + duration, burst.complete);
   passage.last = passage.served + latency_;
@@ -71,9 +88,7 @@ Passage LinkDirection::Pass(const Burst& burst) {
   use_.credit_wait += duration - sending;
   use_.wire_bytes += wire;
   use_.data_bytes += burst.bytes;
-  if (opposite_ != nullptr) {
-    opposite_->Answer(spec_.OppositeBytes(burst.bytes, packet_bytes, burst.reads));
-  }
+  if (opposite_ != nullptr) opposite_->Answer(form.opposite_bytes);
   return passage;
 }
 

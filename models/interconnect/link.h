@@ -52,20 +52,30 @@ class LinkDirection : public sc_core::sc_module, public LinkPort {
  private:
   /// Responses that wait go between the packets.
   void Answer(std::int64_t bytes) { owed_bytes_ += bytes; }
+  /// What a burst is on the wire.
+  struct Form {
+    std::int64_t bytes = -1;
+    bool copy_engine = false, reads = false;
+    std::int64_t wire_bytes = 0, opposite_bytes = 0;
+    Tick first_packet = 0;
+  };
+  const Form& FormOf(const Burst& burst);
   Tick Replays(std::int64_t wire_bytes);
   Tick RoomFrom(Tick begins, std::int64_t wire_bytes);
 
-  const LinkSpec spec_;
-  double bytes_per_s_;
-  std::int64_t window_bytes_;  ///< on their way, or not yet acknowledged, at most
-  Tick round_trip_;            ///< from a packet's first flit until its place is free again
-  Tick room_at_ = 0;           ///< when all that was sent is acknowledged, at the window's rate
-  double damaged_ = 0;         ///< packets, of the next error a part
+  // What each burst touches lies together.
+  Form form_;  ///< of the last burst: most are alike
+  double bytes_per_s_, error_rate_;
   Tick latency_;
-  LinkDirection* opposite_ = nullptr;
   Tick free_at_ = 0;
   std::int64_t owed_bytes_ = 0;
+  std::int64_t window_bytes_ = 0;  ///< on their way, or not yet acknowledged, at most; 0 = enough
+  LinkDirection* opposite_ = nullptr;
   LinkUse use_;
+  Tick round_trip_;     ///< from a packet's first flit until its place is free again
+  Tick room_at_ = 0;    ///< when all that was sent is acknowledged, at the window's rate
+  double damaged_ = 0;  ///< packets, of the next error a part
+  const LinkSpec spec_;
 };
 
 }  // namespace siliscope
