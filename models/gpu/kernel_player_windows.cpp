@@ -26,19 +26,12 @@ bool Alike(const L2Arrivals& a, const L2Arrivals& b) {
 /// played whole.
 void KernelPlayer::WatchWindows() {
   constexpr Tick kShortest = 25'000'000;  // many refreshes of the memory
-  constexpr double kEqual = 0.01, kMostLonger = 4;
+  constexpr double kEqual = 0.01;
   // CTAs end in bursts, so a window ends when on average those that were resident did.
   const Tick now = window_origin_ + ended_sum_ / static_cast<Tick>(resident_);
   const Tick length = now - window_begin_;
   const bool had_one = window_begin_ != 0;
-  if (had_one && length < kShortest) {  // so many more that the next is long enough
-    constexpr double kMargin = 1.05;
-    const double longer =
-        kMargin * static_cast<double>(kShortest) / static_cast<double>(std::max<Tick>(1, length));
-    window_ = resident_ * CeilDivide(static_cast<std::int64_t>(static_cast<double>(window_) *
-                                                               std::min(longer, kMostLonger)),
-                                     resident_);
-  }
+  if (had_one && length < kShortest) window_ *= 2;
   const bool equal =
       had_one && length >= kShortest && window_length_ > 0 &&
       std::abs(static_cast<double>(length) / static_cast<double>(window_length_) - 1) < kEqual;
