@@ -15,7 +15,8 @@ namespace {
 struct Outcome {
   double us = 0, busbw = 0;
   std::string algorithm, protocol;
-  double channels = 0, data_bytes = 0, all_bytes = 0;  ///< of chip 0, of all
+  double channels = 0, data_bytes = 0, all_bytes = 0;  ///< that chip 0 sends, that all do
+  double came_bytes = 0;                               ///< to chip 0
 };
 
 ClusterRequest Ask(const std::string& system, const std::string& op, std::int64_t bytes,
@@ -37,15 +38,18 @@ std::vector<Outcome> RunAll(const std::vector<ClusterRequest>& requests) {
       requests.size(),
       [&](std::size_t i) {
         const ClusterResult r = SimulateCluster(requests[i]);
-        double data = 0, all = 0;
+        double data = 0, all = 0, came = 0;
         for (const LinkUse& link : r.record.links) {
           if (link.name.rfind("chip0 ->", 0) == 0) data += static_cast<double>(link.data_bytes);
+          if (link.name.find("-> chip0") != std::string::npos) {
+            came += static_cast<double>(link.data_bytes);
+          }
           if (link.name.rfind("chip", 0) == 0) all += static_cast<double>(link.data_bytes);
         }
         return std::to_string(ToMicroseconds(r.record.total)) + " " +
                std::to_string(BusBytesPerSecond(r) / 1e9) + " " + r.program.algorithm + " " +
                r.program.protocol_name + " " + std::to_string(r.program.channels) + " " +
-               std::to_string(data) + " " + std::to_string(all);
+               std::to_string(data) + " " + std::to_string(all) + " " + std::to_string(came);
       },
       [](std::size_t) {});
   std::vector<Outcome> outcomes;
@@ -54,7 +58,7 @@ std::vector<Outcome> RunAll(const std::vector<ClusterRequest>& requests) {
     std::istringstream words(job.output);
     Outcome o;
     words >> o.us >> o.busbw >> o.algorithm >> o.protocol >> o.channels >> o.data_bytes >>
-        o.all_bytes;
+        o.all_bytes >> o.came_bytes;
     outcomes.push_back(o);
   }
   return outcomes;
@@ -170,6 +174,25 @@ TEST(Collective, StagesInTheSwitch) {
                          Ask("dgx-h100", "all_reduce", 128 * kMiB, 8, "nvls")});
   EXPECT_NEAR((o[1].us - o[0].us) / 2, 18.3, 0.5);  // 2 and 4 loops
   EXPECT_NEAR((o[3].us - o[2].us) / 8, 31.8, 0.5);  // 8 and 16
+}
+
+// A rank sends all it has up and gets a part of the sums, or sends its part and gets all: half of
+// what an all-reduce moves through each of its links.
+TEST(Collective, HalvesOfAnAllReduceInTheSwitch) {
+  constexpr double kBytes = 256 * kMiB;
+  const auto o = RunAll({Ask("dgx-h100", "all_reduce", 256 * kMiB, 8, "nvls"),
+                         Ask("dgx-h100", "reduce_scatter", 256 * kMiB, 8, "nvls"),
+                         Ask("dgx-h100", "all_gather", 256 * kMiB, 8, "nvls")});
+  EXPECT_NEAR(o[0].data_bytes, kBytes * 9 / 8, 0.01 * kBytes);
+  EXPECT_NEAR(o[0].came_bytes, kBytes * 9 / 8, 0.01 * kBytes);
+  EXPECT_NEAR(o[1].data_bytes, kBytes, 0.01 * kBytes);
+  EXPECT_EQ(o[1].came_bytes, 0);
+  EXPECT_NEAR(o[2].came_bytes, kBytes, 0.01 * kBytes);
+  EXPECT_EQ(o[2].data_bytes, 0);
+  for (const Outcome& half : {o[1], o[2]}) {
+    EXPECT_EQ(half.algorithm, "nvls");
+    EXPECT_LT(half.us, o[0].us);
+  }
 }
 
 // CTAs limit an all-reduce in the switch and all-to-all of two, not the links; a ring is limited by

@@ -45,21 +45,20 @@ TEST(SmCycle, AChaseHasItsKneeAtTheSizeOfTheL1) {
 TEST(SmCycle, MissStatusRegistersBoundTheMissesUnderWay) {
   // Eight independent misses of a sector each: one register lets them go one after another, two in
   // pairs, many all at once.
-  const auto cycles = [](const char* mshrs) {
+  const auto cycles = [](const char* mshrs, int loads, int lanes) {
     const GpuSpec gpu = Gpu(kA100, {{"sm.l1.mshrs", mshrs}});
-    return (Stream(gpu, 1, 8, 1, 8, 500).cycles - Stream(gpu, 1, 8, 1, 4, 500).cycles) / 4;
+    const auto steps = [&](std::int64_t count) {
+      return Stream(gpu, 1, loads, lanes, count, 500).cycles;
+    };
+    return (steps(8) - steps(4)) / 4;
   };
-  EXPECT_NEAR(cycles("1"), 8 * 500, 0.01 * 8 * 500);
-  EXPECT_NEAR(cycles("2"), 4 * 500, 0.02 * 4 * 500);
-  EXPECT_NEAR(cycles("256"), 500, 60);
+  EXPECT_NEAR(cycles("1", 8, 1), 8 * 500, 0.01 * 8 * 500);
+  EXPECT_NEAR(cycles("2", 8, 1), 4 * 500, 0.02 * 4 * 500);
+  EXPECT_NEAR(cycles("256", 8, 1), 500, 60);
   // The four sectors of a line take one register each.
-  const auto cycles_of_line = [](const char* mshrs) {
-    const GpuSpec gpu = Gpu(kA100, {{"sm.l1.mshrs", mshrs}});
-    return (Stream(gpu, 1, 1, 32, 8, 500).cycles - Stream(gpu, 1, 1, 32, 4, 500).cycles) / 4;
-  };
-  EXPECT_NEAR(cycles_of_line("1"), 4 * 500, 0.02 * 4 * 500);
-  EXPECT_NEAR(cycles_of_line("2"), 2 * 500, 0.03 * 2 * 500);
-  EXPECT_NEAR(cycles_of_line("4"), 500, 30);
+  EXPECT_NEAR(cycles("1", 1, 32), 4 * 500, 0.02 * 4 * 500);
+  EXPECT_NEAR(cycles("2", 1, 32), 2 * 500, 0.03 * 2 * 500);
+  EXPECT_NEAR(cycles("4", 1, 32), 500, 30);
 }
 
 TEST(SmCycle, BytesUnderWayOverLatencyIsTheBandwidth) {

@@ -94,6 +94,11 @@ std::int64_t ChannelsFor(const CollectivePlan& plan, const ClusterSpec& cluster)
   return std::clamp(CeilDivide(traffic, kLeastTraffic), std::int64_t{1}, channels);
 }
 
+bool Gathers(const CollectivePlan& plan) {
+  return plan.operation == CollectiveOperation::kAllGather ||
+         plan.operation == CollectiveOperation::kReduceScatter;
+}
+
 bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked) {
   if (SpecOf(cluster.library, plan.protocol).step_bytes == 0) return false;
   const bool ordered = cluster.tuner.ll128 && !cluster.tuner.pcie;
@@ -104,7 +109,7 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
                                      [](const TopologyNode& n) { return n.reduces_in_network; });
     return reduces && cluster.tuner.nvls_channels > 0 &&
            plan.ranks == ChipsOfNode(cluster.topology) &&
-           plan.operation == CollectiveOperation::kAllReduce &&
+           (plan.operation == CollectiveOperation::kAllReduce || (asked && Gathers(plan))) &&
            plan.protocol == CollectiveProtocol::kSimple;
   }
   if (plan.algorithm == CollectiveAlgorithm::kTree) {
@@ -115,8 +120,7 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
     return plan.operation == CollectiveOperation::kAllReduce && whole_nodes && known &&
            (asked || plan.ranks > of_node);
   }
-  const bool gathers = plan.operation == CollectiveOperation::kAllGather ||
-                       plan.operation == CollectiveOperation::kReduceScatter;
+  const bool gathers = Gathers(plan);
   if (plan.algorithm == CollectiveAlgorithm::kHalvingDoubling) {
     const bool power_of_two = (plan.ranks & (plan.ranks - 1)) == 0;
     return asked && power_of_two && (gathers || plan.operation == CollectiveOperation::kAllReduce);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// All-reduce in the switch (NCCL, src/device/all_reduce.h, RunAllReduce NVLS): in each CTA some
-// warps copy to a buffer that the switch reads from all chips, some read it through the switch,
-// which adds, and multicast the sums, some copy these out. A sum waits for all ranks' copies, and
-// what is copied out for all ranks' sums.
+// Collectives in the switch. All-reduce (NCCL, src/device/all_reduce.h, RunAllReduce NVLS): in each
+// CTA some warps copy to a buffer that the switch reads from all chips, some read it through the
+// switch, which adds, and multicast the sums, some copy these out. A sum waits for all ranks'
+// copies, and what is copied out for all ranks' sums. Of a reduce-scatter each rank keeps its part
+// of the sums; of an all-gather each multicasts its part, which it need not copy first.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,8 +13,6 @@
 
 namespace siliscope {
 namespace {
-
-constexpr int kStages = 3;
 
 /// Larger ones for more data (src/enqueue.cc, calcCollChunking).
 std::int64_t ChunkOf(const CollectivePlan& plan) {
@@ -27,16 +26,21 @@ std::int64_t ChunkOf(const CollectivePlan& plan) {
   return chunk;
 }
 
-/// To each switch that adds up, and back.
-std::int32_t UpAndDown(CollectiveWriter& writer, std::int64_t rank) {
+/// To each switch that adds up, and back from it, as far as much data goes there.
+std::int32_t WaysOf(CollectiveWriter& writer, std::int64_t rank) {
   const Topology& topology = writer.cluster().topology;
+  const CollectiveOperation operation = writer.plan().operation;
   std::vector<Way> ways;
   for (std::size_t e = 0; e < topology.edges.size(); ++e) {
     const TopologyEdge& edge = topology.edges[e];
     if (edge.a != rank && edge.b != rank) continue;
     const auto up = static_cast<std::int32_t>(2 * e) + (edge.a == rank ? 0 : 1);
     const auto end = static_cast<std::size_t>(EndOf(topology, up));
-    if (topology.nodes[end].reduces_in_network) ways.push_back({{up, up ^ 1}, edge.links});
+    if (!topology.nodes[end].reduces_in_network) continue;
+    Way way{{up, up ^ 1}, edge.links};
+    if (operation == CollectiveOperation::kReduceScatter) way.route = {up};
+    if (operation == CollectiveOperation::kAllGather) way.route = {up ^ 1};
+    ways.push_back(way);
   }
   return writer.AddWays(ways);
 }
@@ -46,6 +50,8 @@ std::int32_t UpAndDown(CollectiveWriter& writer, std::int64_t rank) {
 void WriteNvls(CollectiveWriter& writer) {
   const CollectivePlan& plan = writer.plan();
   const ClusterSpec& cluster = writer.cluster();
+  const bool scatters = plan.operation != CollectiveOperation::kAllGather;
+  const bool keeps_part = plan.operation == CollectiveOperation::kReduceScatter;
   const std::int64_t chunk = ChunkOf(plan);
   const std::int64_t of_cta = CeilDivide(plan.bytes, plan.channels);
   const std::int64_t loop = chunk * plan.ranks;
@@ -56,46 +62,53 @@ void WriteNvls(CollectiveWriter& writer) {
   stage.overhead = static_cast<Tick>(std::llround(cluster.library.nvls_stage_s * 1e12));
   stage.buffered = 2;
   const std::int32_t local = writer.AddProtocol(stage);
-  // Each rank's part of the buffer is read by the one that adds it up, and comes back as sums.
-  stage.wire_bytes_per_byte = 1 + 1 / static_cast<double>(plan.ranks);
+  // Of an all-reduce each rank's part of the buffer is read by the one that adds it up, and comes
+  // back as sums. Else a rank's threads move one part, while its links carry those of all.
+  const bool both = plan.operation == CollectiveOperation::kAllReduce;
+  const auto ranks = static_cast<double>(plan.ranks);
+  stage.wire_bytes_per_byte = both ? 1 + 1 / ranks : ranks;
   const std::int32_t through_switch = writer.AddProtocol(stage);
-  Primitive p;
-  p.bytes = of_cta;
-  p.piece_bytes = loop;
-  p.sends = true;
-  const std::int32_t scatter = writer.AddSequence({p});
-  p.receives = true;
-  const std::int32_t reduce = writer.AddSequence({p});
-  p.sends = false;
-  const std::int32_t gather = writer.AddSequence({p});
-  writer.program().wire_bytes_per_rank = plan.bytes + plan.bytes / plan.ranks;
+  Primitive whole, part;
+  whole.bytes = of_cta;
+  whole.piece_bytes = loop;
+  part.bytes = CeilDivide(of_cta, plan.ranks);
+  part.piece_bytes = chunk;
+  whole.sends = part.sends = true;
+  const std::int32_t scatter = writer.AddSequence({whole});
+  whole.receives = part.receives = scatters;
+  const std::int32_t middle = writer.AddSequence({both ? whole : part});
+  whole.receives = part.receives = true;
+  whole.sends = part.sends = false;
+  const std::int32_t gather = writer.AddSequence({keeps_part ? part : whole});
+  writer.program().wire_bytes_per_rank = plan.bytes + (both ? plan.bytes / plan.ranks : 0);
+  const int stages = scatters ? 3 : 2;
   for (std::int64_t rank = 0; rank < plan.ranks; ++rank) {
-    const std::int32_t route = UpAndDown(writer, rank);
+    const std::int32_t route = WaysOf(writer, rank);
     for (std::int64_t channel = 0; channel < plan.channels; ++channel) {
       // Lanes of a stage of this channel, of all ranks: what each has scattered is read by all, and
       // each one's sums go to all.
-      const auto stage_lane = [&](int which) {
-        return static_cast<std::int32_t>(channel * kStages + which);
-      };
       Lane lane;
       lane.rank = static_cast<std::int32_t>(rank);
       lane.cta = static_cast<std::int32_t>(channel);
       lane.start = writer.StartOf(plan.channels);
       lane.group = static_cast<std::int32_t>(plan.ranks);
-      lane.stride = static_cast<std::int32_t>(plan.channels * kStages);
-      lane.protocol = local;
-      lane.sequence = scatter;
-      lane.to = stage_lane(1);
-      writer.AddLane(lane);
+      lane.stride = static_cast<std::int32_t>(plan.channels * stages);
+      auto next = static_cast<std::int32_t>(channel * stages);
+      if (scatters) {
+        lane.protocol = local;
+        lane.sequence = scatter;
+        lane.to = next + 1;
+        writer.AddLane(lane);
+        lane.from = next++;
+      }
       lane.protocol = through_switch;
-      lane.sequence = reduce;
-      lane.from = stage_lane(0);
-      lane.to = stage_lane(2);
+      lane.sequence = middle;
+      lane.to = next + 1;
       lane.route = route;
       writer.AddLane(lane);
       lane.protocol = local;
       lane.sequence = gather;
-      lane.from = stage_lane(1);
+      lane.from = next;
       lane.to = kNoLane;
       lane.route = -1;
       writer.AddLane(lane);
