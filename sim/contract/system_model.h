@@ -25,6 +25,7 @@ struct ZoomRequest {
 struct SimulationOptions {
   bool spans = false;  ///< keep every span and command time, for traces
   ZoomRequest zoom;
+  bool symmetry = true;  ///< clusters of cores that do the same may be simulated once
 };
 
 /// One chip or system. One instance a process: SystemC's elaboration is global.
