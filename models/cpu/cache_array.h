@@ -20,12 +20,6 @@ struct CacheState {
   std::uint64_t ready : 62;  ///< cycle in which its data is here
   std::uint64_t dirty : 1;
   std::uint64_t prefetched : 1;  ///< and not yet asked for
-
-  /// Its data is as new as that of a line which is here from a cycle on.
-  void Renew(std::uint64_t from) {
-    constexpr std::uint64_t kMost = (std::uint64_t{1} << 62) - 1;
-    if (from > ready) ready = from & kMost;
-  }
 };
 
 /// A line that has left a cache, or comes into one.
@@ -52,13 +46,6 @@ class CacheArray {
     if (place == 0) return nullptr;
     set.used[place - 1] = ++uses_;
     return &set.states[place - 1];
-  }
-  /// The line where it is here, as if nobody had asked.
-  const CacheState* Look(std::int64_t line) const {
-    if (!exists()) return nullptr;
-    const Set set = SetOf(line);
-    const std::uint32_t place = PlaceOf(set, line);
-    return place == 0 ? nullptr : &set.states[place - 1];
   }
   bool Holds(std::int64_t line) const { return exists() && PlaceOf(SetOf(line), line) != 0; }
   /// The host shall bring a line's set into its own caches: it will be asked for.

@@ -47,7 +47,7 @@ std::uint64_t CoreMemory::PlayRead(std::uint64_t when, std::int64_t address) {
   l1_traffic_.write_bytes += spec_.line_bytes;
   l2_traffic_.read_bytes += spec_.line_bytes;
   ++l1_traffic_.misses;
-  if (shared_.FindIn(l2_, line) != nullptr) {
+  if (l2_.Find(line) != nullptr) {
     ++l2_traffic_.hits;
     return 0;
   }
@@ -173,7 +173,7 @@ void CoreMemory::Prefetch(std::uint64_t when, std::int64_t address, int level) {
   }
   const std::uint64_t translated = when + pages_.Translate(address);
   const std::int64_t line = address / spec_.line_bytes;
-  if (shared_.FindIn(l2_, line) != nullptr) return;
+  if (l2_.Find(line) != nullptr) return;
   ++l2_traffic_.prefetches;
   FetchIntoL2(translated, line, true);
 }
@@ -205,7 +205,6 @@ void CoreMemory::DropFromL1(std::uint64_t when, const CacheLine& gone) {
   l2_write_back_.Move(when, spec_.line_bytes);
   if (CacheState* below = l2_.Find(gone.line)) {
     below->dirty = 1;
-    if (shared_.has_alike()) below->Renew(gone.ready);
   } else if (l2_.exists()) {
     const CacheLine dropped = l2_.Insert(gone.line, when, true);
     if (dropped.valid()) shared_.Drop(core_, when, dropped);
@@ -218,7 +217,7 @@ std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
   if (!l2_.exists()) return FetchShared(when, line);
   const auto latency = static_cast<std::uint64_t>(spec_.l2.latency_cycles);
   std::uint64_t ready = when + latency;
-  if (CacheState* here = shared_.FindIn(l2_, line)) {
+  if (CacheState* here = l2_.Find(line)) {
     ++l2_traffic_.hits;
     ready = std::max(ready, std::uint64_t{here->ready});
     here->prefetched = 0;
@@ -298,7 +297,7 @@ void CoreMemory::PrefetchIntoL2(std::uint64_t when, std::int64_t line) {
       l2_streams_.Postpone(range);
       return;
     }
-    if (shared_.FindIn(l2_, range.first) != nullptr) continue;
+    if (l2_.Find(range.first) != nullptr) continue;
     ++l2_traffic_.prefetches;
     FetchIntoL2(when, range.first, true);
   }

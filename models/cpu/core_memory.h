@@ -58,7 +58,7 @@ class CoreMemory : public PrivateCaches {
   /// 1, 2: the cache that has a line; 3: none of this core.
   int LevelOf(std::int64_t address) const {
     const std::int64_t line = address / spec_.line_bytes;
-    return l1_.Holds(line) ? 1 : IsInL2(line) ? 2 : 3;
+    return l1_.Holds(line) ? 1 : l2_.Holds(line) ? 2 : 3;
   }
   /// Whether this core's caches or the last-level cache of its cluster has a line.
   bool IsCached(std::int64_t address) const {
@@ -89,7 +89,7 @@ class CoreMemory : public PrivateCaches {
     play_within_ = std::clamp<std::size_t>(in_flight, 1, arrivals_.size());
   }
 
-  bool Holds(std::int64_t line) const override { return IsInL2(line) || l1_.Holds(line); }
+  bool Holds(std::int64_t line) const override { return l2_.Holds(line) || l1_.Holds(line); }
   void Invalidate(std::int64_t line) override;
 
   const CacheTraffic& l1() const { return l1_traffic_; }
@@ -97,11 +97,6 @@ class CoreMemory : public PrivateCaches {
   void ResetCounters() { l1_traffic_ = l2_traffic_ = {}; }
 
  private:
-  bool IsInL2(std::int64_t line) const {
-    if (!shared_.has_alike()) return l2_.Holds(line);
-    const CacheState* state = l2_.Look(line);
-    return state != nullptr && !shared_.IsOutdated(line, *state);
-  }
   std::uint64_t FetchIntoL1(std::uint64_t when, std::int64_t line, bool write, bool prefetch);
   std::uint64_t& QueuedOf(std::int64_t line) {
     return set_queued_[static_cast<std::size_t>(line) % set_queued_.size()];

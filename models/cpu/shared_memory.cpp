@@ -6,24 +6,22 @@
 namespace siliscope {
 
 SharedMemory::SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& spec, Clock clock,
-                           const NumaMap& numa, AlikeClusters* alike)
+                           const NumaMap& numa)
     : sc_core::sc_module(name),
       memory("memory", static_cast<std::size_t>(spec.numa.nodes)),
       spec_(spec),
       clock_(clock),
       cores_of_cluster_(static_cast<std::uint32_t>(spec.CoresOfCluster())),
       link_cycles_(clock.CyclesIn(static_cast<Tick>(spec.numa.link_latency_s * 1e12))),
-      numa_(numa),
-      alike_(alike) {
+      numa_(numa) {
   const std::int64_t misses =
       spec.l3.size_bytes > 0 ? spec.l3.misses : spec.l2.misses * spec.CoresOfCluster();
   const auto per_cycle = [&](double bytes_per_s) {
     constexpr double kNoLimit = 1e9;
     return bytes_per_s > 0 ? bytes_per_s / clock.hertz() : kNoLimit;
   };
-  const std::int64_t clusters = alike != nullptr ? 1 : spec.Clusters();
-  clusters_.reserve(static_cast<std::size_t>(clusters));
-  for (std::int64_t c = 0; c < clusters; ++c) {
+  clusters_.reserve(static_cast<std::size_t>(spec.Clusters()));
+  for (std::int64_t c = 0; c < spec.Clusters(); ++c) {
     clusters_.push_back({CacheArray(spec.l3, spec.line_bytes), MissRegisters(misses),
                          BandwidthCalendar(per_cycle(spec.cluster.read_bytes_per_s)),
                          BandwidthCalendar(per_cycle(spec.cluster.write_bytes_per_s)),
@@ -32,8 +30,7 @@ SharedMemory::SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& s
   links_.assign(memory.size() * memory.size(),
                 BandwidthCalendar(per_cycle(spec.numa.link_bytes_per_s)));
   if (spec.cores > 1) {
-    const std::int64_t cores = alike != nullptr ? spec.CoresOfCluster() : spec.cores;
-    const std::int64_t lines = cores * (spec.l1.size_bytes + spec.l2.size_bytes);
+    const std::int64_t lines = spec.cores * (spec.l1.size_bytes + spec.l2.size_bytes);
     directory_ = std::make_unique<CoherenceDirectory>(lines / spec.line_bytes);
   }
 }
@@ -52,15 +49,14 @@ SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when
   std::uint64_t ready = when + latency, idle = ready;
   bool deferred = false;
   CoherenceDirectory::Entry* entry = directory_ == nullptr ? nullptr : &directory_->At(line);
-  if (CacheState* found = FindIn(cluster.lines, line)) {
+  if (CacheState* found = cluster.lines.Find(line)) {
     ++traffic_.hits;
     ready = std::max(ready, std::uint64_t{found->ready});
     // A line that others may want too stays.
     if (spec_.l3.victim && directory_ == nullptr) cluster.lines.Remove(line);
   } else {
     ++traffic_.misses;
-    std::uint64_t from_other = entry == nullptr ? 0 : FromOtherCore(*entry, core, when, line);
-    if (alike_ != nullptr && from_other == 0 && alike_->Have(line)) from_other = FromAlike(when);
+    const std::uint64_t from_other = entry == nullptr ? 0 : FromOtherCore(*entry, core, when, line);
     if (from_other > 0) {
       ready = from_other;
       idle =
@@ -95,30 +91,15 @@ std::uint64_t SharedMemory::IdleCycles(std::size_t node, std::int64_t line) {
   return dram_idle_cycles_ + 2 * LinkCycles(node, numa_.NodeOf(line * spec_.line_bytes));
 }
 
-/// Whether a core's neighbours in its cluster have a line: the last-level cache knows what the
-/// private ones above it hold (shadow tags; AMD, Software Optimization Guide 57647, section 2.12).
-bool SharedMemory::NeighbourHolds(const CoherenceDirectory::Entry& entry, std::uint32_t core,
-                                  std::int64_t line) const {
-  const std::size_t begin = core / cores_of_cluster_ * cores_of_cluster_;
-  const std::size_t end = std::min<std::size_t>(begin + cores_of_cluster_, cores_.size());
-  for (std::size_t c = begin; c < end; ++c) {
-    if (c != core && entry.holders.test(c) && cores_[c]->Holds(line)) return true;
-  }
-  return false;
-}
-
 /// The cycle in which a line comes from another core's or cluster's caches; 0 = none has it.
 std::uint64_t SharedMemory::FromOtherCore(const CoherenceDirectory::Entry& entry,
                                           std::uint32_t core, std::uint64_t when,
                                           std::int64_t line) {
-  if (entry.last == CoherenceDirectory::kNobody) return 0;
-  if (NeighbourHolds(entry, core, line)) {
-    return when + static_cast<std::uint64_t>(spec_.cluster.transfer_cycles);
-  }
+  if (entry.last == CoherenceDirectory::kNobody || entry.last == core) return 0;
   Cluster& own = ClusterOf(core);
   Cluster& other = ClusterOf(entry.last);
-  if (&own == &other) return 0;
   if (!cores_[entry.last]->Holds(line) && !other.lines.Holds(line)) return 0;
+  if (&own == &other) return when + static_cast<std::uint64_t>(spec_.cluster.transfer_cycles);
   std::uint64_t sent = other.write.Move(when, spec_.line_bytes);
   if (own.node != other.node) {  // the question goes there, the line comes back
     const std::uint64_t there = sent + 2 * link_cycles_;
@@ -128,17 +109,8 @@ std::uint64_t SharedMemory::FromOtherCore(const CoherenceDirectory::Entry& entry
                        spec_.line_bytes);
 }
 
-/// From a cluster that is not simulated; as many lines are wanted by the others of this one.
-std::uint64_t SharedMemory::FromAlike(std::uint64_t when) {
-  Cluster& own = clusters_.front();
-  const std::uint64_t sent = own.write.Move(when, spec_.line_bytes);
-  return own.read.Move(sent + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles),
-                       spec_.line_bytes);
-}
-
 std::uint64_t SharedMemory::Own(std::uint32_t core, std::uint64_t when, std::int64_t line) {
   if (directory_ == nullptr) return when;
-  if (alike_ != nullptr) alike_->NoteWrite(line);
   CoherenceDirectory::Entry& entry = directory_->At(line);
   entry.holders.reset(core);
   std::uint64_t done = when;
@@ -170,13 +142,10 @@ void SharedMemory::Drop(std::uint32_t core, std::uint64_t when, const CacheLine&
   }
   if (CacheState* here = cluster.lines.Find(line.line)) {
     if (line.dirty) here->dirty = 1;
-    if (alike_ != nullptr) here->Renew(line.ready);
     return;
   }
   const CacheLine gone = cluster.lines.Insert(line.line, line.ready, line.dirty);
-  if (!gone.dirty) return;
-  if (alike_ != nullptr && gone.ready < alike_->OutdatedBefore(gone.line)) return;
-  ToDram(cluster, when, gone.line);
+  if (gone.dirty) ToDram(cluster, when, gone.line);
 }
 
 SharedMemory::Arrival SharedMemory::WriteAround(std::uint32_t core, std::uint64_t when,
@@ -192,25 +161,8 @@ SharedMemory::Arrival SharedMemory::WriteAround(std::uint32_t core, std::uint64_
           WrittenAroundFrom(core, when, line), false};
 }
 
-/// Clusters that are not simulated ask at the same time, some before, some after this one.
 std::uint64_t SharedMemory::Ask(std::size_t node, std::uint64_t when, std::int64_t line,
                                 bool write) {
-  if (alike_ == nullptr) return AskOne(node, when, line, write);
-  constexpr std::int64_t kApart = (std::int64_t{1} << 26) + 17 * 4096;  ///< bytes of other data
-  const int others = alike_->Requests();
-  std::uint64_t answer = 0;
-  const int turn = static_cast<int>(turn_++ % static_cast<std::uint64_t>(others + 1));
-  for (int i = 0; i <= others; ++i) {
-    const std::int64_t place = (i == turn ? 0 : i < turn ? i + 1 : i) * (kApart / spec_.line_bytes);
-    const std::uint64_t one = AskOne(node, when, line + place, write);
-    if (i == turn) answer = one;
-  }
-  (write ? dram_write_bytes_ : dram_read_bytes_) += others * spec_.line_bytes;
-  return answer;
-}
-
-std::uint64_t SharedMemory::AskOne(std::size_t node, std::uint64_t when, std::int64_t line,
-                                   bool write) {
   MemoryRequest request;
   request.when = clock_.Cycles(when);
   request.address = line * spec_.line_bytes;

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "models/cpu/alike_clusters.h"
 #include "models/cpu/bandwidth_calendar.h"
 #include "models/cpu/cache_array.h"
 #include "models/cpu/coherence_directory.h"
@@ -43,9 +42,8 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
  public:
   sc_core::sc_vector<sc_core::sc_port<MemoryPort>> memory;  ///< of each node
 
-  /// `alike`: clusters that are not simulated; null = there are none.
   SharedMemory(const sc_core::sc_module_name& name, const CpuSpec& spec, Clock clock,
-               const NumaMap& numa, AlikeClusters* alike);
+               const NumaMap& numa);
 
   /// Cores are numbered in the order in which they are added.
   std::uint32_t AddCore(PrivateCaches* caches);
@@ -62,22 +60,8 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   Arrival FetchDeferred(std::uint32_t core, std::uint64_t when, std::int64_t line);
   /// Whether the last-level cache of a core's cluster has a line.
   bool Holds(std::uint32_t core, std::int64_t line) const {
-    const CacheState* state = clusters_[core / cores_of_cluster_].lines.Look(line);
-    return state != nullptr && !IsOutdated(line, *state);
+    return clusters_[core / cores_of_cluster_].lines.Holds(line);
   }
-  /// Whether a line that is in a cache has since been written elsewhere.
-  bool IsOutdated(std::int64_t line, const CacheState& state) const {
-    return alike_ != nullptr && state.ready < alike_->OutdatedBefore(line);
-  }
-  /// The line where it is in a cache and not outdated; else null.
-  CacheState* FindIn(CacheArray& cache, std::int64_t line) const {
-    CacheState* found = cache.Find(line);
-    if (found == nullptr || !IsOutdated(line, *found)) return found;
-    cache.Remove(line);
-    return nullptr;
-  }
-  /// Whether lines can be outdated.
-  bool has_alike() const { return alike_ != nullptr; }
   /// A line will be fetched, or dropped: the host shall have at hand what is looked up then.
   void WillLookFor(std::uint32_t core, std::int64_t line) const {
     clusters_[core / cores_of_cluster_].lines.WillLookFor(line);
@@ -117,17 +101,13 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
 
   void Respond(std::uint64_t tag, const MemoryResponse& response) override;
   Cluster& ClusterOf(std::uint32_t core) { return clusters_[core / cores_of_cluster_]; }
-  bool NeighbourHolds(const CoherenceDirectory::Entry& entry, std::uint32_t core,
-                      std::int64_t line) const;
   std::uint64_t FromOtherCore(const CoherenceDirectory::Entry& entry, std::uint32_t core,
                               std::uint64_t when, std::int64_t line);
   /// Latency of an idle memory for a line that a node's core wants.
   std::uint64_t IdleCycles(std::size_t node, std::int64_t line);
-  std::uint64_t FromAlike(std::uint64_t when);
   std::uint64_t FromDram(Cluster& cluster, std::uint64_t when, std::int64_t line);
   /// Asks a node's memory; returns the cycle of its answer.
   std::uint64_t Ask(std::size_t node, std::uint64_t when, std::int64_t line, bool write);
-  std::uint64_t AskOne(std::size_t node, std::uint64_t when, std::int64_t line, bool write);
   BandwidthCalendar& Link(std::size_t from, std::size_t to) {
     return links_[from * static_cast<std::size_t>(spec_.numa.nodes) + to];
   }
@@ -146,8 +126,6 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   std::vector<BandwidthCalendar> links_;  ///< from each node to each
   std::uint64_t link_cycles_ = 0;         ///< one way
   const NumaMap& numa_;
-  AlikeClusters* alike_;
-  std::uint64_t turn_ = 0;              ///< among the clusters that ask at the same time
   std::uint64_t dram_idle_cycles_ = 0;  ///< latency of the memory; 0 = not asked yet
   std::vector<PrivateCaches*> cores_;
   std::unique_ptr<CoherenceDirectory> directory_;        ///< null where there is one core

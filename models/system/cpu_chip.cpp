@@ -38,6 +38,12 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   const auto nodes = static_cast<std::size_t>(machine.cpu.numa.nodes);
   node.channels /= static_cast<std::int64_t>(nodes);
   node.ideal_bandwidth_bytes_per_s /= static_cast<double>(nodes);
+  shared_ = std::make_unique<SharedMemory>("shared", machine.cpu, clock_, numa_);
+  for (std::size_t n = 0; n < nodes; ++n) {
+    const std::string of_node = nodes == 1 ? "dram" : fmt::format("dram{}", n);
+    drams_.push_back(std::make_unique<Dram>(of_node.c_str(), node));
+    shared_->memory[n].bind(drams_.back()->port);
+  }
   std::size_t threads = 1;
   for (const CpuRegion& region : program.cpu.regions) {
     threads = std::max(threads, region.threads.size());
@@ -50,25 +56,13 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
     turns_ = std::make_unique<TurnMemory>(program.cpu.codes, machine.cpu.core.reorder_window,
                                           threads > 1);
   }
-  if (turns_ != nullptr && options.symmetry && nodes == 1 &&
-      AlikeClusters::Are(machine.cpu, program.cpu)) {
-    alike_ = std::make_unique<AlikeClusters>(machine.cpu, program.cpu);
-  }
-  shared_ = std::make_unique<SharedMemory>("shared", machine.cpu, clock_, numa_, alike_.get());
-  for (std::size_t n = 0; n < nodes; ++n) {
-    const std::string of_node = nodes == 1 ? "dram" : fmt::format("dram{}", n);
-    drams_.push_back(std::make_unique<Dram>(of_node.c_str(), node));
-    shared_->memory[n].bind(drams_.back()->port);
-  }
-  const std::int64_t cores = alike_ ? machine.cpu.CoresOfCluster() : machine.cpu.cores;
-  cores_.resize(std::min(threads, static_cast<std::size_t>(cores)));
+  cores_.resize(std::min(threads, static_cast<std::size_t>(machine.cpu.cores)));
   for (Core& core : cores_) {
     core.memory = std::make_unique<CoreMemory>(machine.cpu, *shared_);
     core.slots = std::make_unique<CoreSlots>(of_core, machine.cpu.core.width);
   }
   threads_.resize(threads);
-  const std::size_t simulated = alike_ ? cores_.size() : threads;
-  for (std::size_t t = 0; t < simulated; ++t) {
+  for (std::size_t t = 0; t < threads; ++t) {
     const Core& core = cores_[t % cores_.size()];
     threads_[t].cycle = std::make_unique<CoreCycle>(machine.cpu, program.cpu.codes, *core.memory,
                                                     *core.slots, turns_.get(), threads == 1);
@@ -83,20 +77,17 @@ void CpuChip::BeginPass() {
   constexpr std::int64_t kExact = 3'000'000;  // what is small is simulated whole
   if (turns_ != nullptr) {
     turns_->Warm(warming_);
-    const auto of_all = static_cast<std::int64_t>(alike_ ? threads_.size() / cores_.size() : 1);
-    if (!warming_) turns_->Simulate(kExact / of_all);
+    if (!warming_) turns_->Simulate(kExact);
   }
   for (Core& core : cores_) core.memory->ResetCounters();
   for (Thread& thread : threads_) {
-    if (thread.cycle) thread.cycle->ResetCounters();
-    thread.counted = {};
+    thread.cycle->ResetCounters();
     thread.times = {};
   }
   if (keep_spans_ && !warming_) threads_[0].cycle->Keep(kMostMicroOps);
   shared_->ResetCounters();
   dram_before_ = DramCountersOfAll();
-  l2_ = l3_ = l2_charged_ = l3_charged_ = {};
-  dram_read_charged_ = dram_write_charged_ = 0;
+  l2_charged_ = dram_read_charged_ = dram_write_charged_ = 0;
   operators_.assign(program_.operators.size(), {});
 }
 
@@ -114,8 +105,7 @@ void CpuChip::BeginRegion() {
   if (next_region_ == 0) BeginPass();
   const CpuRegion& region = program_.cpu.regions[next_region_];
   entered_cycle_ = region_cycle_ + clock_.CyclesIn(static_cast<Tick>(region.enter_s * 1e12 + 0.5));
-  if (alike_) alike_->BeginRegion(region, region_cycle_);
-  running_ = std::min(region.threads.size(), alike_ ? cores_.size() : threads_.size());
+  running_ = region.threads.size();
   for (std::uint32_t t = 0; t < region.threads.size(); ++t) {
     Thread& thread = threads_[t];
     // In the tree a thread is woken by the one whose number lacks its highest bit.
@@ -126,8 +116,7 @@ void CpuChip::BeginRegion() {
     thread.woken = t == 0 ? entered_cycle_ : threads_[parent].woken + Hop(parent, t);
     thread.next_call = 0;
     thread.in_call = false;
-    thread.before = thread.counters();
-    if (!thread.cycle) continue;
+    thread.before = thread.cycle->counters();
     thread.cycle->SleepUntil(thread.woken);
     queue().Schedule(std::max(queue().now(), clock_.Cycles(thread.woken)), &CallRunThread, this, t);
   }
@@ -155,23 +144,10 @@ void CpuChip::RunThread(std::uint32_t number) {
   if (--running_ == 0) EndRegion();
 }
 
-/// Threads that are not simulated have taken as long as those that do the same.
-void CpuChip::EndAlike() {
-  for (std::size_t t = cores_.size(); t < program_.cpu.regions[next_region_].threads.size(); ++t) {
-    const AlikeClusters::Like& like = alike_->LikeOf(t);
-    const Thread& other = threads_[like.thread];
-    Thread& thread = threads_[t];
-    const auto cycles = static_cast<double>(other.ended - other.woken) * like.share;
-    thread.ended = thread.woken + static_cast<std::uint64_t>(cycles);
-    thread.counted.Add(other.counters().Since(other.before), like.share, 1);
-  }
-}
-
 /// All threads have ended: each has told its parent in the tree, and the first knows it.
 void CpuChip::EndRegion() {
   const auto threads =
       static_cast<std::uint32_t>(program_.cpu.regions[next_region_].threads.size());
-  if (alike_) EndAlike();
   std::vector<std::uint64_t> joined(threads);
   for (std::uint32_t t = 0; t < threads; ++t) joined[t] = threads_[t].ended;
   for (std::uint32_t t = threads - 1; t > 0; --t) {
@@ -184,8 +160,7 @@ void CpuChip::EndRegion() {
   ++next_region_;
   if (next_region_ == program_.cpu.regions.size()) {
     for (const Thread& thread : threads_) {
-      if (thread.cycle)
-        micro_ops_ += thread.cycle->counters().micro_ops - thread.cycle->counters().repeated;
+      micro_ops_ += thread.cycle->counters().micro_ops - thread.cycle->counters().repeated;
     }
     end_cycle_ = region_cycle_;
     if (!warming_) {
@@ -216,23 +191,12 @@ CacheTraffic CpuChip::L2Traffic() const {
 
 /// What came through the levels since the last region's end.
 void CpuChip::ChargeBytes(OperatorRecord* op) {
-  const double times = alike_ ? alike_->Times() : 1;
-  const auto add = [times](std::int64_t now, std::int64_t* charged, std::int64_t* to) {
-    *to += static_cast<std::int64_t>(static_cast<double>(now - *charged) * times);
-    *charged = now;
-  };
-  const CacheTraffic l2 = L2Traffic(), &l3 = shared_->traffic();
-  const CacheTraffic before = l2_;
-  add(l2.read_bytes, &l2_charged_.read_bytes, &l2_.read_bytes);
-  add(l2.write_bytes, &l2_charged_.write_bytes, &l2_.write_bytes);
-  add(l3.read_bytes, &l3_charged_.read_bytes, &l3_.read_bytes);
-  add(l3.write_bytes, &l3_charged_.write_bytes, &l3_.write_bytes);
-  op->l2_bytes +=
-      std::max(l2_.read_bytes, l2_.write_bytes) - std::max(before.read_bytes, before.write_bytes);
+  const CacheTraffic l2 = L2Traffic();
   const auto charge = [](std::int64_t now, std::int64_t* charged, std::int64_t* to) {
     *to += now - *charged;
     *charged = now;
   };
+  charge(std::max(l2.read_bytes, l2.write_bytes), &l2_charged_, &op->l2_bytes);
   charge(shared_->dram_read_bytes(), &dram_read_charged_, &op->dram_read_bytes);
   charge(shared_->dram_write_bytes(), &dram_write_charged_, &op->dram_write_bytes);
 }
@@ -257,7 +221,7 @@ void CpuChip::ChargeThread(Thread* thread, OperatorRecord* op, std::uint64_t joi
   const Tick from = clock_.Cycles(thread->woken - begin_cycle_);
   const Tick to = clock_.Cycles(thread->ended - begin_cycle_);
   charge(Cause::kSynchronisation, from - entered + (end - to));
-  const CoreCounters done = thread->counters().Since(thread->before);
+  const CoreCounters done = thread->cycle->counters().Since(thread->before);
   double slots = 0;
   for (const double s : done.slots) slots += s;
   Tick given = 0;
@@ -312,15 +276,16 @@ void CpuChip::AddLevels(Record* record) const {
   dram->refresh = counters.refresh - dram_before_.refresh;
   const double cycles = clock_.hertz() * static_cast<double>(cpu.cores);
   if (cpu.l3.size_bytes > 0) {
-    add("l3", l3_.read_bytes, l3_.write_bytes, 0);
+    add("l3", shared_->traffic().read_bytes, shared_->traffic().write_bytes, 0);
   }
   if (cpu.l2.size_bytes > 0) {
-    add("l2", l2_.read_bytes, l2_.write_bytes, cycles * cpu.l2.fill_bytes_per_cycle)->duplex = true;
+    const CacheTraffic l2 = L2Traffic();
+    add("l2", l2.read_bytes, l2.write_bytes, cycles * cpu.l2.fill_bytes_per_cycle)->duplex = true;
   }
   std::int64_t loaded = 0, stored = 0;
   for (const Thread& thread : threads_) {
-    loaded += thread.counters().load_bytes;
-    stored += thread.counters().store_bytes;
+    loaded += thread.cycle->counters().load_bytes;
+    stored += thread.cycle->counters().store_bytes;
   }
   add("l1", loaded, stored, 0);
 }
@@ -338,7 +303,7 @@ void CpuChip::AddUnits(Record* record) const {
     unit.sharers = static_cast<std::uint32_t>(machine_.cpu.core.hardware_threads);
     if (t < static_cast<std::int64_t>(threads_.size())) {
       const Thread& thread = threads_[static_cast<std::size_t>(t)];
-      const CoreCounters& counters = thread.counters();
+      const CoreCounters& counters = thread.cycle->counters();
       unit.times = thread.times;
       unit.commands = counters.micro_ops;
       unit.flops = counters.flops;

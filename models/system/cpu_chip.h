@@ -11,7 +11,6 @@
 #include <memory>
 #include <vector>
 
-#include "models/cpu/alike_clusters.h"
 #include "models/cpu/core_cycle.h"
 #include "models/cpu/core_memory.h"
 #include "models/cpu/core_slots.h"
@@ -41,15 +40,12 @@ class CpuChip : public Domain {
   };
   /// A hardware thread. Thread n is of the core CpuSpec::CoreOf(n).
   struct Thread {
-    std::unique_ptr<CoreCycle> cycle;  ///< null = it is not simulated
-    CoreCounters counted;              ///< of one that is not
+    std::unique_ptr<CoreCycle> cycle;
     std::size_t next_call = 0;
     bool in_call = false;
     std::uint64_t woken = 0, ended = 0;  ///< in the region
     CoreCounters before;                 ///< when the region began
     CauseTimes times{};
-
-    const CoreCounters& counters() const { return cycle != nullptr ? cycle->counters() : counted; }
   };
 
   static void CallRunThread(void* self, std::uint64_t thread) {
@@ -61,13 +57,12 @@ class CpuChip : public Domain {
   void BeginPass();
   void BeginRegion();
   void RunThread(std::uint32_t number);
-  void EndAlike();
   void EndRegion();
   std::uint64_t Hop(std::uint32_t from, std::uint32_t to) const;
   void Charge(std::uint64_t joined);
   void ChargeThread(Thread* thread, OperatorRecord* op, std::uint64_t joined);
-  CacheTraffic L2Traffic() const;
   void ChargeBytes(OperatorRecord* op);
+  CacheTraffic L2Traffic() const;
   DramCounters DramCountersOfAll() const;
   void AddLevels(Record* record) const;
   void AddUnits(Record* record) const;
@@ -78,7 +73,6 @@ class CpuChip : public Domain {
   Clock clock_;
   NumaMap numa_;
   std::vector<std::unique_ptr<Dram>> drams_;  ///< of each node
-  std::unique_ptr<AlikeClusters> alike_;      ///< null = all cores are simulated
   std::unique_ptr<SharedMemory> shared_;
   std::unique_ptr<TurnMemory> turns_;
   std::vector<Core> cores_;
@@ -93,9 +87,7 @@ class CpuChip : public Domain {
   std::uint64_t entered_cycle_ = 0;                ///< in which its library has been entered
   std::uint64_t micro_ops_ = 0;                    ///< simulated one by one, of both passes
   DramCounters dram_before_;
-  CacheTraffic l2_, l3_;                  ///< of all cores in this pass
-  CacheTraffic l2_charged_, l3_charged_;  ///< of those that are simulated
-  std::int64_t dram_read_charged_ = 0, dram_write_charged_ = 0;
+  std::int64_t l2_charged_ = 0, dram_read_charged_ = 0, dram_write_charged_ = 0;
   std::vector<OperatorRecord> operators_;
   std::vector<Span> spans_;
 };

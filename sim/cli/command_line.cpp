@@ -122,8 +122,7 @@ void AddRunCommand(CLI::App& app) {
                   "several chips: how a network is divided: tp=4,sp=on,ep=2,pp=2,microbatches=8 "
                   "(`siliscope explain tp` and so on)");
   run->add_flag("--no-symmetry", o->no_symmetry,
-                "play each rank of a system, and each cluster of a CPU's cores, also those that do "
-                "the same at the same times");
+                "several chips: play each rank, also those that do the same at the same times");
   run->add_flag("--no-advice", o->no_advice, "do not simulate what would help");
   run->callback([o] { RunNetwork(*o); });
 }

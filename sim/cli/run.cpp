@@ -82,7 +82,6 @@ void RunNetwork(const RunOptions& o) {
   request.cold = o.cold;
   request.work = ResolveWorkload(o.workload);
   request.options.spans = o.trace != "none";
-  request.options.symmetry = !o.no_symmetry;
   TraceOptionsOf(o);  // complains before anything runs
   OutputFolder out(o.out);
   std::optional<Advisor> advisor;

@@ -25,7 +25,6 @@ struct ZoomRequest {
 struct SimulationOptions {
   bool spans = false;  ///< keep every span and command time, for traces
   ZoomRequest zoom;
-  bool symmetry = true;  ///< clusters of cores that do the same may be simulated once
 };
 
 /// One chip or system. One instance a process: SystemC's elaboration is global.
