@@ -91,15 +91,34 @@ std::uint64_t SharedMemory::IdleCycles(std::size_t node, std::int64_t line) {
   return dram_idle_cycles_ + 2 * LinkCycles(node, numa_.NodeOf(line * spec_.line_bytes));
 }
 
-/// The cycle in which a line comes from another core's or cluster's caches; 0 = none has it.
+/// Whether a core's neighbours in its cluster have a line: the last-level cache knows what the
+/// private ones above it hold (shadow tags, as AMD describes them for Zen).
+bool SharedMemory::NeighbourHolds(const CoherenceDirectory::Entry& entry, std::uint32_t core,
+                                  std::int64_t line) const {
+  const std::uint32_t begin = core / cores_of_cluster_ * cores_of_cluster_;
+  const auto end =
+      std::min<std::uint32_t>(begin + cores_of_cluster_, static_cast<std::uint32_t>(cores_.size()));
+  const std::uint32_t last = entry.last;  // most likely
+  if (last != core && last >= begin && last < end && cores_[last]->Holds(line)) return true;
+  for (std::uint32_t c = begin; c < end; ++c) {
+    if (c != core && c != last && entry.holders.test(c) && cores_[c]->Holds(line)) return true;
+  }
+  return false;
+}
+
+/// The cycle in which a line comes from another core's or cluster's caches; 0 = none has it. The
+/// nearest is asked first.
 std::uint64_t SharedMemory::FromOtherCore(const CoherenceDirectory::Entry& entry,
                                           std::uint32_t core, std::uint64_t when,
                                           std::int64_t line) {
-  if (entry.last == CoherenceDirectory::kNobody || entry.last == core) return 0;
+  if (entry.last == CoherenceDirectory::kNobody) return 0;
+  if (NeighbourHolds(entry, core, line)) {
+    return when + static_cast<std::uint64_t>(spec_.cluster.transfer_cycles);
+  }
   Cluster& own = ClusterOf(core);
   Cluster& other = ClusterOf(entry.last);
+  if (&own == &other) return 0;
   if (!cores_[entry.last]->Holds(line) && !other.lines.Holds(line)) return 0;
-  if (&own == &other) return when + static_cast<std::uint64_t>(spec_.cluster.transfer_cycles);
   std::uint64_t sent = other.write.Move(when, spec_.line_bytes);
   if (own.node != other.node) {  // the question goes there, the line comes back
     const std::uint64_t there = sent + 2 * link_cycles_;

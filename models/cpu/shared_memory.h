@@ -101,6 +101,8 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
 
   void Respond(std::uint64_t tag, const MemoryResponse& response) override;
   Cluster& ClusterOf(std::uint32_t core) { return clusters_[core / cores_of_cluster_]; }
+  bool NeighbourHolds(const CoherenceDirectory::Entry& entry, std::uint32_t core,
+                      std::int64_t line) const;
   std::uint64_t FromOtherCore(const CoherenceDirectory::Entry& entry, std::uint32_t core,
                               std::uint64_t when, std::int64_t line);
   /// Latency of an idle memory for a line that a node's core wants.
