@@ -50,7 +50,7 @@ class CacheArray {
   bool Holds(std::int64_t line) const { return exists() && PlaceOf(SetOf(line), line) != 0; }
   /// The host shall bring a line's set into its own caches: it will be asked for.
   void WillLookFor(std::int64_t line) const {
-    if (exists()) HostPrefetch(memory_.get() + SetAt(line), set_bytes_);
+    if (exists()) HostPrefetch(memory_.get() + SetAt(line), 2 * sizeof(std::uint32_t) * places_);
   }
   /// The line that would have to go for this one; -1 = none.
   std::int64_t NextToGo(std::int64_t line) const {

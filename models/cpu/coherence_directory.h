@@ -32,7 +32,6 @@ class CoherenceDirectory {
   void WillLookFor(std::int64_t line) const {
     const std::size_t set = static_cast<std::size_t>(sets_.Remainder(line)) * kWays;
     HostPrefetch(&tags_[set], kWays * sizeof(std::uint32_t));
-    HostPrefetch(&entries_[set], kWays * sizeof(Entry));
   }
 
  private:

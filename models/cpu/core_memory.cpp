@@ -32,12 +32,12 @@ void CoreMemory::Invalidate(std::int64_t line) {
 void CoreMemory::WillPlay(std::int64_t address) const {
   const std::int64_t line = address / spec_.line_bytes;
   l2_.WillLookFor(line);
-  shared_.WillLookFor(core_, line);
 }
 
 void CoreMemory::WillPlaySoon(std::int64_t address) const {
   const std::int64_t line = address / spec_.line_bytes;
   if (!l2_.exists() || l2_.Holds(line)) return;
+  shared_.WillLookFor(core_, line);
   const std::int64_t gone = l2_.NextToGo(line);
   if (gone >= 0) shared_.WillDrop(core_, gone);
 }
