@@ -87,8 +87,10 @@ class NetworkCompiler : public Compiler {
 
   LinkProgram CompileCollective(const CollectiveRequest& request,
                                 const ClusterSpec& cluster) const override {
-    if (request.group.empty()) return LowerCollective(request, cluster);
-    return LowerCollective(request, WithGroupFirst(cluster, request.group));
+    CollectiveRequest placed = request;
+    if (request.per_node > 0) placed.group = GroupOfEachNode(request, cluster);
+    if (placed.group.empty()) return LowerCollective(placed, cluster);
+    return LowerCollective(placed, WithGroupFirst(cluster, placed.group));
   }
 
   std::vector<NamedText> ListWorkloads() const override { return ListWorkloadSources(); }

@@ -174,7 +174,8 @@ void LanePlayer::Inject(std::uint32_t lane) {
   flight.bytes = bytes;
   const std::uint32_t link = LinkOf(flight.route, 0);
   const Passage passage =
-      links_[link]->Pass({now, written, bytes, protocol.copy_engine, protocol.reads});
+      links_[link]->Pass({now, written, bytes, protocol.copy_engine, protocol.reads,
+                          protocol.traffic_class, protocol.weight});
   ++messages_;
   Keep(passage, link, lane);
   if (spreads) {
@@ -216,8 +217,9 @@ void LanePlayer::Hop(std::uint32_t index) {
   Flight flight = flights_[index];
   const TransferProtocol& protocol = ProtocolOf(flight.lane);
   const std::uint32_t link = LinkOf(flight.route, flight.hop);
-  const Passage passage = links_[link]->Pass(
-      {queue_.now(), flight.complete, flight.bytes, protocol.copy_engine, protocol.reads});
+  const Passage passage =
+      links_[link]->Pass({queue_.now(), flight.complete, flight.bytes, protocol.copy_engine,
+                          protocol.reads, protocol.traffic_class, protocol.weight});
   ++messages_;
   Keep(passage, link, flight.lane);
   flight.complete = passage.last;

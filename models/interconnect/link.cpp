@@ -69,23 +69,57 @@ const LinkDirection::Form& LinkDirection::FormOf(const Burst& burst) {
   return f;
 }
 
+/// When a burst of weighted traffic has left: while other classes have something to send, each
+/// gets its share of the rate (Parekh and Gallager, "A generalized processor sharing approach to
+/// flow control", IEEE/ACM Transactions on Networking 1, 1993). A class whose last burst has just
+/// left is taken to have another. What was promised to bursts that came before others is made up
+/// for by the class that had more than its share: it ends no sooner than all that has come would
+/// in any order.
+Tick LinkDirection::SharedUntil(const Burst& burst, Tick begins, Tick sending) {
+  Share& own = shares_[burst.traffic_class];
+  if (burst.ready > free_at_) {
+    for (Share& s : shares_) s.served = 0;
+  }
+  free_at_ = std::max(burst.ready, free_at_) + sending;
+  own.served += static_cast<double>(sending) / static_cast<double>(own.weight);
+  double weights = static_cast<double>(own.weight);
+  bool has_less = false;
+  for (const Share& s : shares_) {
+    if (&s == &own || s.free_at + s.last <= begins) continue;
+    weights += static_cast<double>(s.weight);
+    has_less = has_less || own.served < s.served;
+  }
+  const double slower = weights / static_cast<double>(own.weight);
+  own.last = static_cast<Tick>(static_cast<double>(sending) * slower);
+  own.free_at = begins + own.last;
+  if (!has_less) own.free_at = std::max({own.free_at, free_at_, begins + sending});
+  return own.free_at;
+}
+
 Passage LinkDirection::Pass(const Burst& burst) {
   const Form& form = FormOf(burst);
   const std::int64_t wire = form.wire_bytes;
-  const Tick begins = std::max(burst.ready, free_at_);
   const Tick sending = Duration(wire + owed_bytes_, bytes_per_s_) + Replays(wire + owed_bytes_);
-  const Tick duration = std::max(begins + sending, RoomFrom(begins, wire)) - begins;
+  Tick begins = std::max(burst.ready, free_at_), ends = begins + sending;
+  if (burst.weight > 0) {
+    if (shares_.size() <= burst.traffic_class) shares_.resize(burst.traffic_class + 1U);
+    Share& own = shares_[burst.traffic_class];
+    own.weight = burst.weight;
+    begins = std::max(burst.ready, own.free_at);
+    ends = SharedUntil(burst, begins, sending);
+  }
+  const Tick duration = std::max(ends, RoomFrom(begins, wire)) - begins;
   Passage passage;
   passage.begins = begins;
   passage.first = begins + form.first_packet + latency_;
   // A burst that is still coming in can't have left; the wire is another's meanwhile.
   passage.served = std::max(begins + duration, burst.complete);
   passage.last = passage.served + latency_;
-  free_at_ = begins + duration;
+  if (burst.weight == 0) free_at_ = begins + duration;
   use_.response_bytes += owed_bytes_;
   owed_bytes_ = 0;
   use_.busy += sending;
-  use_.credit_wait += duration - sending;
+  use_.credit_wait += begins + duration - ends;
   use_.wire_bytes += wire;
   use_.data_bytes += burst.bytes;
   if (opposite_ != nullptr) opposite_->Answer(form.opposite_bytes);

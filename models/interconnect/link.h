@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <systemc>
+#include <vector>
 
 #include "sim/contract/cluster_model.h"
 #include "sim/contract/topology.h"
@@ -20,6 +21,8 @@ struct Burst {
   std::int64_t bytes = 0;  ///< of data
   bool copy_engine = false;
   bool reads = false;
+  std::uint8_t traffic_class = 0;
+  float weight = 0;  ///< of its class; 0 = first come, first served
 };
 
 struct Passage {
@@ -61,6 +64,7 @@ class LinkDirection : public sc_core::sc_module, public LinkPort {
   };
   const Form& FormOf(const Burst& burst);
   Tick Replays(std::int64_t wire_bytes);
+  Tick SharedUntil(const Burst& burst, Tick begins, Tick sending);
   Tick RoomFrom(Tick begins, std::int64_t wire_bytes);
 
   // What each burst touches lies together.
@@ -76,6 +80,13 @@ class LinkDirection : public sc_core::sc_module, public LinkPort {
   Tick room_at_ = 0;    ///< when all that was sent is acknowledged, at the window's rate
   double damaged_ = 0;  ///< packets, of the next error a part
   const LinkSpec spec_;
+  /// Traffic that shares the wire by weights.
+  struct Share {
+    float weight = 0;
+    Tick free_at = 0, last = 0;  ///< all of it has left; what its last burst took
+    double served = 0;           ///< time on the wire / weight, since the wire was idle
+  };
+  std::vector<Share> shares_;  ///< by class
 };
 
 }  // namespace siliscope

@@ -45,8 +45,24 @@ void LinkCycle::Enqueue(End& end, PacketKind kind, std::int64_t bytes, std::int6
   if (p.flits > 0) end.queues[ChannelOf(kind)].push_back(p);
 }
 
-void LinkCycle::WritePacket(int from, std::int64_t bytes, std::int64_t reply_flits, bool begins) {
-  Enqueue(ends_[static_cast<std::size_t>(from)], PacketKind::kWrite, bytes, reply_flits, begins);
+/// Packets of weighted traffic take turns by the time at which a link that served all classes at
+/// once would be done with them (Golestani, "A self-clocked fair queueing scheme for broadband
+/// applications", INFOCOM 1994).
+void LinkCycle::WritePacket(int from, std::int64_t bytes, std::int64_t reply_flits, bool begins,
+                            std::size_t traffic_class, double weight) {
+  End& end = ends_[static_cast<std::size_t>(from)];
+  Enqueue(end, PacketKind::kWrite, bytes, reply_flits, begins);
+  std::deque<LinkPacket>& queue = end.queues[ChannelOf(PacketKind::kWrite)];
+  queue.back().traffic_class = traffic_class;
+  if (weight <= 0) return;
+  LinkPacket packet = queue.back();
+  queue.pop_back();
+  double& last = end.turns[traffic_class];
+  last = packet.turn = std::max(end.turn, last) + static_cast<double>(packet.flits) / weight;
+  const auto place =
+      std::upper_bound(queue.begin(), queue.end(), packet,
+                       [](const LinkPacket& a, const LinkPacket& b) { return a.turn < b.turn; });
+  queue.insert(place, packet);
 }
 
 void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes) {
@@ -77,6 +93,7 @@ void LinkCycle::Deliver(End& end, const LinkPacket& p) {
   End& sender = &end == ends_.data() ? ends_[1] : ends_[0];
   if (p.kind == PacketKind::kWrite || p.kind == PacketKind::kReadData) {
     sender.counters.data_bytes += p.bytes;
+    sender.counters.class_bytes[p.traffic_class] += p.bytes;
   }
   if (p.kind == PacketKind::kWrite) Enqueue(end, PacketKind::kResponse, 0, p.reply_flits);
   if (p.kind == PacketKind::kReadRequest) Enqueue(end, PacketKind::kReadData, p.bytes, 0, p.begins);
@@ -159,6 +176,7 @@ bool LinkCycle::BeginPacket(End& end) {
     }
     end.current = queue.front();
     queue.pop_front();
+    if (channel == 0) end.turn = end.current.turn;
     end.current.sequence = end.next_sequence++;
     end.left = end.current.flits;
     end.credits[channel] -= end.current.flits;

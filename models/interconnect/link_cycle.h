@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "sim/contract/link_program.h"
 #include "sim/contract/link_spec.h"
 
 namespace siliscope {
@@ -22,13 +23,16 @@ struct LinkPacket {
   std::int64_t flits = 0;
   std::int64_t reply_flits = 0;  ///< of what a write is answered with
   bool begins = false;           ///< a message that is read
+  std::size_t traffic_class = 0;
+  double turn = 0;  ///< among classes of traffic that share by weights
   std::uint64_t sequence = 0;
 };
 
 /// What one direction sent and had to do with.
 struct LinkCycleCounters {
   std::array<std::int64_t, kPacketKinds> packets{};
-  std::int64_t data_bytes = 0;  ///< delivered by it
+  std::int64_t data_bytes = 0;                                  ///< delivered by it
+  std::array<std::int64_t, kMostTrafficClasses> class_bytes{};  ///< of these, by class of traffic
   std::int64_t data_flits = 0, header_flits = 0, acknowledge_flits = 0, replayed_flits = 0;
   std::int64_t idle_cycles = 0, credit_wait_cycles = 0, replay_wait_cycles = 0;
   std::int64_t errors = 0;
@@ -42,7 +46,9 @@ class LinkCycle {
   /// so many bytes.
   void Write(int from, std::int64_t bytes, std::int64_t packet_bytes);
   /// One packet, answered with so many flits: as many as the requests of data that is read.
-  void WritePacket(int from, std::int64_t bytes, std::int64_t reply_flits, bool begins);
+  /// `weight` 0: first come, first served; else each class gets its share of the flits.
+  void WritePacket(int from, std::int64_t bytes, std::int64_t reply_flits, bool begins,
+                   std::size_t traffic_class = 0, double weight = 0);
   void Read(int from, std::int64_t bytes, std::int64_t packet_bytes);
 
   /// One flit time of both directions.
@@ -92,6 +98,8 @@ class LinkCycle {
     bool must_ask_replay = false;
     std::deque<Arrival> arrivals;  ///< on their way to this end
     std::deque<CreditReturn> returns;
+    std::array<double, kMostTrafficClasses> turns{};  ///< of each class's last packet
+    double turn = 0;                                  ///< of the packet that is being sent
     LinkCycleCounters counters;
     std::uint64_t heard = 0;  ///< when packets were acknowledged last, or the first was sent
     int sending = 0;

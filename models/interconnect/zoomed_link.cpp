@@ -39,7 +39,8 @@ Tick ZoomedLink::TimeOf(std::uint64_t cycle) const {
 void ZoomedLink::Step(State* state) {
   while (!state->offers.empty() && state->offers.front().cycle <= state->link.cycle()) {
     const Offer& o = state->offers.front();
-    state->link.WritePacket(o.direction, o.bytes, o.reply_flits, o.begins);
+    state->link.WritePacket(o.direction, o.bytes, o.reply_flits, o.begins, o.traffic_class,
+                            o.weight);
     state->offers.pop_front();
   }
   state->link.Step();
@@ -84,22 +85,25 @@ Passage ZoomedLink::Pass(const Burst& burst, int direction) {
     offer.direction = direction;
     offer.bytes = std::min(packet_bytes, burst.bytes - p * packet_bytes);
     offer.begins = p == 0;
+    offer.traffic_class = burst.traffic_class;
+    offer.weight = static_cast<double>(burst.weight);
     offer.reply_flits = burst.reads ? spec_.request_flits : spec_.response_flits;
     const auto place =
         std::upper_bound(state_.offers.begin(), state_.offers.end(), offer,
                          [](const Offer& a, const Offer& b) { return a.cycle < b.cycle; });
     state_.offers.insert(place, offer);
   }
-  const std::int64_t before = offered_[d];
-  offered_[d] += burst.bytes;
+  const std::size_t c = burst.traffic_class;
+  const std::int64_t before = offered_[d][c];
+  offered_[d][c] += burst.bytes;
   State ahead = state_;
   Passage passage;
   passage.begins = TimeOf(first);
   const std::int64_t first_packet = before + std::min(packet_bytes, burst.bytes);
   bool first_came = false;
-  while (ahead.link.counters(direction).data_bytes < offered_[d]) {
+  while (ahead.link.counters(direction).class_bytes[c] < offered_[d][c]) {
     Step(&ahead);
-    if (!first_came && ahead.link.counters(direction).data_bytes >= first_packet) {
+    if (!first_came && ahead.link.counters(direction).class_bytes[c] >= first_packet) {
       first_came = true;
       passage.first = TimeOf(ahead.link.cycle()) + node_latency_[d];
     }

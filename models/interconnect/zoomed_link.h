@@ -53,6 +53,8 @@ class ZoomedLink : public sc_core::sc_module {
     int direction = 0;
     std::int64_t bytes = 0, reply_flits = 0;
     bool begins = false;  ///< a burst
+    std::size_t traffic_class = 0;
+    double weight = 0;
   };
   struct State {
     LinkCycle link;
@@ -74,7 +76,7 @@ class ZoomedLink : public sc_core::sc_module {
   std::vector<Change> changes_;
   std::array<Direction, 2> directions_;
   State state_;
-  std::array<std::int64_t, 2> offered_{};  ///< bytes
+  std::array<std::array<std::int64_t, kMostTrafficClasses>, 2> offered_{};  ///< bytes
   std::array<LinkUse, 2> uses_;
 };
 

@@ -227,6 +227,7 @@ void Collectives(const CollectivesOptions& o) {
     request.system = o.system;
     request.overrides = ParseOverrides(o.set);
     request.collective = {o.operation, bytes, o.ranks, o.algorithm, o.protocol};
+    request.collective.per_node = o.per_node;
     requests.push_back(request);
   }
   OutputFolder out(o.out);

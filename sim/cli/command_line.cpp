@@ -145,6 +145,8 @@ void AddCollectivesCommand(CLI::App& app) {
   c->add_option("--op", o->operation, "all_reduce, all_gather, reduce_scatter, all_to_all, ...");
   c->add_option("--ranks", o->ranks, "chips that take part; all where it is not given")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20));
+  c->add_option("--per-node", o->per_node, "ranks of each node; nodes are filled where not given")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   c->add_option("--from", o->from, "smallest size, such as 512B");
   c->add_option("--to", o->to, "largest size; each is twice the one before");
   c->add_option("--algo", o->algorithm, "ring, tree, nvls, ...; else as the library chooses");
@@ -221,8 +223,9 @@ void AddCheckCommand(CLI::App& app, int* exit_code) {
 void AddSchemaCommand(CLI::App& app) {
   auto what = std::make_shared<std::string>("chip");
   CLI::App* schema = app.add_subcommand("schema", "print the JSON Schema of a kind of YAML file");
-  schema->add_option("kind", *what, "chip, host, memory, system, link or collectives")
-      ->check(CLI::IsMember(Words{"chip", "host", "memory", "system", "link", "collectives"}));
+  schema->add_option("kind", *what, "chip, host, memory, system, link, collectives or tuner")
+      ->check(
+          CLI::IsMember(Words{"chip", "host", "memory", "system", "link", "collectives", "tuner"}));
   schema->callback([what] { PrintSchema(*what); });
 }
 

@@ -44,7 +44,7 @@ struct CompareOptions {
 
 struct CollectivesOptions {
   std::string system, operation = "all_reduce";
-  std::int64_t ranks = 0;
+  std::int64_t ranks = 0, per_node = 0;
   std::string from = "512 B", to = "512 MiB", algorithm, protocol;
   std::vector<std::string> set;
   std::string out = "out";

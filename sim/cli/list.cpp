@@ -75,6 +75,7 @@ void PrintSchema(const std::string& kind) {
   if (kind == "system") json = SystemSchema();
   if (kind == "link") json = LinkSchema();
   if (kind == "collectives") json = CollectiveLibrarySchema();
+  if (kind == "tuner") json = TunerSchema();
   fmt::print("{}\n", json.dump(2));
 }
 

@@ -7,6 +7,7 @@
 #include "sim/config/astra_network.h"
 #include "sim/config/config_folder.h"
 #include "sim/config/topology_fields.h"
+#include "sim/config/tuner_loader.h"
 #include "sim/config/yaml_reader.h"
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
@@ -55,6 +56,10 @@ void VisitProtocol(FieldVisitor& v, const char* key, Need need, CollectiveProtoc
          "of a tree's step within a node; 0 = the library has no trees");
   v.Real("tuner_tree_net_hop", s.tuner_tree_net_hop_s, Dimension::kTime, {0, 1}, Need::kOptional,
          "of a tree's step between nodes");
+  v.Real("tuner_tree_node_share", s.tuner_tree_node_share, Dimension::kPlain, {0.01, 1},
+         Need::kOptional, "as tuner_share, of trees within a node");
+  v.Real("tuner_tree_share", s.tuner_tree_share, Dimension::kPlain, {0.01, 1}, Need::kOptional,
+         "as tuner_share, of trees between nodes");
   v.EndSection();
 }
 
@@ -71,27 +76,6 @@ void VisitTimes(FieldVisitor& v, ClusterTimesSpec& s) {
   time("ll128_hop", s.ll128_hop_s, "LL128: the same");
   time("sync_hop", s.sync_hop_s, "Simple: fence, flag and poll, links not counted");
   time("slice", s.slice_s, "Simple: barriers of each slice");
-}
-
-void VisitTuner(FieldVisitor& v, TunerSpec& s) {
-  v.Integer("channels", s.channels, {1, 64}, Need::kRequired, "of the tuner's graph");
-  v.Real("channel_bandwidth", s.channel_bytes_per_s, Dimension::kBandwidth, {1, 1e15},
-         Need::kRequired, "of one of them");
-  v.Integer("run_channels", s.run_channels, {1, 64}, Need::kRequired,
-            "CTAs of a collective, at most");
-  v.Real("ll_bandwidth", s.ll_bytes_per_s, Dimension::kBandwidth, {1, 1e15}, Need::kRequired,
-         "that LL is expected to reach at most");
-  v.Real("ll128_channel_bandwidth", s.ll128_channel_bytes_per_s, Dimension::kBandwidth, {1, 1e15},
-         Need::kRequired, "that LL128 is expected to reach at most, of a channel");
-  v.Integer("nvls_channels", s.nvls_channels, {0, 64}, Need::kOptional,
-            "CTAs of an all-reduce in the switch; 0 = it can't");
-  v.Real("nvls_base", s.nvls_base_s, Dimension::kTime, {0, 1}, Need::kOptional,
-         "latency expected of it");
-  v.Real("nvls_bandwidth", s.nvls_bytes_per_s, Dimension::kBandwidth, {0, 1e15}, Need::kOptional,
-         "bytes of the all-reduce a second, expected of it");
-  v.Flag("pcie", s.pcie, Need::kOptional, "steps go over PCIe; no LL128");
-  v.Flag("ll128", s.ll128, Need::kOptional,
-         "chips keep the order of 128-byte stores, which LL128 needs; default: true");
 }
 
 /// Where a file is silent, buffers are as large as full rate needs: what is sent until the first of
@@ -117,6 +101,7 @@ CollectiveLibrarySpec LoadLibrary(const std::string& name, const std::string& pl
   CollectiveLibrarySpec spec;
   VisitCollectiveLibrary(reader, spec);
   reader.Finish();
+  if (!spec.tuner.name.empty()) spec.tuner = LoadTuner(spec.tuner.name, document.name());
   return spec;
 }
 
@@ -192,6 +177,7 @@ void VisitCollectiveLibrary(FieldVisitor& v, CollectiveLibrarySpec& s) {
   VisitProtocol(v, "ll", Need::kOptional, s.ll);
   VisitProtocol(v, "ll128", Need::kOptional, s.ll128);
   VisitProtocol(v, "simple", Need::kRequired, s.simple);
+  v.Text("tuner", s.tuner.name, Need::kOptional, "a file of configs/hosts/tuners");
   v.Bytes("least_slice", s.least_slice_bytes, {1, 1e9}, Need::kOptional, "Simple: of a slice");
   v.Integer("p2p_channels", s.p2p_channels, {1, 64}, Need::kOptional,
             "of sends and receives, at most");
@@ -285,6 +271,7 @@ ClusterSpec ParseCluster(YamlDocument document, const std::vector<Override>& ove
   spec.topology = BuildTopology(fields.topology, fields.chips, "chip", document.name());
   CheckTopology(spec.topology, document.name());
   spec.library = LoadLibrary(spec.library.name, document.name());
+  ResolveTuner(spec.library.tuner, document.name(), &spec.tuner);
   spec.resolved_yaml = YAML::Dump(document.root()) + "\n";
   return std::move(fields.spec);
 }

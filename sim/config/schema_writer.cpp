@@ -10,6 +10,7 @@
 #include "sim/config/gpu_fields.h"
 #include "sim/config/host_loader.h"
 #include "sim/config/npu_fields.h"
+#include "sim/config/tuner_loader.h"
 
 namespace siliscope {
 namespace {
@@ -222,6 +223,13 @@ Json CollectiveLibrarySchema() {
   SchemaWriter writer("A version of a collective library");
   CollectiveLibrarySpec library;
   VisitCollectiveLibrary(writer, library);
+  return writer.schema();
+}
+
+Json TunerSchema() {
+  SchemaWriter writer("What a version of a collective library believes of chips and hosts");
+  TunerTables tables;
+  VisitTunerTables(writer, tables);
   return writer.schema();
 }
 

@@ -15,10 +15,12 @@ nlohmann::ordered_json HostSchema();
 /// JSON Schema of configs/memory/*.yaml.
 nlohmann::ordered_json MemorySchema();
 
-/// JSON Schemas of configs/systems, configs/links and configs/hosts/collectives.
+/// JSON Schemas of configs/systems, configs/links, configs/hosts/collectives and
+/// configs/hosts/tuners.
 nlohmann::ordered_json SystemSchema();
 nlohmann::ordered_json LinkSchema();
 nlohmann::ordered_json CollectiveLibrarySchema();
+nlohmann::ordered_json TunerSchema();
 
 /// One key of a chip file.
 struct KeyDocumentation {

@@ -224,8 +224,9 @@ class Builder {
   void BuildPcieTree(std::int32_t link) {
     const std::int64_t below = std::max<std::int64_t>(1, f_.chips_per_switch);
     const std::int64_t per_bridge = below * f_.switches_per_bridge;
+    const bool meet = f_.bridge_link != "none";
     const std::int32_t between =
-        f_.bridge_link.empty() ? link : Kind(f_.bridge_link, "topology.bridge_link");
+        !meet || f_.bridge_link.empty() ? link : Kind(f_.bridge_link, "topology.bridge_link");
     std::vector<std::int32_t> bridges;
     for (std::int64_t first = 0; first < chips_; first += per_bridge) {
       bridges.push_back(AddNode(fmt::format("host{}", bridges.size()), NodeKind::kHostBridge,
@@ -243,7 +244,7 @@ class Builder {
         }
       }
     }
-    for (std::size_t b = 1; b < bridges.size(); ++b) {
+    for (std::size_t b = 1; b < bridges.size() && meet; ++b) {
       Connect(bridges[b - 1], bridges[b], between, 1);
     }
   }
@@ -274,30 +275,36 @@ class Builder {
 
   /// The card of one rail of the node, its chips, and the leaf switch above it.
   void AddCard(std::int64_t rail, std::int32_t leaf, std::int32_t wire, std::int32_t to_card) {
-    const std::int32_t card = AddNode(fmt::format("nic{}", rail), NodeKind::kNetworkCard, 0);
+    const std::int32_t card =
+        AddNode(fmt::format("nic{}", rail), NodeKind::kNetworkCard, f_.scale_out.card_latency_s);
+    t_.nodes.back().bytes_per_s = f_.scale_out.card_bytes_per_s;
     const std::int64_t share = chips_ / f_.scale_out.cards;
     for (std::int64_t c = 0; c < share; ++c) Connect(Chip(rail * share + c), card, to_card, 1);
     Connect(card, leaf, wire, 1);
   }
 
   /// A rail connects the cards of equal place of all nodes: leaf switches, and spines above them.
+  /// Without rails all cards of a node meet in one leaf.
   void BuildFatTree(std::int32_t wire, std::int32_t to_card) {
     const ScaleOutFields& s = f_.scale_out;
     const std::int64_t leaves = CeilDivide(f_.nodes, s.nodes_per_leaf);
-    std::vector<std::int32_t> all;
+    std::vector<std::int32_t> all, leaf;
     for (std::int64_t rail = 0; rail < s.cards; ++rail) {
-      std::vector<std::int32_t> leaf;
-      for (std::int64_t i = 0; i < leaves; ++i) {
-        leaf.push_back(AddSwitch(fmt::format("leaf{}.{}", rail, i)));
+      if (s.rails) leaf.clear();
+      const bool adds = leaf.empty();
+      for (std::int64_t i = 0; i < leaves && adds; ++i) {
+        leaf.push_back(
+            AddSwitch(s.rails ? fmt::format("leaf{}.{}", rail, i) : fmt::format("leaf{}", i)));
         t_.nodes.back().ports = s.switch_ports;
       }
       for (node_ = 0; node_ < f_.nodes; ++node_) {
         AddCard(rail, leaf[static_cast<std::size_t>(node_ / s.nodes_per_leaf)], wire, to_card);
       }
-      all.insert(all.end(), leaf.begin(), leaf.end());
+      if (adds) all.insert(all.end(), leaf.begin(), leaf.end());
     }
     const auto up = std::max<std::int64_t>(
-        1, std::llround(static_cast<double>(s.nodes_per_leaf) / s.oversubscription));
+        1, std::llround(static_cast<double>(s.nodes_per_leaf * (s.rails ? 1 : s.cards)) /
+                        s.oversubscription));
     if (up % s.spines != 0) {
       Fail(fmt::format("topology.scale_out.spines: {} do not divide the {} links up of a leaf",
                        s.spines, up));

@@ -42,7 +42,7 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
   v.Integer("switches_per_bridge", s.switches_per_bridge, {1, 4096}, Need::kOptional,
             "PCIe: switches (or chips) below a host bridge");
   v.Text("bridge_link", s.bridge_link, Need::kOptional,
-         "PCIe: the kind of link between host bridges; default: link");
+         "PCIe: the kind of link between host bridges, or none; default: link");
   v.Real("bridge_bandwidth", s.bridge_bytes_per_s, Dimension::kBandwidth, {0, 1e15},
          Need::kOptional, "PCIe: of all that passes through a host bridge, each direction");
   v.Flag("peer_to_peer", s.peer_to_peer, Need::kOptional,
@@ -56,6 +56,12 @@ void VisitTopology(FieldVisitor& v, TopologyFields& s) {
     v.Text("link", s.scale_out.link, Need::kRequired, "between cards and switches");
     v.Text("card_link", s.scale_out.card_link, Need::kRequired, "between a chip and its card");
     v.Integer("cards", s.scale_out.cards, {1, 4096}, Need::kOptional, "of a node: one a rail");
+    v.Real("card_latency", s.scale_out.card_latency_s, Dimension::kTime, {0, 1}, Need::kOptional,
+           "of a packet through a card");
+    v.Real("card_bandwidth", s.scale_out.card_bytes_per_s, Dimension::kBandwidth, {0, 1e15},
+           Need::kOptional, "of all that passes through a card, each direction; 0 = its links'");
+    v.Flag("rails", s.scale_out.rails, Need::kOptional,
+           "fat tree: each card of a node has a leaf switch of its own; default: true");
     v.Integer("nodes_per_leaf", s.scale_out.nodes_per_leaf, {1, 65536}, Need::kOptional,
               "whose cards of a rail meet in one leaf switch");
     v.Integer("spines", s.scale_out.spines, {1, 4096}, Need::kOptional,

@@ -19,7 +19,9 @@ enum class ScaleOutKind : std::uint8_t { kFatTree, kDragonfly };
 struct ScaleOutFields {
   ScaleOutKind kind = ScaleOutKind::kFatTree;
   std::string link, card_link;
-  std::int64_t cards = 8;             ///< of a node
+  std::int64_t cards = 8;                           ///< of a node
+  double card_latency_s = 0, card_bytes_per_s = 0;  ///< of what passes a card; 0 = no limit
+  bool rails = true;  ///< of a fat tree: each card of a node has a leaf switch of its own
   std::int64_t nodes_per_leaf = 32;   ///< whose cards of a rail meet in one switch
   std::int64_t spines = 1;            ///< each leaf has links to all
   std::int64_t leaves_per_group = 4;  ///< of a dragonfly, each with links to all others

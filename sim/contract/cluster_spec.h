@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/contract/topology.h"
+#include "sim/contract/tuner_spec.h"
 
 namespace siliscope {
 
@@ -30,6 +31,7 @@ struct CollectiveProtocolSpec {
   double tuner_net_hop_s = 0;  ///< of a step between nodes
   /// The same of trees; a hop of 0: the library has none.
   double tuner_tree_base_s = 0, tuner_tree_hop_s = 0, tuner_tree_net_hop_s = 0;
+  double tuner_tree_node_share = 1, tuner_tree_share = 1;  ///< in a node, and between nodes
 };
 
 /// configs/hosts/collectives: what a version of the library does, on any machine.
@@ -50,6 +52,7 @@ struct CollectiveLibrarySpec {
   double p2p_drain_bytes_per_cycle = 0;  ///< and half copy out what has come
   double nvls_bytes_per_cycle = 0;       ///< of a CTA in each stage
   double nvls_stage_s = 0;               ///< of one loop's synchronisation
+  TunerTables tuner;                     ///< without a name: it believes nothing
 };
 
 /// What the machine's host, driver and fabric decide.
@@ -63,19 +66,6 @@ struct ClusterTimesSpec {
   double ll128_hop_s = 0;
   double sync_hop_s = 0;  ///< fence, flag and poll of Simple
   double slice_s = 0;     ///< barriers of a slice
-};
-
-/// What the library's tuner believes of this machine.
-struct TunerSpec {
-  std::int64_t channels = 0;  ///< of its graph, each direction; they are doubled to run
-  double channel_bytes_per_s = 0;
-  std::int64_t run_channels = 0;  ///< CTAs of a collective at most
-  double ll_bytes_per_s = 0;      ///< most for LL
-  double ll128_channel_bytes_per_s = 0;
-  std::int64_t nvls_channels = 0;
-  double nvls_base_s = 0, nvls_bytes_per_s = 0;
-  bool pcie = false;  ///< hops cost what they cost over PCIe; LL128 is off
-  bool ll128 = true;  ///< the chips keep the order of 128-byte stores that it needs
 };
 
 /// Hierarchical collectives: along which dimensions they go, one after another.

@@ -56,16 +56,18 @@ struct OperatorRequest {
 
 /// One collective of a library: a row of an operator list whose chip is a system.
 struct CollectiveRequest {
-  std::string op;                 ///< all_reduce, all_gather, ...
-  std::int64_t bytes = 0;         ///< as nccl-tests counts them
-  std::int64_t ranks = 0;         ///< 0 = all chips
-  std::string algorithm;          ///< ring, tree, nvls, direct; "" = as the library's tuner chooses
-  std::string protocol;           ///< ll, ll128, simple
-  std::int64_t from = 0, to = 1;  ///< of op copy: from one chip's memory to another's
-  std::int64_t late_rank = -1;    ///< begins so much later than the others; -1 = none
+  std::string op;          ///< all_reduce, all_gather, ...
+  std::int64_t bytes = 0;  ///< as nccl-tests counts them
+  std::int64_t ranks = 0;  ///< 0 = all chips
+  std::string algorithm;   ///< ring, tree, nvls, direct; "" = as the library's tuner chooses
+  std::string protocol;    ///< ll, ll128, simple
+  std::string from = "0", to = "1";  ///< of op copy: the number of a chip, or a host: host0
+  std::int64_t late_rank = -1;       ///< begins so much later than the others; -1 = none
   double late_s = 0;
   bool symmetry = true;  ///< ranks that do the same at the same times may be played once
   std::vector<std::int32_t> group{};  ///< chips that are the ranks, in order; none = the first
+  std::int64_t weight = 0;  ///< of its traffic on links beside others; 0 = first come, first served
+  std::int64_t per_node = 0;  ///< ranks of each node; 0 = nodes are filled one by one
 };
 
 struct NamedText {

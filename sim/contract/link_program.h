@@ -13,6 +13,9 @@
 
 namespace siliscope {
 
+/// Collectives that can share links by weights.
+inline constexpr std::size_t kMostTrafficClasses = 8;
+
 /// How a lane moves data.
 struct TransferProtocol {
   std::string name;
@@ -24,6 +27,8 @@ struct TransferProtocol {
   std::int32_t buffered = 4;     ///< pieces that may be sent and not yet taken
   bool copy_engine = false;      ///< packets are as a copy engine makes them, not as stores of SMs
   bool reads = false;            ///< the receiver reads: requests go the other way, not responses
+  std::uint8_t traffic_class = 0;  ///< the collective whose it is, of several
+  float weight = 0;                ///< of that one on links; 0 = first come, first served
 };
 
 /// A step of a lane: receive, reduce, copy, send, as its flags say.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/run/cluster_simulation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -32,7 +34,8 @@ CollectiveRequest ParseCollective(const std::string& op,
                                   const std::map<std::string, std::string>& shape) {
   CollectiveRequest request;
   request.op = op;
-  std::vector<std::string> known = {"bytes", "ranks", "algo", "protocol", "late_rank", "late"};
+  std::vector<std::string> known = {"bytes",    "ranks",     "per_node", "algo",
+                                    "protocol", "late_rank", "late",     "weight"};
   if (op == "copy") known = {"bytes", "from", "to"};
   if (op == "barrier") known.erase(known.begin());  // it moves no data
   for (const auto& [key, value] : shape) {
@@ -50,6 +53,10 @@ CollectiveRequest ParseCollective(const std::string& op,
           plain ? WholeNumber(key, value, 1, kMostBytes) : static_cast<std::int64_t>(parsed);
     } else if (key == "ranks") {
       request.ranks = WholeNumber(key, value, 2, 1 << 20);
+    } else if (key == "per_node") {
+      request.per_node = WholeNumber(key, value, 1, 1 << 20);
+    } else if (key == "weight") {
+      request.weight = WholeNumber(key, value, 1, 1000);
     } else if (key == "algo") {
       request.algorithm = value;
     } else if (key == "protocol") {
@@ -59,7 +66,7 @@ CollectiveRequest ParseCollective(const std::string& op,
     } else if (key == "late") {
       request.late_s = ParseQuantity(value, Dimension::kTime);
     } else {
-      (key == "from" ? request.from : request.to) = WholeNumber(key, value, 0, 1 << 20);
+      (key == "from" ? request.from : request.to) = value;
     }
   }
   if ((request.late_rank >= 0) != (request.late_s > 0)) {
@@ -72,6 +79,22 @@ CollectiveRequest ParseCollective(const std::string& op,
 }
 
 namespace {
+
+/// Links share what they carry by weights where one collective has one; others count as 1.
+void SetWeights(const ClusterRequest& request, LinkProgram* program) {
+  bool any = request.collective.weight > 0;
+  for (const CollectiveRequest& c : request.beside) any = any || c.weight > 0;
+  if (!any) return;
+  if (request.beside.size() >= kMostTrafficClasses) {
+    throw UserError(
+        fmt::format("weight: at most {} collectives share links by weights", kMostTrafficClasses));
+  }
+  for (TransferProtocol& p : program->protocols) {
+    const std::size_t c = p.traffic_class;
+    const std::int64_t weight = c == 0 ? request.collective.weight : request.beside[c - 1].weight;
+    p.weight = static_cast<float>(std::max<std::int64_t>(1, weight));
+  }
+}
 
 /// Another program's lanes, beside those of the first.
 void AddBeside(const LinkProgram& other, LinkProgram* program) {
@@ -98,6 +121,11 @@ void AddBeside(const LinkProgram& other, LinkProgram* program) {
     to->insert(to->end(), from.begin(), from.end());
   };
   append(other.protocols, &program->protocols);
+  const auto own =
+      static_cast<std::uint8_t>(std::min(program->first_lanes.size(), kMostTrafficClasses - 1));
+  for (auto p = static_cast<std::size_t>(protocols); p < program->protocols.size(); ++p) {
+    program->protocols[p].traffic_class = own;
+  }
   append(other.sequences, &program->sequences);
   program->turns.resize(program->routes.size());
   append(other.routes, &program->routes);
@@ -221,6 +249,7 @@ ClusterResult SimulateCluster(const ClusterRequest& request) {
     other.symmetry = false;
     AddBeside(compiler.CompileCollective(other, result.cluster), &result.program);
   }
+  SetWeights(request, &result.program);
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
   result.record = model->Run(result.program, request.options);

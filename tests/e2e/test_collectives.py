@@ -7,6 +7,7 @@ import os
 
 import pytest
 import yaml
+from gpu_runs import siliscope
 from test_cli import ROOT, rows, run
 from test_cluster import summary_of
 
@@ -121,6 +122,64 @@ def test_versions_of_the_library_cut_up_peers_data_in_other_ways(tmp_path):
     # Nothing else differs.
     asked = [("dgx-h100", op, f"bytes={size}") for op in ("all_reduce", "reduce_scatter") for size in (65536, 8 * MIB)]
     assert simulated(tmp_path, asked, "--set", "library=nccl-2.27") == simulated(tmp_path, asked)
+
+
+def test_versions_of_the_library_believe_other_things_of_blackwell(tmp_path):
+    """NCCL's tuning.cc: 2.27 believes that LL128 passes 73.4 GB/s a channel of Blackwell, 2.29 believes in 40, so that it
+    takes Simple earlier. Of Hopper both believe 36.7."""
+    def protocols(system, version):
+        return [collective(tmp_path, system, f"all_gather:bytes={mib << 20}", "--set", f"library=nccl-{version}")[0]["protocol"]
+                for mib in (8, 16, 32, 64)]
+    assert protocols("dgx-b200", "2.27") == ["ll", "ll128", "ll128", "simple"]
+    assert protocols("dgx-b200", "2.29") == ["ll", "ll128", "simple", "simple"]
+    assert protocols("dgx-h100", "2.27") == protocols("dgx-h100", "2.29")
+
+
+def test_pat_is_taken_where_each_node_has_one_rank(tmp_path):
+    """NCCL's ncclPatEnable: all-gather and reduce-scatter, one rank a node; large ones stay with the ring, of whose
+    bandwidth PAT is believed to reach three quarters."""
+    def choice(op, size, **more):
+        keys = "".join(f";{k}={v}" for k, v in more.items())
+        return collective(tmp_path, "superpod-h100", f"{op}:bytes={size}{keys}")[0]["algorithm"]
+    for op in ("all_gather", "reduce_scatter"):
+        assert choice(op, MIB, per_node=1) == "pat"
+        assert choice(op, MIB, per_node=2) == "ring" and choice(op, MIB, ranks=16) == "ring"
+        assert choice(op, 1024 * MIB, per_node=1) == "ring"
+    assert choice("all_reduce", MIB, per_node=1) != "pat"
+    # Fewer steps: less time than the ring takes.
+    pat = collective(tmp_path, "superpod-h100", f"all_gather:bytes={MIB};per_node=1")[0]
+    ring = collective(tmp_path, "superpod-h100", f"all_gather:bytes={MIB};per_node=1;algo=ring")[0]
+    assert pat["ranks"] == ring["ranks"] == 32 and pat["time_us"] < ring["time_us"]
+    done = siliscope("run", "--system", "superpod-h100", "--workload", "all_gather:bytes=1;per_node=9", "--out",
+                     str(tmp_path / "x"))
+    assert done.returncode == 2 and "has 32 nodes of 8 chips" in done.stderr
+
+
+def test_traffic_shares_links_by_weight(tmp_path):
+    """Two sends over the links of one pair: the one of weight 3 gets three quarters while both go on, so it has 2/3 of
+    the time of both; together they take as long as without weights."""
+    def ends(first, second, *more):
+        size = 64 * MIB
+        both = f"send:bytes={size};ranks=2{first}+send:bytes={size};ranks=2{second}"
+        return collective(tmp_path, "hgx-a100-4", both, *more)[0]["ends_us"]
+    plain, heavy, light = ends("", ""), ends(";weight=3", ""), ends("", ";weight=3")
+    assert max(heavy) == pytest.approx(max(plain), rel=0.01) and max(light) == pytest.approx(max(plain), rel=0.01)
+    assert heavy[0] == pytest.approx(2 / 3 * max(plain), rel=0.05)
+    assert light[1] == pytest.approx(2 / 3 * max(plain), rel=0.08)  # it begins behind what the other had sent
+
+
+def test_hosts_copy_over_their_own_links(tmp_path):
+    """GB200: NVLink-C2C, 450 GB/s each way, between a Grace and each of its two chips; a PCIe host as its tree has it."""
+    def rate(system, way):
+        return collective(tmp_path, system, f"copy:bytes={256 * MIB};{way}")[0]["algbw_gb_per_s"]
+    for way in ("from=host0;to=1", "from=1;to=host0"):
+        assert 0.9 * 450 < rate("gb200-nvl72", way) < 450
+        assert 0.85 * 15.75 < rate("dgx-1-v100", way) < 15.75
+    assert rate("gb200-nvl72", "from=0;to=1") > 800  # chips meet over NVLink, not in their host
+    for system, way, says in (("gb200-nvl72", "from=host0;to=host0", "two memories"), ("gb200-nvl72", "from=host40;to=1", "host0 to host35"),
+                              ("dgx-h100", "from=host0;to=1", "no hosts"), ("dgx-h100", "from=8;to=1", "chips 0 to 7")):
+        done = siliscope("run", "--system", system, "--workload", f"copy:bytes=1MiB;{way}", "--out", str(tmp_path / "x"))
+        assert done.returncode == 2 and says in done.stderr, done.stderr
 
 
 def test_a_plateau_of_all_to_all_belongs_to_one_version(tmp_path):

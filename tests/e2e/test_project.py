@@ -22,7 +22,7 @@ def relative(path):
     return os.path.relpath(path, ROOT)
 
 
-@pytest.mark.parametrize("kind, folder", [("chip", "chips"), ("memory", "memory"), ("system", "systems"), ("link", "links"),
+@pytest.mark.parametrize("kind, folder", [("chip", "chips"), ("memory", "memory"), ("system", "systems"), ("link", "links"), ("tuner", "hosts/tuners"),
                                           ("collectives", "hosts/collectives")])
 def test_schemas_are_the_programs_own_and_fit_every_file(kind, folder):
     """The committed schema is what the fields of the Specs say, and every shipped file meets it."""
@@ -107,7 +107,7 @@ def leaves_of(node, source=None, confidence=None, path=""):
             yield from leaves_of(value, source, confidence, f"{path}.{key}")
 
 
-@pytest.mark.parametrize("folder", ["systems", "links", "hosts", "hosts/collectives"])
+@pytest.mark.parametrize("folder", ["systems", "links", "hosts", "hosts/collectives", "hosts/tuners"])
 def test_every_number_of_a_system_or_link_has_a_source_and_no_assumption_passes_for_more(folder):
     for path in sorted(glob.glob(os.path.join(ROOT, "configs", folder, "*.yaml"))):
         with open(path, encoding="utf-8") as file:

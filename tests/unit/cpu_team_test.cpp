@@ -135,6 +135,24 @@ TEST(CpuTeam, WhatAnotherCoreWroteComesFromItsCaches) {
   EXPECT_GE(read_from_memory({reads}), static_cast<double>(bytes));
 }
 
+TEST(CpuTeam, ANeighbourIsAskedBeforeAnotherChiplet) {
+  // A core, one of another chiplet, then the first one's neighbour read the same lines: they come
+  // from the first core, however far the other chiplet is.
+  const auto time_of = [](std::size_t region, const char* cycles) {
+    return InChild([=] {
+      const CpuCall read = Over(kReader, 1 << 26, 256 << 10);
+      Threads first(1), other(9), neighbour(2);
+      first[0] = other[8] = neighbour[1] = {read};
+      const Record record =
+          RunRegions({first, other, neighbour}, {{"cluster.remote_transfer", cycles}});
+      return ToMicroseconds(record.operators[region].exclusive);
+    });
+  };
+  const char *near = "260", *far = "2600";
+  EXPECT_GT(time_of(1, far), 1.2 * time_of(1, near));
+  EXPECT_NEAR(time_of(2, far), time_of(2, near), 0.02 * time_of(2, near));
+}
+
 TEST(CpuTeam, AWriteTakesTheLineFromOthers) {
   const std::int64_t bytes = 1 << 14;
   const Threads reads = {{}, {Over(kReader, 1 << 26, bytes)}};

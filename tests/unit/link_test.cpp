@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A link flit by flit, against its format and against its tile zoom.
+#include "models/interconnect/link.h"
+
 #include <gtest/gtest.h>
 
+#include <array>
+#include <functional>
+#include <queue>
+#include <utility>
+#include <vector>
+
+#include "models/interconnect/link_cycle.h"
 #include "sim/config/cluster_loader.h"
 #include "sim/contract/link_recorder.h"
 
@@ -108,6 +117,46 @@ TEST(Link, BothZoomsAgreeWhereCreditsOrErrorsCost) {
       EXPECT_NEAR(r.tile_seconds / r.cycle_seconds, 1, 0.03) << name << rate;
     }
   }
+}
+
+TEST(Link, WeightsShareTheWireAtBothZooms) {
+  // Two classes that always have four bursts to send: of weights 3 and 1 they get 3/4 and 1/4.
+  const LinkSpec spec = Kind("nvlink4");
+  constexpr std::int64_t kBurst = 16384, kBursts = 3000;
+  constexpr std::array<double, 2> kWeights = {3, 1};
+  LinkCycle cycle(spec, 1);
+  for (std::int64_t at = 0; at < kBurst * kBursts; at += spec.store_bytes) {
+    for (std::size_t c : {0, 1}) {
+      cycle.WritePacket(0, spec.store_bytes, spec.response_flits, false, c, kWeights[c]);
+    }
+  }
+  while (cycle.counters(0).class_bytes[0] < kBurst * kBursts) cycle.Step();
+  EXPECT_NEAR(static_cast<double>(cycle.counters(0).class_bytes[1]) / (kBurst * kBursts), 1.0 / 3,
+              0.01);
+  LinkDirection forward("forward", spec, 1, 0), back("back", spec, 1, 0);
+  forward.AnswerOn(&back);
+  using Turn = std::pair<Tick, std::size_t>;  // when a lane has room again, its class
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> lanes;
+  for (int lane = 0; lane < 4; ++lane) {
+    for (std::size_t c : {0, 1}) lanes.push({0, c});
+  }
+  std::array<std::int64_t, 2> bursts{};
+  Tick end = 0;
+  while (bursts[0] < kBursts) {
+    const auto [when, c] = lanes.top();
+    lanes.pop();
+    const Passage p = forward.Pass({when, when, kBurst, false, false, static_cast<std::uint8_t>(c),
+                                    static_cast<float>(kWeights[c])});
+    ++bursts[c];
+    end = std::max(end, p.served);
+    lanes.push({p.served, c});
+  }
+  EXPECT_NEAR(static_cast<double>(bursts[1]) / kBursts, 1.0 / 3, 0.01);
+  // Nobody gets what the wire doesn't have.
+  const double least =
+      static_cast<double>((bursts[0] + bursts[1]) * spec.WireBytes(kBurst, spec.store_bytes)) /
+      spec.bytes_per_s;
+  EXPECT_NEAR(ToSeconds(end) / least, 1, 0.01);
 }
 
 TEST(Link, DamagedPacketsAreReplayedAndNothingIsLost) {

@@ -178,8 +178,7 @@ TEST(Topology, ChipsWithoutALinkAreNamed) {
   YamlDocument document = YamlDocument::FromText(
       "name: two\nkind: cluster\nchip: x\nchip_clock: 1 GHz\nchips: 3\nlibrary: dma\n"
       "topology: {kind: mesh, link: nvlink1, links: {0-1: 1}}\n"
-      "tuner: {channels: 1, channel_bandwidth: 1 GB/s, run_channels: 1, ll_bandwidth: 1 GB/s, "
-      "ll128_channel_bandwidth: 1 GB/s}\n",
+      "tuner: {channels: 1, channel_bandwidth: 1 GB/s, run_channels: 1}\n",
       "two.yaml");
   try {
     ParseCluster(std::move(document), {});

@@ -12,6 +12,7 @@
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
 #include "workloads/lower/link/ring_search.h"
+#include "workloads/lower/link/tuner.h"
 
 namespace siliscope {
 namespace {
@@ -32,51 +33,6 @@ std::size_t IndexOf(const std::array<const char*, N>& names, const std::string& 
   std::vector<std::string> known(names.begin(), names.end());
   if (std::string(what) == "algo") known.emplace_back("hierarchical");
   throw UserError(fmt::format("{}: \"{}\" is none{}", what, name, Suggestion(name, known)));
-}
-
-std::int64_t NodesOf(const CollectivePlan& plan, const ClusterSpec& cluster) {
-  return std::max<std::int64_t>(1, plan.ranks / ChipsOfNode(cluster.topology));
-}
-
-bool InDoublingSteps(const CollectivePlan& plan) {
-  return plan.algorithm == CollectiveAlgorithm::kHalvingDoubling ||
-         plan.algorithm == CollectiveAlgorithm::kPat;
-}
-
-/// What the tuner expects: a latency and a bandwidth (tuning.cc, ncclTopoTuneModel).
-double ExpectedSeconds(const CollectivePlan& plan, const ClusterSpec& cluster) {
-  const TunerSpec& tuner = cluster.tuner;
-  const CollectiveProtocolSpec& p = SpecOf(cluster.library, plan.protocol);
-  const auto bytes = static_cast<double>(plan.bytes);
-  if (plan.algorithm == CollectiveAlgorithm::kNvls) {
-    return tuner.nvls_base_s + bytes / tuner.nvls_bytes_per_s;
-  }
-  if (plan.algorithm == CollectiveAlgorithm::kTorus) return 0;  // all links at once
-  const auto channels = static_cast<double>(tuner.channels);
-  double bus = channels * tuner.channel_bytes_per_s * p.tuner_share;
-  if (plan.protocol == CollectiveProtocol::kLl) bus = std::min(bus, tuner.ll_bytes_per_s);
-  if (plan.protocol == CollectiveProtocol::kLl128) {
-    bus = std::min(bus, channels * tuner.ll128_channel_bytes_per_s);
-  }
-  const std::int64_t nodes = NodesOf(plan, cluster);
-  if (plan.algorithm == CollectiveAlgorithm::kTree) {
-    const std::int64_t of_node = plan.ranks / nodes;
-    const auto chain = static_cast<double>(of_node - 1);
-    const double height = std::log2(static_cast<double>(nodes));
-    return p.tuner_tree_base_s +
-           2 * (chain * p.tuner_tree_hop_s + height * p.tuner_tree_net_hop_s) + 2 * bytes / bus;
-  }
-  const double hop = tuner.pcie ? p.tuner_pcie_hop_s : p.tuner_hop_s;
-  if (IsChain(plan)) return p.tuner_base_s + hop + bytes / bus;
-  auto steps = static_cast<double>(RingSteps(plan));
-  const double bytes_of_rank = bytes * steps / static_cast<double>(plan.ranks);
-  if (InDoublingSteps(plan)) {
-    steps *= std::log2(static_cast<double>(plan.ranks)) / static_cast<double>(plan.ranks - 1);
-  }
-  const double rounds = plan.operation == CollectiveOperation::kAllReduce ? 2 : 1;
-  const double between = nodes > 1 ? rounds * static_cast<double>(nodes) : 0;
-  return p.tuner_base_s + (steps - between) * hop + between * p.tuner_net_hop_s +
-         bytes_of_rank / bus;
 }
 
 /// Fewer channels, then fewer threads, while a thread would have too few bytes.
@@ -125,8 +81,11 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
     const bool power_of_two = (plan.ranks & (plan.ranks - 1)) == 0;
     return asked && power_of_two && (gathers || plan.operation == CollectiveOperation::kAllReduce);
   }
-  // The library takes it where every node has one rank.
-  if (plan.algorithm == CollectiveAlgorithm::kPat) return asked && gathers;
+  if (plan.algorithm == CollectiveAlgorithm::kPat) {
+    // The library takes it where every node has one rank (tuning.cc, ncclPatEnable).
+    const bool taken = cluster.library.tuner.pat_share > 0 && NodesOf(plan, cluster) == plan.ranks;
+    return gathers && (asked || (taken && plan.protocol == CollectiveProtocol::kSimple));
+  }
   if (plan.algorithm == CollectiveAlgorithm::kDirect) return asked && gathers;
   if (plan.algorithm == CollectiveAlgorithm::kTorus) {
     return !cluster.topology.torus.empty() && plan.ranks == cluster.topology.chips &&
@@ -147,17 +106,35 @@ std::int64_t RanksOf(const CollectiveRequest& request, const ClusterSpec& cluste
   return ranks;
 }
 
+/// A chip by its number, or a host by its name.
+std::int64_t MemoryOf(const std::string& name, const char* key, const ClusterSpec& cluster) {
+  const std::vector<TopologyNode>& nodes = cluster.topology.nodes;
+  std::vector<std::string> hosts;
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes[n].kind == NodeKind::kHostBridge) hosts.push_back(nodes[n].name);
+    if (n < static_cast<std::size_t>(cluster.topology.chips)
+            ? name == std::to_string(n)
+            : !hosts.empty() && name == hosts.back()) {
+      return static_cast<std::int64_t>(n);
+    }
+  }
+  throw UserError(fmt::format(
+      "copy: {}={}: {} has chips 0 to {}{}", key, name, cluster.name, cluster.topology.chips - 1,
+      hosts.empty() ? " and no hosts with links of their own"
+                    : " and hosts " + hosts.front() + " to " + hosts.back()));
+}
+
 CollectivePlan PlanCopy(const CollectiveRequest& request, const ClusterSpec& cluster) {
   CollectivePlan plan;
   plan.operation = CollectiveOperation::kCopy;
   plan.algorithm = CollectiveAlgorithm::kDirect;
   plan.bytes = request.bytes;
   plan.ranks = cluster.topology.chips;
-  plan.from = request.from;
-  plan.to = request.to;
-  if (plan.from >= plan.ranks || plan.to >= plan.ranks || plan.from == plan.to) {
-    throw UserError(fmt::format("copy from {} to {} of {}: two of its chips, 0 to {}", plan.from,
-                                plan.to, cluster.name, plan.ranks - 1));
+  plan.from = MemoryOf(request.from, "from", cluster);
+  plan.to = MemoryOf(request.to, "to", cluster);
+  if (plan.from == plan.to || (plan.from >= plan.ranks && plan.to >= plan.ranks)) {
+    throw UserError(fmt::format("copy from {} to {} of {}: two memories, one of them a chip's",
+                                request.from, request.to, cluster.name));
   }
   return plan;
 }

@@ -41,7 +41,7 @@ struct CollectivePlan {
   std::int64_t bytes = 0;
   std::int64_t ranks = 0;
   std::int64_t channels = 1;
-  std::int64_t from = 0, to = 1;  ///< of a copy
+  std::int64_t from = 0, to = 1;  ///< of a copy: nodes of the topology
   bool symmetry = true;           ///< ranks alike may be played once
 };
 

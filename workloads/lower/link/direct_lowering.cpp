@@ -123,6 +123,7 @@ void WriteCopy(CollectiveWriter& writer) {
   constexpr double kUnlimited = 1e15;
   engine.bytes_per_s = engine.local_bytes_per_s = kUnlimited;
   engine.copy_engine = true;
+  engine.reads = plan.from >= plan.ranks;
   const std::int32_t protocol = writer.AddProtocol(engine);
   Primitive p;
   p.bytes = plan.bytes;
@@ -131,7 +132,9 @@ void WriteCopy(CollectiveWriter& writer) {
   Lane lane;
   lane.protocol = protocol;
   lane.sequence = writer.AddSequence({p});
-  lane.rank = static_cast<std::int32_t>(plan.from);
+  // Where one end is a host's memory, the chip's engine does all of it.
+  const bool to_host = plan.to >= plan.ranks, from_host = plan.from >= plan.ranks;
+  lane.rank = static_cast<std::int32_t>(from_host ? plan.to : plan.from);
   lane.to = 1;
   lane.route = writer.RouteBetween(plan.from, plan.to);
   lane.start = writer.StartOf(1);
@@ -139,7 +142,8 @@ void WriteCopy(CollectiveWriter& writer) {
   p.sends = false;
   p.receives = true;
   lane.sequence = writer.AddSequence({p});
-  lane.rank = static_cast<std::int32_t>(plan.to);
+  lane.rank = static_cast<std::int32_t>(to_host ? plan.from : plan.to);
+  lane.cta = to_host || from_host ? 1 : 0;
   lane.from = 0;
   lane.to = kNoLane;
   lane.route = -1;

@@ -30,6 +30,25 @@ std::int64_t ChipsOfNodeIn(const Topology& t, const std::vector<std::int32_t>& g
 
 }  // namespace
 
+std::vector<std::int32_t> GroupOfEachNode(const CollectiveRequest& request,
+                                          const ClusterSpec& cluster) {
+  const std::int64_t of_node = ChipsOfNode(cluster.topology);
+  const std::int64_t nodes = cluster.topology.chips / of_node;
+  const std::int64_t ranks = request.ranks > 0 ? request.ranks : nodes * request.per_node;
+  const bool fits = request.per_node <= of_node && ranks % request.per_node == 0 &&
+                    ranks / request.per_node <= nodes;
+  if (!fits) {
+    throw UserError(fmt::format("per_node={} of {} ranks: {} has {} nodes of {} chips",
+                                request.per_node, ranks, cluster.name, nodes, of_node));
+  }
+  std::vector<std::int32_t> group;
+  for (std::int64_t r = 0; r < ranks; ++r) {
+    const std::int64_t node = r / request.per_node;
+    group.push_back(static_cast<std::int32_t>(node * of_node + r % request.per_node));
+  }
+  return group;
+}
+
 ClusterSpec WithGroupFirst(const ClusterSpec& cluster, const std::vector<std::int32_t>& group) {
   ClusterSpec spec = cluster;
   Topology& t = spec.topology;
