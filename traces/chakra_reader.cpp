@@ -127,6 +127,7 @@ class Reader {
     graph_.workload = std::filesystem::path(prefix_).filename().string();
     for (; std::filesystem::exists(FileOf(graph_.ranks)); ++graph_.ranks) {
     }
+    CheckRanksOfGroups();
     for (std::int32_t rank = 0; rank < graph_.ranks; ++rank) ReadRank(rank);
     if (graph_.nodes.empty()) throw UserError(FileOf(0) + ": no nodes");
     return std::move(graph_);
@@ -159,6 +160,17 @@ class Reader {
       }
       group_of_[name] = static_cast<std::int32_t>(graph_.groups.size());
       graph_.groups.push_back(std::move(members));
+    }
+  }
+
+  /// Files are counted until one is missing; groups may know of more.
+  void CheckRanksOfGroups() const {
+    for (const auto& [name, group] : group_of_) {
+      for (const std::int32_t rank : graph_.groups[static_cast<std::size_t>(group)]) {
+        if (rank < graph_.ranks) continue;
+        throw UserError(fmt::format("{}: no such file, but rank {} is in group {} of {}",
+                                    FileOf(graph_.ranks), rank, name, ChakraGroupsFile(prefix_)));
+      }
     }
   }
 

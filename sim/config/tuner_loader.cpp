@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/config/tuner_loader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <sstream>
@@ -54,7 +56,7 @@ std::vector<double> NumbersOf(const std::string& text, const std::string& place)
     try {
       numbers.push_back(std::stod(word));
     } catch (const std::exception&) {
-      throw UserError(place + ": tree_correction: \"" + word + "\" is no number");
+      throw UserError(fmt::format("{}: tree_correction: \"{}\" is no number", place, word));
     }
   }
   return numbers;

@@ -40,10 +40,11 @@ SimulationRequest StageRequest(const ParallelRequest& request, const std::string
   const std::int64_t parts = plan.experts * plan.microbatches;
   if (parts > 1) {
     if (workload.batch < parts || workload.batch % parts != 0) {
+      const std::string given =
+          workload.batch > 0 ? fmt::format("--batch {}", workload.batch) : "without --batch: 1 is";
       throw UserError(fmt::format(
-          "--batch {}: no multiple of {} groups of experts x {} micro-batches; each takes other "
-          "inputs",
-          workload.batch, plan.experts, plan.microbatches));
+          "{}{} no multiple of {} groups of experts x {} micro-batches; each takes other inputs",
+          given, workload.batch > 0 ? ":" : "", plan.experts, plan.microbatches));
     }
     workload.batch /= parts;
   }

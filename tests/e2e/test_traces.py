@@ -119,6 +119,13 @@ def test_a_trace_cut_off(tmp_path):
         assert "cut off or damaged" in text and text.count("\n") == 1, length
 
 
+def test_a_missing_file_of_a_rank_is_named(tmp_path):
+    path = write_trace(tmp_path / "t", [[node(1, COLLECTIVE, comm_type=0, comm_size=8, pg_name="5")]])
+    (tmp_path / "t" / "t.groups.json").write_text('{"5": [0, 1]}')
+    text = fails(2, "run", "--system", "hgx-a100-4", "--workload", path, "--out", tmp_path / "o")
+    assert "t.1.et: no such file, but rank 1 is in group 5" in text and text.count("\n") == 1
+
+
 NETWORK = "topology: [ {} ]\nnpus_count: [ {} ]\nbandwidth: [ {} ]\nlatency: [ {} ]\n"
 
 

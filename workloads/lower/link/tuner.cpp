@@ -58,7 +58,8 @@ double ExpectedOfTree(const Expectation& e) {
         bus, e.channels() * e.machine.generation.tree_ll128_channel_bytes_per_s[e.by_nodes()]);
   }
   bus *= TreeCorrection(e);
-  const auto chain = static_cast<double>(e.plan.ranks / e.nodes - 1);
+  const std::int64_t of_node = e.plan.ranks / e.nodes;
+  const auto chain = static_cast<double>(of_node - 1);
   const double height = std::floor(std::log2(static_cast<double>(e.nodes)));
   return e.protocol.tuner_tree_base_s +
          2 * (chain * e.protocol.tuner_tree_hop_s + height * e.protocol.tuner_tree_net_hop_s) +
