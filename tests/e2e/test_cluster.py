@@ -148,7 +148,7 @@ def test_words_of_systems_are_explained():
     (["run", "--system", "dgx-a100", "--workload", "all_reduce:ranks=8"], "bytes: this key is missing"),
     (["run", "--system", "dgx-a100", "--workload", "all_reduce:bytes=1MiB;rank=8"], "did you mean \"ranks\""),
     (["run", "--system", "dgx-a100", "--workload", "all_redduce:bytes=1MiB"], "did you mean \"all_reduce\""),
-    (["run", "--system", "dgx-a100", "--workload", "copy:bytes=1MiB;from=0;to=8"], "two of its chips"),
+    (["run", "--system", "dgx-a100", "--workload", "copy:bytes=1MiB;from=0;to=8"], "chips 0 to 7"),
     (["run", "--system", "dgx-a100", "--workload", "resnet50", "--parallel", "tp=16"], "16 ranks on 8 chips"),
     (["run", "--system", "dgx-a100", "--workload", "llama2_7b_layer", "--parallel", "tp=3"], "no multiple of it"),
     (["run", "--system", "dgx-a100", "--workload", "resnet50", "--parallel", "dp=2"], "not a way to divide"),

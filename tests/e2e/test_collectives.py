@@ -222,11 +222,12 @@ def test_seeds_change_errors_and_little_time():
 # GB/s out of a chip, one direction, by what its maker publishes: DGX-1 (2 generations), DGX-2, DGX A100 to B200 and
 # GB200, PCIe 4.0 x16, Ascend 910 (HCCS within a group of four), Gaudi 2 (21 ports), TPU v2 to v4, a corner of Dojo's tile.
 LINKS = {"dgx-1-p100": 80, "dgx-1-v100": 150, "dgx-2": 150, "dgx-a100": 300, "hgx-a100-4": 300, "selene-a100": 300,
-         "dgx-h100": 450, "dgx-h200": 450, "superpod-h100": 450, "dgx-b200": 900, "gb200-nvl72": 900, "epyc+8xa100": 31.5,
+         "dgx-h100": 450, "dgx-h200": 450, "superpod-h100": 450, "llama3-pod": 450, "superpod-b300": 900, "dgx-b200": 900, "gb200-nvl72": 900, "epyc+8xa100": 31.5,
          "pcie-8xl40s": 31.5, "ascend-910-8p": 90, "hls-gaudi2": 262.5, "tpu-v2-pod": 248, "tpu-v3-pod": 328,
          "tpu-v4-pod": 300, "dojo-tile": 4000, "on-chip-crossbar": 64, "on-chip-mesh": 128, "on-chip-ring": 128}
 # These chips' switches add up, so that a chip may send its data once, not 2 (n - 1) / n times.
-ADDED_IN_THE_SWITCH = {"dgx-h100", "dgx-h200", "dgx-b200", "gb200-nvl72", "superpod-h100"}
+ADDED_IN_THE_SWITCH = {"dgx-h100", "dgx-h200", "dgx-b200", "gb200-nvl72", "superpod-h100", "superpod-b300", "llama3-pod"}
+SEVERAL_NODES = ("selene-a100", "superpod-h100", "superpod-b300", "llama3-pod")
 
 
 def test_an_all_reduce_on_every_system(tmp_path):
@@ -237,14 +238,14 @@ def test_an_all_reduce_on_every_system(tmp_path):
     sizes = [1 << k for k in (12, 16, 20, 24, 28)]
     asked = []
     for system in sorted(systems):
-        few = ";ranks=16" if system in ("selene-a100", "superpod-h100") else ""  # two nodes of eight
+        few = ";ranks=16" if system in SEVERAL_NODES else ""  # two nodes of eight
         asked += [(system, "all_reduce", f"bytes={size}{few}") for size in sizes]
     times = simulated(tmp_path, asked)
     for i, system in enumerate(sorted(systems)):
         of_system = times[i * len(sizes):(i + 1) * len(sizes)]
         assert of_system == sorted(set(of_system)), system
         with open(os.path.join(ROOT, "configs", "systems", f"{system}.yaml"), encoding="utf-8") as file:
-            ranks = 16 if system in ("selene-a100", "superpod-h100") else yaml.safe_load(file)["chips"]
+            ranks = 16 if system in SEVERAL_NODES else yaml.safe_load(file)["chips"]
         counted = 2 * (ranks - 1) / ranks
         most = LINKS[system] * (counted if system in ADDED_IN_THE_SWITCH else 1)
         busbw = [counted * size / time / 1e3 for size, time in zip(sizes, of_system)]

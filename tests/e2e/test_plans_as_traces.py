@@ -51,7 +51,7 @@ def test_groups_or_ranks_that_are_damaged(tmp_path):
     again = ["run", "--system", "hgx-a100-4", "--workload", tmp_path / "c" / "trace.0.et", "--out", tmp_path / "o"]
     groups = (tmp_path / "c" / "trace.groups.json").read_text()
     for damaged, says in ((groups[:-2], "trace.groups.json"), ("[]", "trace.groups.json"),
-                          (groups.replace("0", "7"), "not in the group")):
+                          (groups.replace("0", "7"), "rank 7 is in group")):
         (tmp_path / "c" / "trace.groups.json").write_text(damaged)
         assert says in run(*again, code=2), damaged
     (tmp_path / "c" / "trace.groups.json").write_text(groups)
