@@ -32,6 +32,10 @@ CacheArray::CacheArray(const CpuCacheSpec& spec, std::int64_t line_bytes)
   const std::int64_t sets = spec.size_bytes / line_bytes / spec.ways;
   if (sets == 0) return;
   sets_ = Divisor(sets);
+  if (spec.hashed) {
+    for (hash_shift_ = 1; (std::int64_t{1} << hash_shift_) < sets;) ++hash_shift_;
+    second_shift_ = 2 * hash_shift_;
+  }
   set_bytes_ = places_ * (2 * sizeof(std::uint32_t) + sizeof(CacheState));
   memory_.reset(Zeros(static_cast<std::size_t>(sets) * set_bytes_));
 }

@@ -81,7 +81,8 @@ class CacheArray {
   };
 
   std::size_t SetAt(std::int64_t line) const {
-    return static_cast<std::size_t>(sets_.Remainder(line)) * set_bytes_;
+    const std::int64_t mixed = line ^ (line >> hash_shift_) ^ (line >> second_shift_);
+    return static_cast<std::size_t>(sets_.Remainder(mixed)) * set_bytes_;
   }
   Set SetOf(std::int64_t line) const {
     std::byte* set = memory_.get() + SetAt(line);
@@ -95,7 +96,8 @@ class CacheArray {
   std::size_t Oldest(const Set& set) const;
 
   Divisor sets_;
-  std::size_t ways_ = 1, places_ = 1;  ///< of a set; places are a multiple of four
+  int hash_shift_ = 32, second_shift_ = 63;  ///< higher bits of a line that choose its set too
+  std::size_t ways_ = 1, places_ = 1;        ///< of a set; places are a multiple of four
   bool random_;
   std::uint32_t uses_ = 0;
   std::uint64_t chance_ = 1;

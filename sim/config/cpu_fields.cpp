@@ -75,6 +75,8 @@ void VisitCache(FieldVisitor& v, const char* key, CpuCacheSpec& s, Need need, co
            "which line of a set goes");
   s.random_replacement = replacement == 1;
   v.Flag("victim", s.victim, kOptional, "holds only what the level above has dropped");
+  v.Flag("hashed", s.hashed, kOptional,
+         "the set is chosen by all bits of an address, not by the lowest above the line");
   v.Flag("retries_full_sets", s.retries_full_sets, kOptional,
          "of L1: what misses a set whose lines are all on their way comes one after another, each "
          "asked of L2 again once the one before has come");
@@ -142,7 +144,9 @@ void VisitCpuLibrary(FieldVisitor& v, CpuLibrarySpec& s) {
   v.Flag("packs_weights_once", s.packs_weights_once, kOptional,
          "weights are packed before the network runs, else in every call");
   v.Real("call", s.call_s, Dimension::kTime, {0, 1}, kOptional,
-         "of a call, beside the product: checks, buffers, the caller's language");
+         "of a call, beside its work: checks, buffers, the caller's language");
+  v.Real("product_call", s.product_call_s, Dimension::kTime, {0, 1}, kOptional,
+         "of a call of a product of matrices, beyond that: its threads share buffers out");
   v.Bytes(
       "array_offset", s.array_offset_bytes, {0, 1024}, kOptional,
       "the caller's arrays begin so far past a line, as an allocator's header goes before them");

@@ -75,6 +75,7 @@ struct CpuCacheSpec {
   std::int64_t prefetch_streams = 16;       ///< that are followed at a time
   std::int64_t prefetch_page_bytes = 4096;  ///< that prefetchers stay inside of
   bool random_replacement = false;  ///< any line of a set goes, else the least recently used
+  bool hashed = false;  ///< the set is chosen by all bits of an address, not by the lowest
   bool victim = false;              ///< holds what the level above has dropped, else all
   bool retries_full_sets = false;   ///< what misses while all lines of a set are on their way
                                     ///< comes by itself, asked for anew
@@ -145,7 +146,8 @@ struct CpuLibrarySpec {
   bool even_tiles = false;            ///< columns are divided evenly, rows that are left masked
   ConvAlgorithm convolution = ConvAlgorithm::kDirect;
   bool packs_weights_once = false;      ///< before the network runs, else in every call
-  double call_s = 0;                    ///< of a call, before and after the product
+  double call_s = 0;                    ///< of a call, before and after its work
+  double product_call_s = 0;            ///< beyond that, where matrices are multiplied
   std::int64_t array_offset_bytes = 0;  ///< of the caller's arrays, past the begin of a line
 };
 

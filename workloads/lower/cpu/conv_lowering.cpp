@@ -227,7 +227,7 @@ class ConvWriter {
 };
 
 void LowerConv(CpuLowering& lowering, std::uint32_t index) {
-  lowering.EnterLibrary();
+  lowering.EnterLibrary(false);
   const ConvAlgorithm algorithm = lowering.cpu().library.convolution;
   if (algorithm == ConvAlgorithm::kWinograd && WriteWinograd(lowering, index)) return;
   if (algorithm == ConvAlgorithm::kIm2col && WriteIm2col(lowering, index)) return;

@@ -63,7 +63,10 @@ class CpuLowering {
         std::move(call));
   }
   /// The next region is the first of a function of the matrix library.
-  void EnterLibrary() { enter_s_ = cpu().library.call_s; }
+  void EnterLibrary(bool multiplies) {
+    const CpuLibrarySpec& library = cpu().library;
+    enter_s_ = library.call_s + (multiplies ? library.product_call_s : 0);
+  }
 
  private:
   std::int64_t Place(TensorId id, std::int64_t offset);

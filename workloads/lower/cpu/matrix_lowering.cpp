@@ -54,7 +54,7 @@ void LowerMatmul(CpuLowering& lowering, std::uint32_t index) {
   g.rows_packed = lowering.cpu().library.packs_weights_once && !column_major &&
                   b.role == Role::kWeight && g.columns > 1;
   AddEpilogue(lowering, op, &g);
-  lowering.EnterLibrary();
+  lowering.EnterLibrary(true);
   lowering.info(index).mapping = WriteGemm(lowering, g);
 }
 
@@ -122,7 +122,7 @@ void LowerRecurrent(CpuLowering& lowering, std::uint32_t index) {
   g.result = projected;
   g.result_stride = gates * e;
   g.rows_packed = lowering.cpu().library.packs_weights_once && g.columns > 1;
-  lowering.EnterLibrary();
+  lowering.EnterLibrary(true);
   lowering.info(index).mapping = WriteGemm(lowering, g);
   g.columns = batch;
   g.depth = CeilDivide(hidden, lowering.Group());
