@@ -291,8 +291,13 @@ class Reader {
       case chakra::MEM_STORE_NODE:
         ReadComputation(from, attributes, &node);
         break;
-      default:  // says something of the trace; takes no time
+      case chakra::METADATA_NODE:  // says something of the trace; takes no time
         node.stream = StreamOf({"metadata", 0});
+        break;
+      default:
+        throw UserError(fmt::format("{}: node {} ({}): type {} is none of Chakra's", path,
+                                    from.id(), Readable(from.name()),
+                                    static_cast<int>(from.type())));
     }
     return node;
   }

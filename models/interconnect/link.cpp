@@ -26,16 +26,18 @@ LinkDirection::LinkDirection(const sc_core::sc_module_name& name, const LinkSpec
   round_trip_ = static_cast<Tick>(std::llround(2e12 * spec.latency_s)) +
                 Duration(packet + spec.flit_bytes, bytes_per_s_);
   if (Duration(window, bytes_per_s_) < round_trip_) window_bytes_ = window;
+  constexpr double kBits = 8;
+  const double whole = std::exp(kBits * static_cast<double>(packet) * std::log1p(-error_rate_));
+  damaged_per_byte_ = (1 - whole) / whole / static_cast<double>(packet);
   port.bind(*this);
   use_.peak_bytes_per_s = bytes_per_s_;
 }
 
-/// The time that is lost to errors: one after every so many bits. Until the sender hears of it all
-/// that it sends is dropped.
+/// The time that is lost to damaged packets, which may be damaged again when they are sent again.
+/// Until the sender hears of it all that it sends is dropped.
 Tick LinkDirection::Replays(std::int64_t wire_bytes) {
   if (error_rate_ <= 0) return 0;
-  constexpr double kBits = 8;
-  damaged_ += kBits * static_cast<double>(wire_bytes) * error_rate_;
+  damaged_ += static_cast<double>(wire_bytes) * damaged_per_byte_;
   const double errors = std::floor(damaged_);
   damaged_ -= errors;
   const Tick lost = static_cast<Tick>(errors) * round_trip_;

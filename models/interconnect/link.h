@@ -69,7 +69,7 @@ class LinkDirection : public sc_core::sc_module, public LinkPort {
 
   // What each burst touches lies together.
   Form form_;  ///< of the last burst: most are alike
-  double bytes_per_s_, error_rate_;
+  double bytes_per_s_, error_rate_, damaged_per_byte_ = 0;
   Tick latency_;
   Tick free_at_ = 0;
   std::int64_t owed_bytes_ = 0;

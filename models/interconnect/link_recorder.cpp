@@ -72,7 +72,7 @@ LinkRecording Record(const LinkSpec& spec, const LinkLoad& load) {
       data_cycles = link.cycle();
     }
     if (link.cycle() == kMostCycles) {
-      throw InternalError(spec.name + ": the link makes no progress at cycle zoom");
+      throw UserError(spec.name + ": at this bit error rate hardly a packet gets through");
     }
   }
   r.cycles = link.cycle();

@@ -2,6 +2,7 @@
 // siliscope link: one link under a load, flit by flit, as JSON.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -46,6 +47,7 @@ std::string WaveformText(const LinkRecording& r, const LinkSpec& spec) {
 
 void Link(const LinkOptions& o) {
   LinkSpec spec = LoadLinkKind(o.kind, "--kind");
+  if (std::isnan(o.bit_error_rate)) throw UserError("--bit-error-rate: not a number");
   if (o.bit_error_rate >= 0) spec.bit_error_rate = o.bit_error_rate;
   if (o.credits > 0) spec.credits = o.credits;
   LinkLoad load;

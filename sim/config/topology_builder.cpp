@@ -311,6 +311,7 @@ class Builder {
     }
     for (std::int64_t i = 0; i < s.spines; ++i) {
       const std::int32_t spine = AddSwitch(s.spines > 1 ? fmt::format("spine{}", i) : "spine");
+      if (s.spines > 1) t_.nodes.back().ports = s.switch_ports;  // else it stands for many
       for (const std::int32_t l : all) Connect(l, spine, wire, up / s.spines);
     }
   }

@@ -26,6 +26,26 @@ void CheckPorts(const Topology& t, const Fail& fail) {
   }
 }
 
+/// `around_chips`: other chips are not passed.
+std::vector<char> ReachedFrom(std::int32_t from, const Topology& t,
+                              const std::vector<std::vector<std::int32_t>>& beside,
+                              bool around_chips) {
+  std::vector<char> reached(t.nodes.size(), 0);
+  std::vector<std::int32_t> front = {from};
+  reached[static_cast<std::size_t>(from)] = 1;
+  while (!front.empty()) {
+    const std::int32_t at = front.back();
+    front.pop_back();
+    if (around_chips && at != from && at < t.chips) continue;
+    for (const std::int32_t next : beside[static_cast<std::size_t>(at)]) {
+      if (reached[static_cast<std::size_t>(next)] != 0) continue;
+      reached[static_cast<std::size_t>(next)] = 1;
+      front.push_back(next);
+    }
+  }
+  return reached;
+}
+
 }  // namespace
 
 void CheckTopology(const Topology& t, const std::string& place) {
@@ -44,20 +64,16 @@ void CheckTopology(const Topology& t, const std::string& place) {
       fail(t.nodes[static_cast<std::size_t>(c)].name + " has no link");
     }
   }
-  std::vector<char> reached(t.nodes.size(), 0);
-  std::vector<std::int32_t> front = {0};
-  reached[0] = 1;
-  while (!front.empty()) {
-    const auto at = static_cast<std::size_t>(front.back());
-    front.pop_back();
-    for (const std::int32_t next : beside[at]) {
-      if (reached[static_cast<std::size_t>(next)] != 0) continue;
-      reached[static_cast<std::size_t>(next)] = 1;
-      front.push_back(next);
+  // Where all are joined, only chips that don't pass packets on can lie in the way.
+  constexpr std::int64_t kMostPairs = 1024;
+  const bool each = !t.chips_forward && t.chips <= kMostPairs;
+  for (std::int32_t from = 0; from < (each ? t.chips : 1); ++from) {
+    const std::vector<char> reached = ReachedFrom(from, t, beside, each);
+    for (std::size_t c = 0; c < static_cast<std::size_t>(t.chips); ++c) {
+      if (reached[c] != 0) continue;
+      fail(t.nodes[c].name + " can't be reached from " +
+           t.nodes[static_cast<std::size_t>(from)].name);
     }
-  }
-  for (std::size_t c = 0; c < static_cast<std::size_t>(t.chips); ++c) {
-    if (reached[c] == 0) fail(t.nodes[c].name + " can't be reached from " + t.nodes[0].name);
   }
 }
 

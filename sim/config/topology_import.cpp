@@ -114,6 +114,23 @@ struct XmlReader {
   }
 };
 
+/// The parser calls itself for each level.
+void CheckNesting(const std::string& xml, const std::string& file) {
+  constexpr std::int64_t kMostLevels = 1000;
+  std::int64_t level = 0;
+  for (std::size_t at = xml.find('<'); at + 1 < xml.size(); at = xml.find('<', at + 1)) {
+    const std::size_t end = xml.find('>', at);
+    if (end == std::string::npos) return;
+    const char next = xml[at + 1];
+    if (next == '/') --level;
+    if (next != '/' && next != '!' && next != '?' && xml[end - 1] != '/') ++level;
+    if (level > kMostLevels) {
+      throw UserError(
+          fmt::format("{}: more than {} elements inside each other", file, kMostLevels));
+    }
+  }
+}
+
 std::int64_t Largest(const std::vector<std::int64_t>& groups) {
   std::map<std::int64_t, std::int64_t> sizes;
   std::int64_t largest = 0;
@@ -177,6 +194,7 @@ FoundTopology ParseTopologyMatrix(const std::string& text, const std::string& fi
 }
 
 FoundTopology ParseNcclTopology(const std::string& xml, const std::string& file) {
+  CheckNesting(xml, file);
   Tree tree;
   std::istringstream stream(xml);
   try {
@@ -205,9 +223,24 @@ FoundTopology ParseNcclTopology(const std::string& xml, const std::string& file)
     t.socket[a] = chip.socket;
     t.pcie_switch[a] = chip.pcie_switch;
     for (const auto& [target, count] : chip.links) {
+      bool known = false;
       for (std::size_t b = 0; b < reader.chips.size(); ++b) {
-        if (reader.chips[b].bus == target) t.direct[a][b] += count;
+        if (reader.chips[b].bus != target) continue;
+        t.direct[a][b] += count;
+        known = true;
       }
+      if (!known) {
+        throw UserError(fmt::format("{}: gpu {} has an nvlink to \"{}\", where no gpu is", file,
+                                    chip.bus, target));
+      }
+    }
+  }
+  for (std::size_t a = 0; a < reader.chips.size(); ++a) {
+    for (std::size_t b = 0; b < a; ++b) {
+      if (t.direct[a][b] == t.direct[b][a]) continue;
+      throw UserError(fmt::format("{}: gpu {} has {} nvlinks to gpu {}, which has {} back", file,
+                                  reader.chips[a].bus, t.direct[a][b], reader.chips[b].bus,
+                                  t.direct[b][a]));
     }
   }
   return t;

@@ -76,9 +76,9 @@ struct CpuCacheSpec {
   std::int64_t prefetch_page_bytes = 4096;  ///< that prefetchers stay inside of
   bool random_replacement = false;  ///< any line of a set goes, else the least recently used
   bool hashed = false;  ///< the set is chosen by all bits of an address, not by the lowest
-  bool victim = false;              ///< holds what the level above has dropped, else all
-  bool retries_full_sets = false;   ///< what misses while all lines of a set are on their way
-                                    ///< comes by itself, asked for anew
+  bool victim = false;  ///< holds what the level above has dropped, else all
+  bool retries_full_sets = false;  ///< what misses while all lines of a set are on their way
+                                   ///< comes by itself, asked for anew
 };
 
 /// A unit that multiplies tiles (Intel AMX): rows x depth_bytes by depth_bytes x rows.

@@ -56,7 +56,8 @@ CollectiveRequest ParseCollective(const std::string& op,
     } else if (key == "per_node") {
       request.per_node = WholeNumber(key, value, 1, 1 << 20);
     } else if (key == "weight") {
-      request.weight = WholeNumber(key, value, 1, 1000);
+      constexpr std::int64_t kMostWeight = 16;  // bursts of light traffic would wait too long
+      request.weight = WholeNumber(key, value, 1, kMostWeight);
     } else if (key == "algo") {
       request.algorithm = value;
     } else if (key == "protocol") {

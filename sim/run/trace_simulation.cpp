@@ -54,6 +54,7 @@ TraceResult SimulateTrace(const std::string& system, const std::vector<Override>
   const auto model =
       ClusterModelRegistry::Instance().Get("model of links", "network")(result.cluster);
   result.record = model->Run(result.graph, {});
+  if (result.record.total == 0) throw UserError(path + ": no node of it takes any time");
   result.simulate_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

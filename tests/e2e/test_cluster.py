@@ -131,6 +131,12 @@ def test_topologies_of_machines_are_imported(tmp_path):
         assert summary_of(tmp_path / "r")["algbw_gb_per_s"] == pytest.approx(rate, rel=0.02)
     (tmp_path / "cut.xml").write_text(XML[:200])
     assert "cut.xml:" in run("import-topology", tmp_path / "cut.xml", code=2)
+    for name, was, now, says in (("one.xml", 'target="0000:0f:00.0"', 'target="0000:11:00.0"', "where no gpu is"),
+                                 ("asymmetric.xml", 'count="2"', 'count="1"', "has 1 nvlinks to gpu 0000:07:00.0, which has 2")):
+        (tmp_path / name).write_text(XML[::-1].replace(was[::-1], now[::-1], 1)[::-1])
+        assert says in run("import-topology", tmp_path / name, code=2)
+    (tmp_path / "deep.xml").write_text('<system version="1">' + '<pci busid="1">' * 200000)
+    assert "inside each other" in run("import-topology", tmp_path / "deep.xml", code=2)
     (tmp_path / "cut.txt").write_text(MATRIX[:90])
     assert "cells of 4 chips" in run("import-topology", tmp_path / "cut.txt", code=2)
     (tmp_path / "odd.txt").write_text(MATRIX.replace("NV12", "NV4", 1))
@@ -149,6 +155,9 @@ def test_words_of_systems_are_explained():
     (["run", "--system", "dgx-a100", "--workload", "all_reduce:bytes=1MiB;rank=8"], "did you mean \"ranks\""),
     (["run", "--system", "dgx-a100", "--workload", "all_redduce:bytes=1MiB"], "did you mean \"all_reduce\""),
     (["run", "--system", "dgx-a100", "--workload", "copy:bytes=1MiB;from=0;to=8"], "chips 0 to 7"),
+    (["run", "--system", "dgx-a100", "--workload", "all_reduce:bytes=1MiB;weight=17"], "weight"),
+    (["run", "--system", "superpod-h100", "--workload", "all_reduce:bytes=1MiB", "--set", "topology.nodes=256", "--set",
+      "topology.scale_out.switch_ports=64", "--set", "topology.scale_out.spines=2"], "spine0 has 1024 links and 64 ports"),
     (["run", "--system", "dgx-a100", "--workload", "resnet50", "--parallel", "tp=16"], "16 ranks on 8 chips"),
     (["run", "--system", "dgx-a100", "--workload", "llama2_7b_layer", "--parallel", "tp=3"], "no multiple of it"),
     (["run", "--system", "dgx-a100", "--workload", "resnet50", "--parallel", "dp=2"], "not a way to divide"),

@@ -177,7 +177,7 @@ def test_hosts_copy_over_their_own_links(tmp_path):
         assert 0.85 * 15.75 < rate("dgx-1-v100", way) < 15.75
     assert rate("gb200-nvl72", "from=0;to=1") > 800  # chips meet over NVLink, not in their host
     for system, way, says in (("gb200-nvl72", "from=host0;to=host0", "two memories"), ("gb200-nvl72", "from=host40;to=1", "host0 to host35"),
-                              ("dgx-h100", "from=host0;to=1", "no hosts"), ("dgx-h100", "from=8;to=1", "chips 0 to 7")):
+                              ("hgx-a100-4", "from=host0;to=1", "no hosts"), ("dgx-h100", "from=8;to=1", "chips 0 to 7")):
         done = siliscope("run", "--system", system, "--workload", f"copy:bytes=1MiB;{way}", "--out", str(tmp_path / "x"))
         assert done.returncode == 2 and says in done.stderr, done.stderr
 

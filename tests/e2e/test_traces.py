@@ -99,6 +99,8 @@ def test_a_trace_from_elsewhere_runs(tmp_path):
     ([[node(1, SEND, comm_src=0, comm_dst=0, comm_size=8)]], "another rank"),
     ([[node(1, COMPUTE)]] * 9, "9 ranks on the 4 chips"),
     ([[]], "no nodes"),
+    ([[node(1, 0)]], "type 0 is none of Chakra's"),
+    ([[node(1, 1)]], "no node of it takes any time"),
     # Each waits for the other's message before it sends its own.
     ([[node(1, RECEIVE, comm_src=1, comm_dst=0, comm_size=8), node(2, SEND, [1], comm_src=0, comm_dst=1, comm_size=8)],
       [node(1, RECEIVE, comm_src=0, comm_dst=1, comm_size=8), node(2, SEND, [1], comm_src=1, comm_dst=0, comm_size=8)]],

@@ -84,7 +84,7 @@ bool Possible(const CollectivePlan& plan, const ClusterSpec& cluster, bool asked
   if (plan.algorithm == CollectiveAlgorithm::kPat) {
     // The library takes it where every node has one rank (tuning.cc, ncclPatEnable).
     const bool taken = cluster.library.tuner.pat_share > 0 && NodesOf(plan, cluster) == plan.ranks;
-    return gathers && (asked || (taken && plan.protocol == CollectiveProtocol::kSimple));
+    return gathers && plan.protocol == CollectiveProtocol::kSimple && (asked || taken);
   }
   if (plan.algorithm == CollectiveAlgorithm::kDirect) return asked && gathers;
   if (plan.algorithm == CollectiveAlgorithm::kTorus) {

@@ -161,7 +161,8 @@ void WriteDirect(CollectiveWriter& writer) {
   const std::int64_t peer_bytes = ToOne(plan) ? plan.bytes : CeilDivide(plan.bytes, plan.ranks);
   const Parts parts = PartsOf(writer.cluster().library, plan.ranks, peer_bytes);
   LinkProgram& program = writer.program();
-  program.channels = parts.count * peers;
+  // Sends to several peers share a CTA where there are more of them than CTAs.
+  program.channels = std::min(parts.count * peers, writer.cluster().library.p2p_channels);
   program.protocol_name =
       ProtocolName(parts.ll ? CollectiveProtocol::kLl : CollectiveProtocol::kSimple);
   program.wire_bytes_per_rank = peer_bytes * peers;
