@@ -10,6 +10,8 @@
 namespace siliscope {
 namespace {
 
+/// Turns of packing by which its prefetches lead: a line that comes from memory takes some.
+constexpr std::int64_t kTurnsAhead = 4;
 constexpr int kAccumulators = 100, kBroadcasts = 60, kScratch = 96;
 
 /// Bytes of the v-th vector of `rows` lanes.
@@ -183,7 +185,7 @@ CpuCode RowPackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t dep
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t v = 0; v < s.VectorsOf(width); ++v) {
       const std::int64_t at = v * s.vector_bytes, bytes = BytesOf(s, width, v);
-      if (s.prefetches_sources) b.Prefetch(2, 0, (rows + r) * row_bytes + at, bytes);
+      if (s.prefetches_sources) b.Prefetch(2, 0, (kTurnsAhead * rows + r) * row_bytes + at, bytes);
       b.Load(static_cast<int>(v), 0, r * row_bytes + at, bytes);
       b.Store(static_cast<int>(v), 1, r * strip + at, bytes);
     }
@@ -231,7 +233,7 @@ CpuCode SquarePackCode(const GemmCodeShape& s, std::int64_t width, std::int64_t 
   for (std::int64_t from = 0; from < width; from += lanes) {
     const std::int64_t rows = std::min(lanes, width - from);
     for (std::int64_t j = 0; s.prefetches_sources && j < rows; ++j) {
-      b.Prefetch(2, 0, (from + j) * row_bytes + s.vector_bytes, s.vector_bytes);
+      b.Prefetch(2, 0, (from + j) * row_bytes + kTurnsAhead * s.vector_bytes, s.vector_bytes);
     }
     for (std::int64_t j = 0; j < rows; ++j) {
       b.Load(static_cast<int>(j), 0, (from + j) * row_bytes, s.vector_bytes);

@@ -19,7 +19,7 @@ struct GemmCodeShape {
   std::int64_t result_bytes = 4;  ///< of an element of the result in memory
   double macs_per_lane = 1;
   std::int64_t columns_per_load = 1;  ///< values of columns that a load brings
-  bool prefetches_sources = false;    ///< when they are packed, a turn ahead
+  bool prefetches_sources = false;    ///< when they are packed, some turns ahead
   bool memory_operands = false;       ///< a broadcast is part of the operation that uses it
   int epilogue_operations = 0;        ///< on each vector of the result
   bool epilogue_operand = false;      ///< one of them reads a tensor like the result
