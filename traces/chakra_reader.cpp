@@ -19,6 +19,7 @@
 #include "sim/contract/execution_trace.h"
 #include "sim/core/error.h"
 #include "traces/chakra.pb.h"
+#include "traces/chakra_attributes.h"
 #include "traces/chakra_format.h"
 
 namespace siliscope {
@@ -41,81 +42,6 @@ std::string Readable(std::string name) {
   }
   return name;
 }
-
-/// Attributes of a node by name.
-class Attributes {
- public:
-  Attributes(const chakra::Node& node, std::string place) : place_(std::move(place)) {
-    for (const chakra::AttributeProto& a : node.attr()) by_name_[a.name()] = &a;
-  }
-
-  bool Has(const std::string& name) const { return by_name_.count(name) > 0; }
-  std::int64_t Number(const std::string& name) const {
-    const auto at = by_name_.find(name);
-    if (at == by_name_.end())
-      throw UserError(fmt::format("{}: attribute {} is missing", place_, name));
-    return ValueOf(*at->second, name);
-  }
-  std::int64_t Number(const std::string& name, std::int64_t otherwise) const {
-    return Has(name) ? Number(name) : otherwise;
-  }
-  /// Errors: UserError where it is not from `least` to `most`.
-  std::int64_t Within(const std::string& name, std::int64_t least, std::int64_t most) const {
-    const std::int64_t value = Number(name);
-    if (value < least || value > most) {
-      throw UserError(fmt::format("{}: {} {}: from {} to {}", place_, name, value, least, most));
-    }
-    return value;
-  }
-  std::int64_t Within(const std::string& name, std::int64_t least, std::int64_t most,
-                      std::int64_t otherwise) const {
-    return Has(name) ? Within(name, least, most) : otherwise;
-  }
-  const std::string& place() const { return place_; }
-  std::string Text(const std::string& name) const {
-    const auto at = by_name_.find(name);
-    if (at == by_name_.end()) return "";
-    const chakra::AttributeProto& a = *at->second;
-    if (a.value_case() == chakra::AttributeProto::kStringVal) return a.string_val();
-    return std::to_string(ValueOf(a, name));
-  }
-
- private:
-  std::int64_t ValueOf(const chakra::AttributeProto& a, const std::string& name) const {
-    switch (a.value_case()) {
-      case chakra::AttributeProto::kInt32Val:
-        return a.int32_val();
-      case chakra::AttributeProto::kInt64Val:
-        return a.int64_val();
-      case chakra::AttributeProto::kUint32Val:
-        return a.uint32_val();
-      case chakra::AttributeProto::kUint64Val:
-        return static_cast<std::int64_t>(a.uint64_val());
-      case chakra::AttributeProto::kSint32Val:
-        return a.sint32_val();
-      case chakra::AttributeProto::kSint64Val:
-        return a.sint64_val();
-      case chakra::AttributeProto::kBoolVal:
-        return a.bool_val() ? 1 : 0;
-      case chakra::AttributeProto::kDoubleVal:
-        return Whole(a.double_val(), name);
-      case chakra::AttributeProto::kFloatVal:
-        return Whole(static_cast<double>(a.float_val()), name);
-      default:
-        throw UserError(fmt::format("{}: attribute {} is no number", place_, name));
-    }
-  }
-  std::int64_t Whole(double value, const std::string& name) const {
-    constexpr double kMost = 9e18;
-    if (!(std::abs(value) < kMost)) {
-      throw UserError(fmt::format("{}: attribute {} is no whole number", place_, name));
-    }
-    return std::llround(value);
-  }
-
-  std::string place_;
-  std::map<std::string, const chakra::AttributeProto*> by_name_;
-};
 
 class Reader {
  public:
@@ -166,11 +92,11 @@ class Reader {
   /// Files are counted until one is missing; groups may know of more.
   void CheckRanksOfGroups() const {
     for (const auto& [name, group] : group_of_) {
-      for (const std::int32_t rank : graph_.groups[static_cast<std::size_t>(group)]) {
-        if (rank < graph_.ranks) continue;
-        throw UserError(fmt::format("{}: no such file, but rank {} is in group {} of {}",
-                                    FileOf(graph_.ranks), rank, name, ChakraGroupsFile(prefix_)));
-      }
+      const auto& ranks = graph_.groups[static_cast<std::size_t>(group)];
+      const std::int32_t most = *std::max_element(ranks.begin(), ranks.end());
+      if (most < graph_.ranks) continue;
+      throw UserError(fmt::format("{}: no such file, but rank {} is in group {} of {}",
+                                  FileOf(graph_.ranks), most, name, ChakraGroupsFile(prefix_)));
     }
   }
 
@@ -263,7 +189,7 @@ class Reader {
   }
 
   ExecutionNode NodeOf(const chakra::Node& from, std::int32_t rank, const std::string& path) {
-    const Attributes attributes(
+    const ChakraAttributes attributes(
         from, fmt::format("{}: node {} ({})", path, from.id(), Readable(from.name())));
     ExecutionNode node;
     node.name = Readable(from.name());
@@ -302,7 +228,7 @@ class Reader {
     return node;
   }
 
-  void ReadCollective(const Attributes& attributes, ExecutionNode* node) {
+  void ReadCollective(const ChakraAttributes& attributes, ExecutionNode* node) {
     node->kind = ExecutionKind::kCollective;
     const std::int64_t type = attributes.Number("comm_type");
     const auto types = static_cast<std::int64_t>(kChakraCollectives.size());
@@ -323,7 +249,7 @@ class Reader {
     node->stream = StreamOf({"collective", node->group});
   }
 
-  void ReadComputation(const chakra::Node& from, const Attributes& attributes,
+  void ReadComputation(const chakra::Node& from, const ChakraAttributes& attributes,
                        ExecutionNode* node) {
     node->stream = StreamOf({"compute", attributes.Number("is_cpu_op", 0)});
     constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();

@@ -6,6 +6,7 @@
 
 #include "sim/config/astra_network.h"
 #include "sim/config/config_folder.h"
+#include "sim/config/named_file.h"
 #include "sim/config/topology_fields.h"
 #include "sim/config/tuner_loader.h"
 #include "sim/config/yaml_reader.h"
@@ -90,18 +91,10 @@ void SizeBuffers(LinkSpec* link) {
 }
 
 CollectiveLibrarySpec LoadLibrary(const std::string& name, const std::string& place) {
-  const std::vector<std::string> names = ListCollectiveLibraries();
-  if (!IsIn(names, name)) {
-    throw UserError(place + ": library: \"" + name + "\" is not a library" +
-                    Suggestion(name, names));
-  }
-  const YamlDocument document =
-      YamlDocument::FromFile(RootFolder() + "/configs/hosts/collectives/" + name + ".yaml");
-  YamlReader reader(document, nullptr);
-  CollectiveLibrarySpec spec;
-  VisitCollectiveLibrary(reader, spec);
-  reader.Finish();
-  if (!spec.tuner.name.empty()) spec.tuner = LoadTuner(spec.tuner.name, document.name());
+  auto spec = LoadNamedFile("configs/hosts/collectives", name,
+                            place + ": library: \"" + name + "\" is not a library",
+                            &VisitCollectiveLibrary);
+  if (!spec.tuner.name.empty()) spec.tuner = LoadTuner(spec.tuner.name, place);
   return spec;
 }
 
@@ -227,16 +220,8 @@ bool IsCluster(const std::string& name_or_file) {
 }
 
 LinkSpec LoadLinkKind(const std::string& name, const std::string& place) {
-  const std::vector<std::string> names = ListLinkKinds();
-  if (!IsIn(names, name)) {
-    throw UserError(place + ": \"" + name + "\" is not a kind of link" + Suggestion(name, names));
-  }
-  const YamlDocument document =
-      YamlDocument::FromFile(RootFolder() + "/configs/links/" + name + ".yaml");
-  YamlReader reader(document, nullptr);
-  LinkSpec spec;
-  VisitLinkKind(reader, spec);
-  reader.Finish();
+  LinkSpec spec = LoadNamedFile("configs/links", name,
+                                place + ": \"" + name + "\" is not a kind of link", &VisitLinkKind);
   SizeBuffers(&spec);
   return spec;
 }

@@ -9,13 +9,14 @@
 #include <utility>
 
 #include "sim/config/config_folder.h"
-#include "sim/config/yaml_reader.h"
+#include "sim/config/named_file.h"
 #include "sim/core/error.h"
 #include "sim/core/nearest_name.h"
 
 namespace siliscope {
 namespace {
 
+constexpr const char* kFolder = "configs/hosts/tuners";
 constexpr std::array<const char*, 4> kGenerations = {"volta", "ampere", "hopper", "blackwell"};
 constexpr std::array<const char*, 2> kHosts = {"intel", "amd"};
 
@@ -75,7 +76,7 @@ T FindNamed(const std::map<std::string, T>& table, const std::string& name,
 
 }  // namespace
 
-std::vector<std::string> ListTuners() { return NamesIn("configs/hosts/tuners"); }
+std::vector<std::string> ListTuners() { return NamesIn(kFolder); }
 
 void VisitTuner(FieldVisitor& v, TunerSpec& s) {
   v.Integer("channels", s.channels, {1, 64}, Need::kRequired, "of the tuner's graph");
@@ -135,18 +136,9 @@ void VisitTunerTables(FieldVisitor& v, TunerTables& s) {
 }
 
 TunerTables LoadTuner(const std::string& name, const std::string& place) {
-  const std::vector<std::string> names = ListTuners();
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    throw UserError(place + ": tuner: \"" + name + "\" is no file of configs/hosts/tuners" +
-                    Suggestion(name, names));
-  }
-  const YamlDocument document =
-      YamlDocument::FromFile(RootFolder() + "/configs/hosts/tuners/" + name + ".yaml");
-  YamlReader reader(document, nullptr);
-  TunerTables tables;
-  VisitTunerTables(reader, tables);
-  reader.Finish();
-  return tables;
+  return LoadNamedFile(kFolder, name,
+                       fmt::format("{}: tuner: \"{}\" is no file of {}", place, name, kFolder),
+                       &VisitTunerTables);
 }
 
 void ResolveTuner(const TunerTables& tables, const std::string& place, TunerSpec* spec) {
