@@ -76,7 +76,7 @@ class CoreCycle {
   bool runs_ahead() const { return !alone_ && turns_ != nullptr && turns_->warms(); }
   bool Simulate(std::uint64_t until);
   bool Play(std::uint64_t until);
-  std::uint64_t PlayTouch(const TurnTouch& touch, std::uint64_t place);
+  CoreMemory::Played PlayTouch(const TurnTouch& touch, std::uint64_t place, std::uint64_t until);
   void BeginTurn();
   bool Settle(std::uint64_t until);
   bool IsForeseen();
@@ -133,12 +133,13 @@ class CoreCycle {
     std::uint64_t waited = 0;     ///< cycles, for lines that were on their way
   };
   TurnMemory* turns_;
-  TurnProfile* profile_ = nullptr;
+  TurnProfile* rest_ = nullptr;     ///< of the call's turns, without the first ones of its loops
+  TurnProfile* profile_ = nullptr;  ///< of the present turn
   TurnRecorder recorder_;
   bool alone_;
   bool unsettled_ = false;  ///< one was, and the memory has not been asked for its lines
   bool in_turn_ = false, plays_ = false;
-  bool looks_ahead_ = false;    ///< the call's first turn is still to come
+  int look_ahead_ = 0;          ///< of the call's first turns, that are still to come
   bool warm_ = false;           ///< what ran last was simulated
   bool again_ = false;          ///< the next turn shall be: the last one said too little
   std::int64_t turn_left_ = 0;  ///< trips of the turn that are left

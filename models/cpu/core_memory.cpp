@@ -42,49 +42,53 @@ void CoreMemory::WillPlaySoon(std::int64_t address) const {
   if (gone >= 0) shared_.WillDrop(core_, gone);
 }
 
-std::uint64_t CoreMemory::PlayRead(std::uint64_t when, std::int64_t address) {
+CoreMemory::Played CoreMemory::PlayRead(std::uint64_t when, std::int64_t address,
+                                        std::uint64_t until) {
   const std::int64_t line = address / spec_.line_bytes;
+  const bool hit = l2_.Find(line) != nullptr;
+  const std::uint64_t start = hit ? when : FreeToPlay(when);
+  if (start > until) return {start - when, true};
   l1_traffic_.write_bytes += spec_.line_bytes;
   l2_traffic_.read_bytes += spec_.line_bytes;
   ++l1_traffic_.misses;
-  if (l2_.Find(line) != nullptr) {
-    ++l2_traffic_.hits;
-    return 0;
-  }
-  ++l2_traffic_.misses;
-  const std::uint64_t start = FreeToPlay(when);
+  ++(hit ? l2_traffic_.hits : l2_traffic_.misses);
+  if (hit) return {};
   const std::uint64_t ready = FetchShared(start, line);
   NoteArrival(ready);
   if (l2_.exists()) InsertIntoL2(line, ready, false);
-  return start - when;
+  return {start - when, false};
 }
 
-std::uint64_t CoreMemory::PlayWrite(std::uint64_t when, std::int64_t address) {
+CoreMemory::Played CoreMemory::PlayWrite(std::uint64_t when, std::int64_t address,
+                                         std::uint64_t until) {
   const std::int64_t line = address / spec_.line_bytes;
   CacheState* here = l1_.Find(line);
-  if (here != nullptr && here->dirty != 0) return 0;
-  std::uint64_t waited = 0;
+  if (here != nullptr && here->dirty != 0) return {};
+  Played played;
   if (here == nullptr) {
-    waited = PlayRead(when, address);
-    const CacheLine gone = l1_.Insert(line, when + waited, true);
-    if (gone.dirty) DropFromL1(when + waited, gone);
+    played = PlayRead(when, address, until);
+    if (played.later) return played;
+    const CacheLine gone = l1_.Insert(line, when + played.waited, true);
+    if (gone.dirty) DropFromL1(when + played.waited, gone);
   } else {
     here->dirty = 1;
   }
-  shared_.Own(core_, when + waited, line);
-  return waited;
+  shared_.Own(core_, when + played.waited, line);
+  return played;
 }
 
-std::uint64_t CoreMemory::PlayWriteAround(std::uint64_t when, std::int64_t address) {
+CoreMemory::Played CoreMemory::PlayWriteAround(std::uint64_t when, std::int64_t address,
+                                               std::uint64_t until) {
   const std::int64_t line = address / spec_.line_bytes;
   const std::uint64_t start = FreeToPlay(when);
+  if (start > until) return {start - when, true};
   Invalidate(line);
   shared_.Own(core_, start, line);
   const SharedMemory::Arrival taken = shared_.WriteAround(core_, start, line);
   NoteArrival(taken.ready);
   lateness_.cycles += static_cast<double>(taken.ready) - static_cast<double>(taken.idle);
   lateness_.lines += 1;
-  return start - when;
+  return {start - when, false};
 }
 
 std::uint64_t CoreMemory::WriteAround(std::uint64_t when, std::int64_t address,
@@ -181,7 +185,7 @@ void CoreMemory::Prefetch(std::uint64_t when, std::int64_t address, int level) {
 std::uint64_t CoreMemory::FetchIntoL1(std::uint64_t when, std::int64_t line, bool write,
                                       bool prefetch) {
   const SetTurn turn = TurnIn(when, line);
-  const std::uint64_t start = l1_misses_.FreeFrom(turn.waits ? when : std::max(when, turn.room));
+  const std::uint64_t start = l1_misses_.FreeFrom(when);
   const std::uint64_t ready = TurnOfSet(turn, line, FetchFromL2(start, line));
   l1_misses_.Take(start, ready);
   l1_traffic_.write_bytes += spec_.line_bytes;

@@ -43,14 +43,17 @@ class CoreMemory : public PrivateCaches {
   /// in which the store has left the core's queue.
   std::uint64_t WriteAround(std::uint64_t when, std::int64_t address, std::int64_t bytes);
 
+  struct Played {
+    std::uint64_t waited = 0;  ///< cycles, for one of the lines that may be on their way at a time
+    bool later = false;        ///< that is after `until`: nothing was done yet
+  };
   /// What a turn that is played does with a line that it reads for the first time, and with one
   /// that it writes, in `when`. Reads pass the first level by, which is as the turn that was
   /// simulated found it; no prefetcher runs ahead, what it would bring is asked for in its turn.
-  /// Each returns by how many cycles it had to wait for one of the lines that may be on their way
-  /// at a time.
-  std::uint64_t PlayRead(std::uint64_t when, std::int64_t address);
-  std::uint64_t PlayWrite(std::uint64_t when, std::int64_t address);
-  std::uint64_t PlayWriteAround(std::uint64_t when, std::int64_t address);
+  /// What has to wait beyond `until` is asked for then, as other cores may want lines before.
+  Played PlayRead(std::uint64_t when, std::int64_t address, std::uint64_t until);
+  Played PlayWrite(std::uint64_t when, std::int64_t address, std::uint64_t until);
+  Played PlayWriteAround(std::uint64_t when, std::int64_t address, std::uint64_t until);
   /// PlayRead or PlayWrite of an address will come soon, and sooner: the host shall have at hand
   /// what they look up. Nothing that is simulated changes.
   void WillPlay(std::int64_t address) const;
@@ -107,8 +110,9 @@ class CoreMemory : public PrivateCaches {
     bool waits = false;
   };
   SetTurn TurnIn(std::uint64_t when, std::int64_t line) {
+    if (set_queued_.empty()) return {};  // lines choose their place when they come
     const std::uint64_t room = l1_.RoomFrom(line);
-    return {room, !set_queued_.empty() && (room > when || QueuedOf(line) > when)};
+    return {room, room > when || QueuedOf(line) > when};
   }
   /// Cycles until a line of L2 comes that has missed L1 before.
   std::uint64_t L2Again() const {

@@ -14,10 +14,11 @@ void CoreCycle::Begin(const CpuCall& call) {
   left_ = call.trips;
   walk_at_ = 0;
   at_ = 0;
-  profile_ = turns_ == nullptr ? nullptr : turns_->ProfileOf(call);
-  if (profile_ != nullptr && profile_->every) profile_ = nullptr;
+  rest_ = turns_ == nullptr ? nullptr : turns_->ProfileOf(call);
+  if (rest_ != nullptr && rest_->every) rest_ = nullptr;
+  profile_ = rest_;
   in_turn_ = false;
-  looks_ahead_ = true;
+  look_ahead_ = rest_ == nullptr || rest_->first == nullptr ? 1 : 2;
 }
 
 bool CoreCycle::Continue(std::uint64_t until) {
@@ -64,6 +65,8 @@ TurnFills CoreCycle::FillsOfTurn() const {
 void CoreCycle::BeginTurn() {
   in_turn_ = true;
   plays_ = false;
+  const bool first = rest_->first != nullptr && left_[rest_->loop] == call_->trips[rest_->loop];
+  profile_ = first ? rest_->first : rest_;
   turn_left_ = std::min(left_[profile_->loop], profile_->trips);
   turn_fills_ = Fills();
   const bool part = turn_left_ < profile_->trips;
@@ -116,10 +119,10 @@ bool CoreCycle::IsWarm() const {
 }
 
 /// Whether a turn like the next one is known, as far as some of its lines tell. Asked of the first
-/// turn of a call; those after it are like it.
+/// turns of a call; those after them are like them.
 bool CoreCycle::IsForeseen() {
-  if (!looks_ahead_) return true;
-  looks_ahead_ = false;
+  if (look_ahead_ == 0) return true;
+  --look_ahead_;
   constexpr std::size_t kApart = 5;  ///< touches
   std::int64_t below = 0;            // the private caches
   for (std::size_t i = 0; i < profile_->touches.size(); i += kApart) {
@@ -141,8 +144,8 @@ void CoreCycle::EndSimulatedTurn() {
   if (recorder_.overflown()) {
     recorder_.Stop();
     unsettled_ = runs_ahead();
-    profile_->every = true;
-    profile_ = nullptr;
+    rest_->every = true;
+    rest_ = profile_ = nullptr;
     return;
   }
   TurnCost cost;
@@ -155,6 +158,9 @@ void CoreCycle::EndSimulatedTurn() {
   cost.warm = was_warm;
   cost.counters = counters_.Since(turn_begin_);
   cost.cycles = recorder_.End(retire_cycle_, pointers_, profile_);
+  const double memory_slots =
+      cost.counters.slots[static_cast<std::size_t>(TopDown::kBackEndMemory)];
+  cost.memory_cycles = std::min(cost.cycles, memory_slots / static_cast<double>(spec_.core.width));
   profile_->Learn(cost);
   again_ = !was_warm && !turns_->warms();
   unsettled_ = runs_ahead();
@@ -236,7 +242,10 @@ bool CoreCycle::Play(std::uint64_t until) {
       memory_.WillPlaySoon(address_of(p.at + kSoon));
     }
     const TurnTouch& touch = touches[p.at];
-    if (touch.fresh) p.waited += PlayTouch(touch, static_cast<std::uint64_t>(place));
+    if (!touch.fresh) continue;
+    const CoreMemory::Played played = PlayTouch(touch, static_cast<std::uint64_t>(place), until);
+    p.waited += played.waited;
+    if (played.later) return false;
   }
   TurnFills fills = FillsOfTurn();
   if (p.share == 1) profile_->Played(fills);
@@ -247,18 +256,18 @@ bool CoreCycle::Play(std::uint64_t until) {
   return true;
 }
 
-/// The cycles for which a line had to wait.
-std::uint64_t CoreCycle::PlayTouch(const TurnTouch& touch, std::uint64_t place) {
+CoreMemory::Played CoreCycle::PlayTouch(const TurnTouch& touch, std::uint64_t place,
+                                        std::uint64_t until) {
   const std::int64_t address = pointers_[touch.pointer] + touch.offset;
   switch (touch.kind) {
     case TurnTouch::kRead:
-      return memory_.PlayRead(place, address);
+      return memory_.PlayRead(place, address, until);
     case TurnTouch::kWrite:
-      return memory_.PlayWrite(place, address);
+      return memory_.PlayWrite(place, address, until);
     case TurnTouch::kWriteAround:
-      return memory_.PlayWriteAround(place, address);
+      return memory_.PlayWriteAround(place, address, until);
   }
-  return 0;
+  return {};
 }
 
 /// A share of a turn ends that was not simulated; a whole one takes so many cycles. What it takes

@@ -16,14 +16,28 @@ void TurnEstimate::Clear() {
   next_ = 0;
 }
 
-void TurnEstimate::Learn(const TurnFills& fills, double cycles) {
+void TurnEstimate::Learn(const TurnFills& fills, double cycles, double memory_cycles) {
   if (samples_.size() < kMost) {
-    samples_.push_back({Of(fills), cycles});
+    samples_.push_back({Of(fills), cycles, memory_cycles});
   } else {
-    samples_[next_] = {Of(fills), cycles};
+    samples_[next_] = {Of(fills), cycles, memory_cycles};
     next_ = (next_ + 1) % kMost;
   }
   Fit();
+  BoundSlopes();
+}
+
+/// Where samples hardly differ their noise may say anything, or nothing is known. A line more costs
+/// no more than one does with all that a turn takes; where all have brought as many, what they
+/// waited is taken to go with them.
+void TurnEstimate::BoundSlopes() {
+  for (const std::size_t lines : {kL2, kFar}) {
+    if (mean_[lines] > 0) slope_[lines] = std::min(slope_[lines], mean_cycles_ / mean_[lines]);
+  }
+  if (most_[kL2] > least_[kL2] || mean_[kL2] == 0) return;
+  double memory_cycles = 0;
+  for (const Sample& s : samples_) memory_cycles += s.memory_cycles;
+  slope_[kL2] = memory_cycles / static_cast<double>(samples_.size()) / mean_[kL2];
 }
 
 /// Slopes that come out negative are taken as zero and the others fitted again, the most negative
@@ -33,10 +47,10 @@ void TurnEstimate::Fit() {
   mean_ = slope_ = {};
   least_ = most_ = samples_.front().x;
   mean_cycles_ = 0;
-  least_cycles_ = samples_.front().cycles;
+  undisturbed_cycles_ = samples_.front().cycles;
   for (const Sample& s : samples_) {
     mean_cycles_ += s.cycles / count;
-    least_cycles_ = std::min(least_cycles_, s.cycles);
+    undisturbed_cycles_ = std::min(undisturbed_cycles_, s.cycles - s.memory_cycles);
     for (std::size_t i = 0; i < kSlopes; ++i) {
       mean_[i] += s.x[i] / count;
       least_[i] = std::min(least_[i], s.x[i]);
@@ -100,7 +114,7 @@ double TurnEstimate::Cycles(const TurnFills& fills) const {
     sum += weight * moved;
     weights += weight;
   }
-  return std::max(sum / weights, least_cycles_);
+  return std::max(sum / weights, undisturbed_cycles_);
 }
 
 bool TurnEstimate::CoversL2(double l2, double lines) const {

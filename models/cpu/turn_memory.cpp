@@ -15,7 +15,7 @@ void TurnProfile::Learn(const TurnCost& cost) {
   constexpr double kEqual = 0.03;
   const bool foreseen =
       known() && std::abs(estimate.Cycles(cost.fills) - cost.cycles) <= 2 + kEqual * cost.cycles;
-  estimate.Learn(cost.fills, cost.cycles);
+  estimate.Learn(cost.fills, cost.cycles, cost.memory_cycles);
   sample = cost;
   // Few lines don't tell how many could have been on their way.
   constexpr std::uint64_t kMany = 4;
@@ -107,6 +107,10 @@ TurnProfile* TurnMemory::ProfileOf(const CpuCall& call) {
     of_turn->trips = turn;
     of_turn->every = call.walk_bytes > 0;
     of_turn->warms = warms_;
+    if (turn < call.trips[loop]) {
+      TurnProfile& first = profiles_.emplace_back(*of_turn);
+      of_turn->first = &first;
+    }
   }
   profile = of_turn;
   return profile;

@@ -23,6 +23,7 @@ namespace siliscope {
 struct TurnCost {
   TurnFills fills;
   double cycles = 0;
+  double memory_cycles = 0;     ///< of these, for which the core waited for lines
   std::uint64_t in_flight = 0;  ///< lines from beyond the private caches at a time, at most
   bool warm = false;            ///< the turn before it was simulated too
   CoreCounters counters;
@@ -43,7 +44,9 @@ struct TurnProfile {
   std::size_t begin = 0, end = 0;                       ///< its first micro-operation, its branch
   std::int64_t trips = 1;                               ///< of the loop, in a turn
   bool every = false;                                   ///< every turn has to be simulated
-  int wanted = 2;                                       ///< turns that have still to be simulated
+  TurnProfile* first = nullptr;  ///< of a loop's first turn, which comes upon what was before it;
+                                 ///< null where that is all of the loop
+  int wanted = 2;                ///< turns that have still to be simulated
   std::vector<TurnTouch> touches;
   std::vector<std::int64_t> shift;  ///< of each pointer, in a turn
   TurnEstimate estimate;

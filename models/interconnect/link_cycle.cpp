@@ -55,14 +55,27 @@ void LinkCycle::WritePacket(int from, std::int64_t bytes, std::int64_t reply_fli
   std::deque<LinkPacket>& queue = end.queues[ChannelOf(PacketKind::kWrite)];
   queue.back().traffic_class = traffic_class;
   if (weight <= 0) return;
-  LinkPacket packet = queue.back();
+  LinkPacket& packet = end.shares[traffic_class].emplace_back(queue.back());
   queue.pop_back();
   double& last = end.turns[traffic_class];
   last = packet.turn = std::max(end.turn, last) + static_cast<double>(packet.flits) / weight;
-  const auto place =
-      std::upper_bound(queue.begin(), queue.end(), packet,
-                       [](const LinkPacket& a, const LinkPacket& b) { return a.turn < b.turn; });
-  queue.insert(place, packet);
+}
+
+std::deque<LinkPacket>* LinkCycle::NextQueue(End& end, std::size_t channel) {
+  if (!end.queues[channel].empty()) return &end.queues[channel];
+  if (channel != ChannelOf(PacketKind::kWrite)) return nullptr;
+  std::deque<LinkPacket>* next = nullptr;
+  for (std::deque<LinkPacket>& share : end.shares) {
+    if (share.empty()) continue;
+    if (next == nullptr || share.front().turn < next->front().turn) next = &share;
+  }
+  return next;
+}
+
+bool LinkCycle::Waits(const End& end) {
+  const auto holds = [](const std::deque<LinkPacket>& queue) { return !queue.empty(); };
+  return std::any_of(end.queues.begin(), end.queues.end(), holds) ||
+         std::any_of(end.shares.begin(), end.shares.end(), holds);
 }
 
 void LinkCycle::Write(int from, std::int64_t bytes, std::int64_t packet_bytes) {
@@ -168,15 +181,15 @@ bool LinkCycle::BeginPacket(End& end) {
   }
   bool waits = false;
   for (const std::size_t channel : {std::size_t{1}, std::size_t{0}}) {
-    std::deque<LinkPacket>& queue = end.queues[channel];
-    if (queue.empty()) continue;
-    if (end.credits[channel] < queue.front().flits) {
+    std::deque<LinkPacket>* queue = NextQueue(end, channel);
+    if (queue == nullptr) continue;
+    if (end.credits[channel] < queue->front().flits) {
       waits = true;
       continue;
     }
-    end.current = queue.front();
-    queue.pop_front();
-    if (channel == 0) end.turn = end.current.turn;
+    end.current = queue->front();
+    queue->pop_front();
+    end.turn = std::max(end.turn, end.current.turn);
     end.current.sequence = end.next_sequence++;
     end.left = end.current.flits;
     end.credits[channel] -= end.current.flits;
@@ -225,9 +238,8 @@ void LinkCycle::Send(End& end, End& other) {
   end.sending = 0;
   if (end.left == 0) {
     ReplayWhereNothingIsHeard(end);
-    const bool many = end.to_acknowledge >= spec_.acknowledge_every;
-    const bool nothing = end.queues[0].empty() && end.queues[1].empty() && !end.replaying;
-    if (end.must_ask_replay || (nothing && (many || end.to_acknowledge > 0))) {
+    const bool nothing = end.to_acknowledge > 0 && !end.replaying && !Waits(end);
+    if (end.must_ask_replay || nothing) {
       SendAcknowledgement(end, other);
       return;
     }
@@ -262,8 +274,7 @@ void LinkCycle::SkipTo(std::uint64_t cycle) {
 
 bool LinkCycle::Done() const {
   return std::all_of(ends_.begin(), ends_.end(), [](const End& end) {
-    return end.queues[0].empty() && end.queues[1].empty() && end.left == 0 &&
-           end.unacknowledged.empty() && end.arrivals.empty();
+    return end.left == 0 && end.unacknowledged.empty() && end.arrivals.empty() && !Waits(end);
   });
 }
 

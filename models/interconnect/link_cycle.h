@@ -86,6 +86,7 @@ class LinkCycle {
   /// The sender of one direction, and the receiver of the other at the same end.
   struct End {
     std::array<std::deque<LinkPacket>, kChannels> queues;
+    std::array<std::deque<LinkPacket>, kMostTrafficClasses> shares;  ///< requests with a weight
     std::array<std::int64_t, kChannels> credits{};
     std::deque<LinkPacket> unacknowledged;
     std::size_t replay_from = 0;  ///< of these, where it is replaying
@@ -112,6 +113,9 @@ class LinkCycle {
   void Deliver(End& end, const LinkPacket& packet);
   void Send(End& end, End& other);
   bool BeginPacket(End& end);
+  /// The queue whose first packet is next in the channel; null where none waits.
+  static std::deque<LinkPacket>* NextQueue(End& end, std::size_t channel);
+  static bool Waits(const End& end);
   void FinishPacket(End& end, End& other);
   void SendAcknowledgement(End& end, End& other);
   /// Where a message begins, the address goes in full.

@@ -78,9 +78,18 @@ void DramChannel::DrainWrites(Tick ready) {
 /// Between reads and gathered writes every row is closed, at `when` at the earliest.
 void DramChannel::CloseRows(Tick when) {
   for (auto& bank : state_.banks) {
-    bank.precharge_ready = std::max(bank.precharge_ready, when) + (bank.open_row < 0 ? 0 : trp_);
+    const Tick closing = bank.open_row < 0 ? 0 : trp_;
+    KeepIdle(bank, bank.precharge_ready + closing, when);
+    bank.precharge_ready = std::max(bank.precharge_ready, when) + closing;
     bank.open_row = -1;
   }
+}
+
+/// A closed bank has nothing to do: a row that is asked for late may have been open then.
+void DramChannel::KeepIdle(DramChannelState::Bank& bank, Tick from, Tick until) const {
+  if (until < from + tras_ + trp_) return;
+  bank.idle_from = from;
+  bank.idle_until = until;
 }
 
 Tick DramChannel::Perform(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
@@ -156,36 +165,25 @@ Tick DramChannel::Activate(Tick ready, std::int64_t groups) {
 /// up no other.
 Tick DramChannel::ActivateOne(Tick ready, Tick bank_ready) {
   DramChannelState& s = state_;
+  const Tick apart = ActivatesApart();
+  const Tick before = s.token_gaps.Take(ready, apart, apart);
+  if (before != kNever) return std::max(before, bank_ready);
   const Tick token = std::max(ready, s.next_token);
-  s.next_token = token + std::max(trrd_, tfaw_ / 4);
+  s.token_gaps.Keep(s.next_token, token, apart);
+  s.next_token = token + apart;
   return std::max(token, bank_ready);
 }
 
 /// Where a transfer finds the bus: in a gap that an earlier request left while its bank was busy
 /// (the controller serves first what is ready first), else at the end.
 Tick DramChannel::BusTime(Tick bus, Tick data_ready, Tick duration, bool write) {
-  if (!write && data_ready + duration <= state_.last_gap_end) {
-    for (DramChannelState::Gap& gap : state_.gaps) {
-      const Tick begin = std::max(gap.begin, data_ready);
-      if (begin + duration > gap.end) continue;
-      const Tick end = gap.end;
-      gap.end = begin;
-      KeepGap(begin + duration, end);
-      return begin;
-    }
+  if (!write) {
+    const Tick before = state_.bus_gaps.Take(data_ready, duration, burst_);
+    if (before != kNever) return before;
   }
   const Tick begin = std::max(bus, data_ready);
-  KeepGap(bus, begin);
+  state_.bus_gaps.Keep(bus, begin, burst_);
   return begin;
-}
-
-/// Remembers idle time of the bus; of too many gaps, the one that came first is forgotten.
-void DramChannel::KeepGap(Tick begin, Tick end) {
-  if (end < begin + burst_) return;
-  DramChannelState& s = state_;
-  s.gaps[s.next_gap] = {begin, end};
-  s.next_gap = (s.next_gap + 1) % DramChannelState::kGaps;
-  s.last_gap_end = std::max(s.last_gap_end, end);
 }
 
 /// Each row begins with another bank, so that vectors that lie a multiple of all banks apart don't
@@ -203,6 +201,37 @@ bool DramChannel::IsStillOpen(std::size_t bank, std::int64_t row, Tick ready) co
   return std::any_of(rows.begin(), rows.end(), [&](const DramChannelState::ClosedRows::Row& c) {
     return c.row == row && ready <= c.at;
   });
+}
+
+/// Opens a row, after the one that is open; returns when its columns can be read.
+Tick DramChannel::OpenRow(std::size_t index, std::int64_t row, Tick ready, std::int64_t groups) {
+  auto& bank = state_.banks[index];
+  const bool was_open = bank.open_row >= 0;
+  const Tick precharge = std::max(ready, bank.precharge_ready);
+  if (was_open && mapping_.first_ready) {
+    DramChannelState::ClosedRows& closed = state_.closed[index];
+    closed.rows[closed.next] = {bank.open_row, precharge};
+    closed.next = (closed.next + 1) % closed.rows.size();
+  }
+  const Tick open = was_open ? precharge + trp_ : std::max(ready, precharge);
+  const Tick activate = grain_bytes_ > 0 ? ActivateOne(ready, open) : Activate(open, groups);
+  KeepIdle(bank, bank.precharge_ready + (was_open ? trp_ : 0), activate);
+  bank.open_row = row;
+  bank.column_ready = activate + trcd_;
+  bank.precharge_ready = activate + tras_;
+  return bank.column_ready;
+}
+
+/// The same for a request that comes late, in a time in which the bank was idle; kNever where it
+/// was not.
+Tick DramChannel::OpenBefore(DramChannelState::Bank& bank, Tick ready) {
+  const Tick from = std::max(ready, bank.idle_from), cycle = tras_ + trp_;
+  if (grain_bytes_ == 0 || from + cycle > bank.idle_until) return kNever;
+  const Tick apart = ActivatesApart();
+  const Tick activate = state_.token_gaps.Take(from, apart, apart, bank.idle_until - cycle + apart);
+  if (activate == kNever) return kNever;
+  bank.idle_from = activate + cycle;
+  return activate + trcd_;
 }
 
 Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, bool write) {
@@ -234,23 +263,17 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
     bank.precharge_ready = std::max(bank.precharge_ready, bank.last_use + row_timeout_) + trp_;
     bank.open_row = -1;
   }
-  const bool joins = bank.open_row != row && IsStillOpen(index, row, ready);
-  if (bank.open_row != row && !joins) {
-    const bool was_open = bank.open_row >= 0;
-    const Tick precharge = std::max(ready, bank.precharge_ready);
-    if (was_open && mapping_.first_ready) {
-      DramChannelState::ClosedRows& closed = s.closed[index];
-      closed.rows[closed.next] = {bank.open_row, precharge};
-      closed.next = (closed.next + 1) % closed.rows.size();
-    }
-    const Tick open = was_open ? precharge + trp_ : std::max(ready, precharge);
-    const Tick activate = grain_bytes_ > 0 ? ActivateOne(ready, open) : Activate(open, groups);
-    bank.open_row = row;
-    bank.column_ready = activate + trcd_;
-    bank.precharge_ready = activate + tras_;
-    s.counters.row_misses += static_cast<std::uint64_t>(groups);
-  } else {
+  const bool hits = bank.open_row == row;
+  const bool joins = !hits && IsStillOpen(index, row, ready);
+  bool before = false;
+  Tick column_ready = joins ? ready : bank.column_ready;
+  if (hits || joins) {
     ++s.counters.row_hits;
+  } else {
+    column_ready = OpenBefore(bank, ready);
+    before = column_ready != kNever;
+    if (!before) column_ready = OpenRow(index, row, ready, groups);
+    s.counters.row_misses += static_cast<std::uint64_t>(groups);
   }
   // Bursts of one bank group follow each other at tCCD_L; going round the groups hides it.
   const Tick per_burst =
@@ -260,7 +283,7 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   Tick bus = s.bus_free;
   if (write != s.last_was_write && s.counters.busy > 0) bus += write ? burst_ : twtr_ + tcl_;
   const Tick column_to_data = write ? tcwl_ : tcl_;
-  const Tick data_ready = (joins ? ready : std::max(bank.column_ready, ready)) + column_to_data;
+  const Tick data_ready = std::max(column_ready, ready) + column_to_data;
   // Where a grain lies in one bank its bursts leave gaps, which are free for other banks.
   const Tick duration = (grain_bytes_ > 0 ? burst_ : per_burst) * static_cast<Tick>(bursts);
   const Tick begin =
@@ -269,16 +292,12 @@ Tick DramChannel::Stretch(Tick ready, std::int64_t address, std::int64_t bytes, 
   s.counters.busy += burst_ * static_cast<Tick>(bursts);
   s.last_was_write = begin + duration >= s.bus_free ? write : s.last_was_write;
   s.bus_free = std::max(s.bus_free, begin + duration);
-  if (joins) {  // ahead of the row that is open by now
-    ++s.counters.steps;
-    if (first_data_ == 0) first_data_ = begin;
-    return end;
-  }
+  ++s.counters.steps;
+  if (first_data_ == 0) first_data_ = begin;
+  if (joins || before) return end;  // ahead of the row that is open by now
   bank.precharge_ready =
       std::max(bank.precharge_ready, write ? end + twr_ : (end > tcl_ ? end - tcl_ : 0) + trtp_);
   bank.last_use = end;
-  ++s.counters.steps;
-  if (first_data_ == 0) first_data_ = begin;
   return end;
 }
 

@@ -9,11 +9,13 @@
 // bank group open. Source of the rules: JEDEC JESD79-3F (DDR3) and its successors.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
 
 #include "models/memory/dram_counters.h"
+#include "models/memory/idle_gaps.h"
 #include "sim/contract/dram_spec.h"
 #include "sim/core/divisor.h"
 #include "sim/core/time.h"
@@ -27,6 +29,8 @@ struct DramChannelState {
     Tick precharge_ready = 0;  ///< earliest precharge
     Tick column_ready = 0;     ///< earliest column command of the open row
     Tick last_use = 0;         ///< end of the last data
+    Tick idle_from = 0;        ///< it was closed and had nothing to do, lately,
+    Tick idle_until = 0;       ///< until then
   };
   /// Rows of a bank that had to go for others, lately.
   struct ClosedRows {
@@ -47,14 +51,9 @@ struct DramChannelState {
   bool last_was_write = false;
   Tick next_refresh = 0;
   DramCounters counters;
-  struct Gap {  ///< of the data bus, before bus_free
-    Tick begin = 0, end = 0;
-  };
-  static constexpr std::uint32_t kGaps = 32;
-  std::array<Gap, kGaps> gaps{};
-  std::uint32_t next_gap = 0;
-  Tick last_gap_end = 0;
+  IdleGaps bus_gaps;
   Tick next_token = 0;  ///< the activate limits as a rate, where banks act apart
+  IdleGaps token_gaps;
   struct Write {
     std::int64_t address, bytes;
   };
@@ -86,9 +85,12 @@ class DramChannel {
   void RefreshBanksBefore(Tick when);
   bool IsStillOpen(std::size_t bank, std::int64_t row, Tick ready) const;
   Tick BusTime(Tick bus, Tick data_ready, Tick duration, bool write);
-  void KeepGap(Tick begin, Tick end);
+  Tick ActivatesApart() const { return std::max(trrd_, tfaw_ / 4); }
   Tick ActivateOne(Tick ready, Tick bank_ready);
   Tick Activate(Tick ready, std::int64_t groups);
+  void KeepIdle(DramChannelState::Bank& bank, Tick from, Tick until) const;
+  Tick OpenRow(std::size_t index, std::int64_t row, Tick ready, std::int64_t groups);
+  Tick OpenBefore(DramChannelState::Bank& bank, Tick ready);
 
   Tick burst_, trcd_, trp_, tras_, tcl_, tcwl_, trrd_, tfaw_, twr_, twtr_, trtp_, trefi_, trfc_;
   Divisor burst_bytes_, bank_groups_, banks_per_group_;

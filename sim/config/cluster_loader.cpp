@@ -158,8 +158,6 @@ void VisitLinkKind(FieldVisitor& v, LinkSpec& s) {
             "flits of the receiver's buffer, of each virtual channel; 0 = enough for a round trip");
   v.Integer("replay_packets", s.replay_packets, {0, 1 << 24}, Need::kOptional,
             "kept until they are acknowledged; 0 = enough for a round trip");
-  v.Integer("acknowledge_every", s.acknowledge_every, {1, 1 << 20}, Need::kOptional,
-            "packets, or as soon as nothing else is sent");
   v.Real("bit_error_rate", s.bit_error_rate, Dimension::kPlain, {0, 1e-3}, Need::kOptional,
          "of what the check sum sees, after forward error correction");
 }

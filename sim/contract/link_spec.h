@@ -26,7 +26,6 @@ struct LinkSpec {
   double latency_s = 0;                ///< of a packet's first flit, over the wire and its two ends
   std::int64_t credits = 0;            ///< flits of the receiver's buffer, of each virtual channel
   std::int64_t replay_packets = 0;     ///< kept until they are acknowledged
-  std::int64_t acknowledge_every = 8;  ///< packets, or when nothing else is sent
   double bit_error_rate = 0;
 
   std::int64_t FlitsOf(std::int64_t bytes) const { return (bytes + flit_bytes - 1) / flit_bytes; }

@@ -93,5 +93,14 @@ TEST(FullSets, CostNothingWithoutOthersOnTheirWay) {
   EXPECT_LT(few / apart, 1.25);
 }
 
+/// Where lines wait in fill buffers and choose their place when they come, a set is never full.
+TEST(FullSets, NeedNoPlaceBeforeTheirLinesCome) {
+  const std::vector<Override> fill_buffers = {{"l1.retries_full_sets", "false"}};
+  const double same = CyclesOfLoad({4096, 128, 0, 0}, fill_buffers);
+  const double apart = CyclesOfLoad({4160, 128, 0, 0}, fill_buffers);
+  EXPECT_LT(same / apart, 1.3);
+  EXPECT_GT(CyclesOfLoad({4096, 128, 0, 0}) / same, 2);
+}
+
 }  // namespace
 }  // namespace siliscope

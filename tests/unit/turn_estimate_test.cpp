@@ -19,7 +19,7 @@ TEST(TurnEstimate, KnowsWhatALineCosts) {
   for (int i = 0; i < 24; ++i) {
     const std::int64_t l2 = 10 + i % 5 * 10, far = i % 4 * 3;
     estimate.Learn(Fills(l2, far, 0),
-                   1000 + 2.0 * static_cast<double>(l2) + 30.0 * static_cast<double>(far));
+                   1000 + 2.0 * static_cast<double>(l2) + 30.0 * static_cast<double>(far), 0);
   }
   EXPECT_NEAR(estimate.Cycles(Fills(25, 5, 0)), 1200, 12);
   EXPECT_NEAR(estimate.Cycles(Fills(50, 9, 0)), 1370, 14);
@@ -28,14 +28,29 @@ TEST(TurnEstimate, KnowsWhatALineCosts) {
 
 TEST(TurnEstimate, NoLineMakesATurnShorter) {
   TurnEstimate estimate;
-  for (int i = 0; i < 20; ++i) estimate.Learn(Fills(i, 0, 0), 1000 - 10 * i);
+  for (int i = 0; i < 20; ++i) estimate.Learn(Fills(i, 0, 0), 1000 - 10 * i, 0);
   EXPECT_GE(estimate.Cycles(Fills(100, 0, 0)), estimate.Cycles(Fills(19, 0, 0)) - 1);
+}
+
+TEST(TurnEstimate, WhatATurnWaitedForLinesGoesWithThem) {
+  TurnEstimate estimate;
+  estimate.Learn(Fills(100, 0, 0), 1000, 600);
+  EXPECT_NEAR(estimate.Cycles(Fills(50, 0, 0)), 700, 1);
+  EXPECT_NEAR(estimate.Cycles(Fills(0, 0, 0)), 400, 1);
+  EXPECT_DOUBLE_EQ(estimate.UndisturbedCycles(), 400);
+}
+
+TEST(TurnEstimate, NoiseIsNotDrawnOut) {
+  // About as many lines each time; ten times as many cost at most ten times as much.
+  TurnEstimate estimate;
+  for (int i = 0; i < 20; ++i) estimate.Learn(Fills(100 + i % 2, 0, 0), 1000 + 500 * (i % 2), 900);
+  EXPECT_LT(estimate.Cycles(Fills(1000, 0, 0)), 13'000);
 }
 
 TEST(TurnEstimate, TellsWhatIsNews) {
   TurnEstimate estimate;
-  estimate.Learn(Fills(10, 0, 0), 1000);
-  estimate.Learn(Fills(20, 4, 5), 1100);
+  estimate.Learn(Fills(10, 0, 0), 1000, 0);
+  estimate.Learn(Fills(20, 4, 5), 1100, 0);
   EXPECT_TRUE(estimate.Covers(Fills(15, 2, 3), 20));
   EXPECT_FALSE(estimate.Covers(Fills(60, 2, 3), 20));
   EXPECT_FALSE(estimate.Covers(Fills(15, 40, 3), 20));

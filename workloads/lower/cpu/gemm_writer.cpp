@@ -204,7 +204,8 @@ class PartWriter {
     first_column_ = first;
     for (std::int64_t column = first; column < first + columns;) {
       const std::int64_t left = first + columns - column;
-      const std::int64_t group = left >= 3 * unroll ? 3 * unroll : std::min(left, unroll);
+      const std::int64_t most = lowering_.cpu().library.packs_squares ? unroll : 3 * unroll;
+      const std::int64_t group = left >= most ? most : std::min(left, unroll);
       Pack(gemm_.by_columns, column, group, 1, PackedColumns(column));
       Multiply(0, rows, column, group);
       column += group;
