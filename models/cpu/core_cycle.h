@@ -78,7 +78,6 @@ class CoreCycle {
   bool Play(std::uint64_t until);
   CoreMemory::Played PlayTouch(const TurnTouch& touch, std::uint64_t place, std::uint64_t until);
   void BeginTurn();
-  bool Settle(std::uint64_t until);
   bool IsForeseen();
   bool IsWarm() const;
   void EndTurn(double share, double cycles);
@@ -137,7 +136,6 @@ class CoreCycle {
   TurnProfile* profile_ = nullptr;  ///< of the present turn
   TurnRecorder recorder_;
   bool alone_;
-  bool unsettled_ = false;  ///< one was, and the memory has not been asked for its lines
   bool in_turn_ = false, plays_ = false;
   int look_ahead_ = 0;          ///< of the call's first turns, that are still to come
   bool warm_ = false;           ///< what ran last was simulated

@@ -113,12 +113,7 @@ std::uint64_t CoreMemory::SendAround(std::uint64_t when) {
   const std::uint64_t start = l1_misses_.FreeFrom(when);
   Invalidate(gathering_);
   shared_.Own(core_, start, gathering_);
-  if (defers_) {
-    deferred_.push_back({start, gathering_, true});
-    l1_misses_.Take(start, shared_.WrittenAroundFrom(core_, start, gathering_));
-  } else {
-    l1_misses_.Take(start, shared_.WriteAround(core_, start, gathering_).ready);
-  }
+  l1_misses_.Take(start, shared_.WriteAround(core_, start, gathering_).ready);
   gathering_ = -1;
   return start;
 }
@@ -233,33 +228,10 @@ std::uint64_t CoreMemory::FetchFromL2(std::uint64_t when, std::int64_t line) {
   return l2_fill_.Move(ready, spec_.line_bytes);
 }
 
-bool CoreMemory::FetchDeferred(std::uint64_t until) {
-  if (next_deferred_ == 0) {
-    std::sort(deferred_.begin(), deferred_.end(),
-              [](const Deferred& a, const Deferred& b) { return a.when < b.when; });
-  }
-  for (; next_deferred_ < deferred_.size(); ++next_deferred_) {
-    const Deferred& d = deferred_[next_deferred_];
-    if (d.when > until) return false;
-    const SharedMemory::Arrival arrival = d.write ? shared_.WriteAround(core_, d.when, d.line)
-                                                  : shared_.FetchDeferred(core_, d.when, d.line);
-    lateness_.cycles += static_cast<double>(arrival.ready) - static_cast<double>(arrival.idle);
-    lateness_.lines += 1;
-  }
-  deferred_.clear();
-  next_deferred_ = 0;
-  return true;
-}
-
 std::uint64_t CoreMemory::FetchShared(std::uint64_t when, std::int64_t line) {
   const std::int64_t missed = shared_.traffic().misses;
-  const SharedMemory::Arrival arrival = shared_.Fetch(core_, when, line, defers_);
+  const SharedMemory::Arrival arrival = shared_.Fetch(core_, when, line);
   l2_traffic_.far += shared_.traffic().misses - missed;
-  if (arrival.deferred) {
-    deferred_.push_back({when, line, false});
-    lateness_.lines += 1;
-    return arrival.ready;
-  }
   lateness_.cycles += static_cast<double>(arrival.ready) - static_cast<double>(arrival.idle);
   lateness_.lines += 1;
   return arrival.ready;

@@ -76,12 +76,6 @@ class CoreMemory : public PrivateCaches {
   const Lateness& lateness() const { return lateness_; }
   void ResetLateness() { lateness_ = {}; }
 
-  /// From now on, lines from the off-chip memory are only noted, or not any more.
-  void Defer(bool defers) { defers_ = defers; }
-  /// Asks for the lines that were noted, and writes those past the caches, up to a cycle; false
-  /// where some are left.
-  bool FetchDeferred(std::uint64_t until);
-
   /// Lines from beyond the private caches that were on their way at a time, at most, since this was
   /// asked last.
   std::uint64_t TakeMostInFlight() {
@@ -148,16 +142,8 @@ class CoreMemory : public PrivateCaches {
   BandwidthCalendar l2_fill_, l2_write_back_;
   CacheTraffic l1_traffic_, l2_traffic_;
   Lateness lateness_;
-  bool defers_ = false;
   std::int64_t gathering_ = -1;  ///< a line of stores past the caches
   std::int64_t gathered_bytes_ = 0;
-  struct Deferred {
-    std::uint64_t when;
-    std::int64_t line;
-    bool write;  ///< past the caches
-  };
-  std::vector<Deferred> deferred_;
-  std::size_t next_deferred_ = 0;
   static constexpr std::size_t kMostInFlight = 256;
   std::vector<std::uint64_t> arrivals_ = std::vector<std::uint64_t>(kMostInFlight);  ///< ring
   std::size_t arrived_at_ = 0, play_within_ = kMostInFlight;

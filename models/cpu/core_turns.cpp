@@ -22,29 +22,13 @@ void CoreCycle::Begin(const CpuCall& call) {
 }
 
 bool CoreCycle::Continue(std::uint64_t until) {
-  if (!Settle(until)) return false;
   while (at_ < code_->ops.size()) {
     if (!in_turn_ && profile_ != nullptr && at_ == profile_->begin) {
       BeginTurn();
       if (!in_turn_) continue;  // nothing to be played
     }
     if (!(in_turn_ && plays_ ? Play(until) : Simulate(until))) return false;
-    if (!Settle(until)) return false;
   }
-  return true;
-}
-
-/// A turn that was simulated ahead of the other cores asks for its lines now, in the order of their
-/// times, and ends later by what they are late.
-bool CoreCycle::Settle(std::uint64_t until) {
-  if (!unsettled_) return true;
-  if (!memory_.FetchDeferred(until)) return false;
-  unsettled_ = false;
-  const double later = std::max(0.0, memory_.lateness().Mean());
-  counters_.slots[static_cast<std::size_t>(TopDown::kBackEndMemory)] +=
-      later * static_cast<double>(spec_.core.width);
-  retire_cycle_ += static_cast<std::uint64_t>(later);
-  SleepUntil(retire_cycle_);
   return true;
 }
 
@@ -87,7 +71,6 @@ void CoreCycle::BeginTurn() {
   profile_->Begin();
   if (alone_) turn_foreseen_ = FillsIfPlayed();
   recorder_.Begin(retire_cycle_, pointers_);
-  memory_.Defer(runs_ahead());
 }
 
 /// What the next turn would bring if it were played. Turns that are simulated are told apart by it,
@@ -143,7 +126,6 @@ void CoreCycle::EndSimulatedTurn() {
   if (!recorder_.recording()) return;
   if (recorder_.overflown()) {
     recorder_.Stop();
-    unsettled_ = runs_ahead();
     rest_->every = true;
     rest_ = profile_ = nullptr;
     return;
@@ -163,7 +145,6 @@ void CoreCycle::EndSimulatedTurn() {
   cost.memory_cycles = std::min(cost.cycles, memory_slots / static_cast<double>(spec_.core.width));
   profile_->Learn(cost);
   again_ = !was_warm && !turns_->warms();
-  unsettled_ = runs_ahead();
   memory_.ResetLateness();
 }
 
@@ -181,7 +162,6 @@ bool CoreCycle::Simulate(std::uint64_t until) {
       if (turns && --turn_left_ == 0) {
         in_turn_ = false;
         EndSimulatedTurn();
-        memory_.Defer(false);
         return true;
       }
     } else {

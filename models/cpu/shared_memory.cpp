@@ -41,13 +41,12 @@ std::uint32_t SharedMemory::AddCore(PrivateCaches* caches) {
   return static_cast<std::uint32_t>(cores_.size() - 1);
 }
 
-SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line,
-                                          bool defers) {
+SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when,
+                                          std::int64_t line) {
   Cluster& cluster = ClusterOf(core);
   const bool has_lines = cluster.lines.exists();
   const auto latency = static_cast<std::uint64_t>(has_lines ? spec_.l3.latency_cycles : 0);
   std::uint64_t ready = when + latency, idle = ready;
-  bool deferred = false;
   CoherenceDirectory::Entry* entry = directory_ == nullptr ? nullptr : &directory_->At(line);
   if (CacheState* found = cluster.lines.Find(line)) {
     ++traffic_.hits;
@@ -56,15 +55,15 @@ SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when
     if (spec_.l3.victim && directory_ == nullptr) cluster.lines.Remove(line);
   } else {
     ++traffic_.misses;
-    const std::uint64_t from_other = entry == nullptr ? 0 : FromOtherCore(*entry, core, when, line);
+    const std::uint64_t from_other =
+        entry == nullptr || warms_ ? 0 : FromOtherCore(*entry, core, when, line);
     if (from_other > 0) {
       ready = from_other;
       idle =
           std::min(idle + static_cast<std::uint64_t>(spec_.cluster.remote_transfer_cycles), ready);
     } else {
-      deferred = defers;
       idle += IdleCycles(cluster.node, line);
-      ready = defers ? idle : FromDram(cluster, ready, line);
+      ready = warms_ ? idle : FromDram(cluster, ready, line);
     }
     if (has_lines && !spec_.l3.victim) Drop(core, when, {line, ready, false});
   }
@@ -73,16 +72,8 @@ SharedMemory::Arrival SharedMemory::Fetch(std::uint32_t core, std::uint64_t when
     entry->last = core;
   }
   traffic_.read_bytes += spec_.line_bytes;
-  return {has_lines ? fill_[core].Move(ready, spec_.line_bytes) : ready, idle, deferred};
-}
-
-SharedMemory::Arrival SharedMemory::FetchDeferred(std::uint32_t core, std::uint64_t when,
-                                                  std::int64_t line) {
-  const auto latency =
-      static_cast<std::uint64_t>(spec_.l3.size_bytes > 0 ? spec_.l3.latency_cycles : 0);
-  Cluster& cluster = ClusterOf(core);
-  return {FromDram(cluster, when + latency, line), when + latency + IdleCycles(cluster.node, line),
-          false};
+  if (has_lines && !warms_) ready = fill_[core].Move(ready, spec_.line_bytes);
+  return {ready, idle};
 }
 
 std::uint64_t SharedMemory::IdleCycles(std::size_t node, std::int64_t line) {
@@ -172,12 +163,13 @@ SharedMemory::Arrival SharedMemory::WriteAround(std::uint32_t core, std::uint64_
   Cluster& cluster = ClusterOf(core);
   cluster.lines.Remove(line);
   const auto way = static_cast<std::uint64_t>(cluster.lines.exists() ? spec_.l3.latency_cycles : 0);
+  const std::uint64_t idle = when + way + IdleCycles(cluster.node, line);
+  if (warms_) return {idle, idle};
   const std::uint64_t sent = ToNode(cluster, when + way, line);
   SendWrites(sent);
   dram_write_bytes_ += spec_.line_bytes;
   const std::size_t home = numa_.NodeOf(line * spec_.line_bytes);
-  return {Ask(home, sent, line, true) + LinkCycles(home, cluster.node),
-          WrittenAroundFrom(core, when, line), false};
+  return {Ask(home, sent, line, true) + LinkCycles(home, cluster.node), idle};
 }
 
 std::uint64_t SharedMemory::Ask(std::size_t node, std::uint64_t when, std::int64_t line,
@@ -216,6 +208,7 @@ std::uint64_t SharedMemory::ToNode(Cluster& cluster, std::uint64_t when, std::in
 }
 
 void SharedMemory::ToDram(Cluster& cluster, std::uint64_t when, std::int64_t line) {
+  if (warms_) return;
   dram_write_bytes_ += spec_.line_bytes;
   writes_.push({ToNode(cluster, when, line), line});
 }

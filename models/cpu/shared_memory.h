@@ -50,14 +50,9 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   struct Arrival {
     std::uint64_t ready = 0;  ///< cycle in which the line is there
     std::uint64_t idle = 0;   ///< in which it would be if nobody else wanted anything
-    bool deferred = false;    ///< the memory has still to be asked for it
   };
   /// A line for a core's private caches. `when`: the cycle in which the core asked its first level.
-  /// `defers`: where the line comes from memory, it comes as from an idle one, which is asked later
-  /// by FetchDeferred: the core runs ahead of the others.
-  Arrival Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line, bool defers);
-  /// The memory is asked for a line that Fetch has deferred; returns when it is there.
-  Arrival FetchDeferred(std::uint32_t core, std::uint64_t when, std::int64_t line);
+  Arrival Fetch(std::uint32_t core, std::uint64_t when, std::int64_t line);
   /// Whether the last-level cache of a core's cluster has a line.
   bool Holds(std::uint32_t core, std::int64_t line) const {
     return clusters_[core / cores_of_cluster_].lines.Holds(line);
@@ -75,13 +70,12 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   std::uint64_t Own(std::uint32_t core, std::uint64_t when, std::int64_t line);
   /// A line that a core writes past all caches; the arrival is the memory's taking it.
   Arrival WriteAround(std::uint32_t core, std::uint64_t when, std::int64_t line);
-  /// When an idle memory would take it.
-  std::uint64_t WrittenAroundFrom(std::uint32_t core, std::uint64_t when, std::int64_t line) {
-    const std::int64_t way = spec_.l3.size_bytes > 0 ? spec_.l3.latency_cycles : 0;
-    return when + static_cast<std::uint64_t>(way) + IdleCycles(ClusterOf(core).node, line);
-  }
   /// A line that a core's last private cache has dropped.
   void Drop(std::uint32_t core, std::uint64_t when, const CacheLine& line);
+
+  /// While caches are warmed, lines come into them and go as ever, but all from an idle memory:
+  /// nothing waits for anything else.
+  void Warm(bool warms) { warms_ = warms; }
 
   const CacheTraffic& traffic() const { return traffic_; }
   std::int64_t dram_read_bytes() const { return dram_read_bytes_; }
@@ -134,6 +128,7 @@ class SharedMemory : public sc_core::sc_module, private MemoryClient {
   using Write = std::pair<std::uint64_t, std::int64_t>;  ///< cycle at the memory, line
   std::priority_queue<Write, std::vector<Write>, std::greater<>> writes_;
   Tick arrived_ = 0;
+  bool warms_ = false;
   CacheTraffic traffic_;
   std::int64_t dram_read_bytes_ = 0, dram_write_bytes_ = 0;
 };

@@ -166,10 +166,12 @@ Tick DramChannel::Activate(Tick ready, std::int64_t groups) {
 Tick DramChannel::ActivateOne(Tick ready, Tick bank_ready) {
   DramChannelState& s = state_;
   const Tick apart = ActivatesApart();
-  const Tick before = s.token_gaps.Take(ready, apart, apart);
-  if (before != kNever) return std::max(before, bank_ready);
   const Tick token = std::max(ready, s.next_token);
-  s.token_gaps.Keep(s.next_token, token, apart);
+  if (mapping_.scattered) {
+    const Tick before = s.token_gaps.Take(ready, apart, apart);
+    if (before != kNever) return std::max(before, bank_ready);
+    s.token_gaps.Keep(s.next_token, token, apart);
+  }
   s.next_token = token + apart;
   return std::max(token, bank_ready);
 }
@@ -226,7 +228,7 @@ Tick DramChannel::OpenRow(std::size_t index, std::int64_t row, Tick ready, std::
 /// was not.
 Tick DramChannel::OpenBefore(DramChannelState::Bank& bank, Tick ready) {
   const Tick from = std::max(ready, bank.idle_from), cycle = tras_ + trp_;
-  if (grain_bytes_ == 0 || from + cycle > bank.idle_until) return kNever;
+  if (!mapping_.scattered || from + cycle > bank.idle_until) return kNever;
   const Tick apart = ActivatesApart();
   const Tick activate = state_.token_gaps.Take(from, apart, apart, bank.idle_until - cycle + apart);
   if (activate == kNever) return kNever;

@@ -37,6 +37,7 @@ CpuChip::CpuChip(const sc_core::sc_module_name& name, const MachineSpec& machine
   DramSpec node = machine.EffectiveMemory();
   const auto nodes = static_cast<std::size_t>(machine.cpu.numa.nodes);
   node.channels /= static_cast<std::int64_t>(nodes);
+  node.mapping.scattered = true;
   node.ideal_bandwidth_bytes_per_s /= static_cast<double>(nodes);
   shared_ = std::make_unique<SharedMemory>("shared", machine.cpu, clock_, numa_);
   for (std::size_t n = 0; n < nodes; ++n) {
@@ -79,6 +80,7 @@ void CpuChip::BeginPass() {
     turns_->Warm(warming_);
     if (!warming_) turns_->Simulate(kExact);
   }
+  shared_->Warm(warming_);
   for (Core& core : cores_) core.memory->ResetCounters();
   for (Thread& thread : threads_) {
     thread.cycle->ResetCounters();
@@ -125,10 +127,12 @@ void CpuChip::BeginRegion() {
 void CpuChip::RunThread(std::uint32_t number) {
   Thread& thread = threads_[number];
   const auto& calls = program_.cpu.regions[next_region_].threads[number];
-  std::uint64_t until = clock_.CyclesIn(queue().now()) + quantum_cycles_;
+  constexpr std::uint64_t kLong = 16;  // cores don't wait for each other while caches are warmed
+  const std::uint64_t quantum = warming_ ? kLong * quantum_cycles_ : quantum_cycles_;
+  std::uint64_t until = clock_.CyclesIn(queue().now()) + quantum;
   // Threads of a core lead each other in turn: who comes first has the choice of its slots.
   const bool begins = thread.next_call == 0 && !thread.in_call;
-  if (begins && number >= cores_.size()) until -= quantum_cycles_ / 2;
+  if (begins && number >= cores_.size()) until -= quantum / 2;
   while (thread.next_call < calls.size()) {
     if (!thread.in_call) thread.cycle->Begin(calls[thread.next_call]);
     thread.in_call = !thread.cycle->Continue(until);

@@ -199,19 +199,21 @@ TEST(Dram, AnIdleRowIsClosedBeforeTheNextRequest) {
 /// Cores are simulated one after another, a little apart in time.
 TEST(Dram, ARequestThatIsSimulatedLateFindsTheMemoryAsItWas) {
   const DramTiming t = Timing("hbm2-2000");
+  DramMapping mapping = Gathered(0);
+  mapping.scattered = true;
   constexpr Tick kSoon = 1'000'000, kLater = 2'000'000;  // before the first refresh
   const std::int64_t other_row = t.row_bytes * t.banks;
-  DramChannel alone(t, Gathered(0));
+  DramChannel alone(t, mapping);
   const Tick idle = alone.Access(kSoon, other_row, 32, false) - kSoon;
-  DramChannel channel(t, Gathered(0));
+  DramChannel channel(t, mapping);
   channel.Access(kLater, 0, 32, false);
   EXPECT_EQ(channel.Access(kSoon, other_row, 32, false) - kSoon, idle);
   // The later one's row is still open.
   const Tick hit = channel.Access(kLater + kSoon, 32, 32, false) - kLater - kSoon;
   EXPECT_LT(hit, idle);
   // What is full stays full: requests don't pass each other in time that no one has left.
-  const auto end_of = [&t](bool backwards) {
-    DramChannel full(t, Gathered(0));
+  const auto end_of = [&](bool backwards) {
+    DramChannel full(t, mapping);
     Tick end = 0;
     for (std::int64_t i = 0; i < 512; ++i) {
       const std::int64_t row = (backwards ? 511 - i : i) * t.row_bytes * t.banks;
