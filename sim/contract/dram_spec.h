@@ -41,8 +41,8 @@ struct DramMapping {
   bool first_ready = false;  ///< requests that hit a row go before the one that closes it
   std::int64_t write_batch_bytes = 0;  ///< that a channel gathers before it turns around; 0 = none
   bool bank_refresh = false;           ///< banks are refreshed one by one, not all together
-  /// Requests come out of the order of their times, from cores that are simulated one after another:
-  /// one that was ready before others finds banks as they were then. Set by their chip.
+  /// Requests come out of the order of their times, from cores that are simulated one after
+  /// another: one that was ready before others finds banks as they were then. Set by their chip.
   bool scattered = false;
   double row_timeout_s = 0;  ///< an open row is closed after so long without a request; 0 = never
 };
