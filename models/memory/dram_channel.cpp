@@ -44,6 +44,8 @@ DramChannel::DramChannel(const DramTiming& t, const DramMapping& mapping,
   refresh_apart_ = Divisor(std::max<std::int64_t>(
       1, static_cast<std::int64_t>(trefi_ / static_cast<Tick>(state_.banks.size()))));
   state_.gathered_bytes = gathered_bytes;
+  constexpr std::size_t kScattered = 256;  // lines of all cores that are on their way at a time
+  if (mapping.scattered) state_.bus_gaps = state_.token_gaps = IdleGaps(kScattered);
   state_.next_refresh = trefi_;
 }
 
@@ -67,10 +69,12 @@ void DramChannel::DrainWrites(Tick ready) {
               return a.address < b.address;
             });
   const Tick last_read = s.bus_free > tcl_ ? s.bus_free - tcl_ : 0;
-  CloseRows(std::max(ready, last_read + trtp_));
+  if (!mapping_.first_ready) CloseRows(std::max(ready, last_read + trtp_));
   for (const DramChannelState::Write& w : s.writes) Perform(ready, w.address, w.bytes, true);
-  CloseRows(s.bus_free + twr_);
-  s.last_was_write = false;
+  if (!mapping_.first_ready) {
+    CloseRows(s.bus_free + twr_);
+    s.last_was_write = false;
+  }
   s.writes.clear();
   s.gathered_bytes = 0;
 }

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
+#include <cstddef>
+#include <vector>
 
 #include "sim/core/time.h"
 
@@ -14,12 +14,14 @@ namespace siliscope {
 
 class IdleGaps {
  public:
+  explicit IdleGaps(std::size_t most = 32) : gaps_(most) {}
+
   /// The resource has nothing to do from `begin` to `end`; ignored where that is shorter than
   /// `least`.
   void Keep(Tick begin, Tick end, Tick least) {
     if (end < begin + least) return;
     gaps_[next_] = {begin, end};
-    next_ = (next_ + 1) % kGaps;
+    next_ = next_ + 1 == gaps_.size() ? 0 : next_ + 1;
     last_end_ = std::max(last_end_, end);
   }
 
@@ -42,10 +44,9 @@ class IdleGaps {
   struct Gap {
     Tick begin = 0, end = 0;
   };
-  static constexpr std::uint32_t kGaps = 32;
 
-  std::array<Gap, kGaps> gaps_{};
-  std::uint32_t next_ = 0;
+  std::vector<Gap> gaps_;  ///< ring
+  std::size_t next_ = 0;
   Tick last_end_ = 0;
 };
 
