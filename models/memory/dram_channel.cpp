@@ -79,7 +79,8 @@ void DramChannel::DrainWrites(Tick ready) {
   s.gathered_bytes = 0;
 }
 
-/// Between reads and gathered writes every row is closed, at `when` at the earliest.
+/// Between reads and gathered writes every row is closed, at `when` at the earliest, by a
+/// controller that doesn't look for hits.
 void DramChannel::CloseRows(Tick when) {
   for (auto& bank : state_.banks) {
     const Tick closing = bank.open_row < 0 ? 0 : trp_;

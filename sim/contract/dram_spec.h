@@ -38,7 +38,8 @@ struct DramMapping {
   std::int64_t bank_interleave_bytes = 0;
   std::int64_t ranks = 1;    ///< of a channel (HBM: stack IDs), each with banks of its own
   bool hashed = false;       ///< channels are a hash of the address
-  bool first_ready = false;  ///< requests that hit a row go before the one that closes it
+  bool first_ready = false;  ///< requests that hit a row go before the one that closes it, and
+                             ///< rows stay open while others are written
   std::int64_t write_batch_bytes = 0;  ///< that a channel gathers before it turns around; 0 = none
   bool bank_refresh = false;           ///< banks are refreshed one by one, not all together
   /// Requests come out of the order of their times, from cores that are simulated one after

@@ -182,6 +182,22 @@ TEST(Dram, RequestsThatHitARowGoBeforeTheOneThatClosesIt) {
   EXPECT_GT(many_misses, 3 * few_misses);
 }
 
+TEST(Dram, RowsOutlastWritesWhereHitsGoFirst) {
+  // A controller that looks for hits leaves rows open while it writes to other banks.
+  const DramTiming t = Timing("ddr4-3200");
+  const auto misses = [&t](bool first_ready) {
+    DramMapping mapping = Gathered(256);
+    mapping.first_ready = first_ready;
+    DramChannel channel(t, mapping);
+    channel.Access(0, 0, 64, false);
+    for (std::int64_t at = 0; at < 256; at += 64) channel.Access(0, 256 + at, 64, true);
+    channel.Access(500'000, 64, 64, false);
+    return channel.state().counters.row_misses;
+  };
+  EXPECT_EQ(misses(true), 2);  // one of each bank
+  EXPECT_EQ(misses(false), 3);
+}
+
 TEST(Dram, AnIdleRowIsClosedBeforeTheNextRequest) {
   const DramTiming t = Timing("hbm2-2000");
   const auto second = [&](double timeout_s) {
